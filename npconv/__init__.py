@@ -1,0 +1,19 @@
+"""TensorFlow's ``tf.nn.conv2d``, rebuilt in NumPy."""
+
+from npconv import reference
+from npconv._conv2d import conv2d
+from npconv._explain import Explanation, explain
+from npconv._filters import flatten_filters
+from npconv._patches import extract_patches
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Explanation",
+    "__version__",
+    "conv2d",
+    "explain",
+    "extract_patches",
+    "flatten_filters",
+    "reference",
+]

@@ -1,0 +1,363 @@
+"""Arguments -> normalised values; with ``_attributes`` the only room that raises about arguments.
+
+The rules are those of ``tf.nn.conv2d`` on a CPU without oneDNN. All sizes are checked in exact
+integers before any memory is taken.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from npconv._attributes import (
+    INT32_MAX,
+    Format,
+    Padding,
+    Pair,
+    in_nhwc_order,
+    read_data_format,
+    read_mode,
+    read_padding,
+    read_quad,
+    read_steps,
+)
+from npconv._geometry import Axis, Geometry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+
+_DTYPES = {
+    ("f", 2): np.dtype(np.float16),
+    ("f", 4): np.dtype(np.float32),
+    ("f", 8): np.dtype(np.float64),
+    ("i", 4): np.dtype(np.int32),
+}
+_DTYPE_NAMES = "float16, bfloat16, float32, float64 or int32"
+
+
+class Call(NamedTuple):
+    """A checked call: what is multiplied, by which geometry, and where the result goes.
+
+    Attributes
+    ----------
+    batches : list of (ndarray, ndarray)
+        Pairs of NHWC views of the input and of `out`; empty where nothing is to be multiplied.
+    filters : ndarray, shape (KH, KW, in_channels / groups, out_channels)
+    geometry : Geometry
+    out : ndarray
+        What the caller gets.
+    """
+
+    batches: list[tuple[Array, Array]]
+    filters: Array
+    geometry: Geometry
+    out: Array
+
+
+def read_call(
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: Any,
+    data_format: Any,
+    dilations: Any,
+    out: Any,
+) -> Call:
+    """Check the arguments of ``conv2d`` and bring them into one form.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See ``npconv.conv2d``.
+    """
+    layout = read_data_format(data_format)
+    images, kernels = np.asarray(input), np.asarray(filters)
+    dtype = read_dtype("input", images)
+    kernels = read_filters(kernels, dtype)
+    geometry, out_shape = _resolve(
+        images.shape,
+        kernels.shape,
+        read_steps("strides", strides, layout),
+        read_padding(padding, layout),
+        layout,
+        read_steps("dilations", dilations, layout),
+    )
+    check_bytes(out_shape, dtype)
+    if out is None:
+        out = np.empty(out_shape, dtype)
+    else:
+        _check_out(out, out_shape, dtype, images, kernels)
+    result = out.view(np.ndarray)
+    if not out.size:
+        return Call([], kernels, geometry, out)
+    if not images.size:  # nothing is read, not even the filters: TensorFlow gives zeros
+        result[...] = 0
+        return Call([], kernels, geometry, out)
+    batches = list(_fold(images, result))
+    if layout == "NCHW":
+        batches = [(x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)) for x, y in batches]
+    return Call(batches, kernels, geometry, out)
+
+
+def read_shapes(
+    input_shape: Shape,
+    filters_shape: Shape,
+    strides: Any,
+    padding: Any,
+    data_format: Any,
+    dilations: Any,
+) -> tuple[Geometry, Shape]:
+    """Check the shapes and attributes of a call; return its geometry and the shape of its result.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See ``npconv.conv2d``.
+    """
+    layout = read_data_format(data_format)
+    return _resolve(
+        input_shape,
+        filters_shape,
+        read_steps("strides", strides, layout),
+        read_padding(padding, layout),
+        layout,
+        read_steps("dilations", dilations, layout),
+    )
+
+
+class PatchesCall(NamedTuple):
+    """A checked call of ``extract_patches``; `out` has the shape (N, OH, OW, KH * KW * C)."""
+
+    images: Array
+    geometry: Geometry
+    out: Array
+
+
+def read_patches_call(
+    images: Any, sizes: Any, strides: Any, rates: Any, padding: Any
+) -> PatchesCall:
+    """Check the arguments of ``extract_patches`` and bring them into one form.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See ``npconv.extract_patches``.
+    """
+    array = np.asarray(images)
+    dtype = read_dtype("images", array)
+    if array.ndim != 4:
+        raise ValueError(
+            f"images: expected four dimensions (N, H, W, C), received shape {array.shape}"
+        )
+    kernel, steps, spacing = (
+        read_quad(name, value)
+        for name, value in (("sizes", sizes), ("strides", strides), ("rates", rates))
+    )
+    mode = read_mode(padding)
+    if mode is None:
+        raise TypeError(f"padding: expected 'SAME' or 'VALID', received {padding!r}")
+    batch, rows, columns, channels = array.shape
+    geometry = Geometry(
+        Axis.resolve(rows, kernel[0], steps[0], spacing[0], mode),
+        Axis.resolve(columns, kernel[1], steps[1], spacing[1], mode),
+        channels,
+        channels,
+        0,
+    )
+    _check_outputs(geometry, "sizes")
+    shape = (batch, geometry.rows.outputs, geometry.columns.outputs, prod(kernel) * channels)
+    check_bytes(shape, dtype)
+    return PatchesCall(array, geometry, np.empty(shape, dtype))
+
+
+def read_dtype(name: str, array: Array) -> np.dtype[Any]:
+    """Return the dtype of the result, in native byte order.
+
+    Raises
+    ------
+    TypeError
+        If it is none that TensorFlow's conv2d takes.
+    """
+    dtype = array.dtype
+    native = _DTYPES.get((dtype.kind, dtype.itemsize))
+    if native is not None:
+        return native
+    if _is_bfloat16(dtype):
+        return dtype
+    raise TypeError(f"{name}: expected dtype {_DTYPE_NAMES}, received {dtype}")
+
+
+def check_bytes(shape: Shape, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError if no array of this shape can exist, whatever the memory."""
+    if prod(filter(None, shape)) * dtype.itemsize > sys.maxsize:
+        raise ValueError(
+            f"input, filters, padding: the result would have shape {shape}, "
+            f"which is more than {sys.maxsize} bytes of {dtype}"
+        )
+
+
+def _is_bfloat16(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind == "V" and dtype.itemsize == 2 and dtype.name == "bfloat16"
+
+
+def read_filters(filters: Array, dtype: np.dtype[Any]) -> Array:
+    if filters.dtype == dtype:
+        return filters
+    castable = (
+        filters.dtype.kind in "buif"
+        if _is_bfloat16(dtype)
+        else np.can_cast(filters.dtype, dtype, "same_kind")
+    )
+    if not castable:
+        raise TypeError(
+            f"filters: expected dtype {dtype} as the input's, or one that casts to it within "
+            f"the same kind, received {filters.dtype}"
+        )
+    with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
+        return filters.astype(dtype)
+
+
+@lru_cache(maxsize=1024)
+def _resolve(
+    input_shape: Shape,
+    filters_shape: Shape,
+    strides: Pair,
+    padding: Padding,
+    layout: Format,
+    dilations: Pair,
+) -> tuple[Geometry, Shape]:
+    if len(input_shape) < 4:
+        raise ValueError(
+            f"input: expected at least four dimensions ({', '.join(layout)}), "
+            f"received shape {input_shape}"
+        )
+    if len(filters_shape) != 4:
+        raise ValueError(
+            "filters: expected four dimensions (height, width, in_channels, out_channels), "
+            f"received shape {filters_shape}"
+        )
+    lead, image = input_shape[:-3], input_shape[-3:]
+    # TensorFlow folds the leading dimensions by reshape(-1), which passes over a 0 among them where
+    # the image is empty too, and then cannot unfold a result that is not empty.
+    blind = len(lead) > 1 and not prod(image)
+    batch = prod(filter(None, lead)) if blind else prod(lead)
+    _, rows, columns, channels = in_nhwc_order((batch, *image), layout)
+    _check_limits(input_shape, (batch, rows, columns, channels), filters_shape)
+    height, width, filter_channels, out_channels = filters_shape
+    if filter_channels == 0:
+        raise ValueError(
+            f"filters: in_channels must be positive, received shape {filters_shape}"
+        )
+    if channels % filter_channels:
+        raise ValueError(
+            f"filters: in_channels must divide the input's {channels} channels, "
+            f"received {filter_channels} (input {input_shape}, filters {filters_shape})"
+        )
+    pads = (padding, padding) if isinstance(padding, str) else padding
+    geometry = Geometry(
+        Axis.resolve(rows, height, strides[0], dilations[0], pads[0]),
+        Axis.resolve(columns, width, strides[1], dilations[1], pads[1]),
+        channels,
+        filter_channels,
+        out_channels,
+    )
+    _check_outputs(geometry, "filters")
+    result = (geometry.rows.outputs, geometry.columns.outputs, out_channels)
+    if blind and not prod(lead) and prod(result):
+        raise ValueError(
+            f"input: leading dimensions {lead} and an image {image} that are both empty cannot "
+            f"give results of shape {result}"
+        )
+    out_shape = lead + (result if layout == "NHWC" else (result[2], *result[:2]))
+    if prod(out_shape) and prod(input_shape):
+        _check_windows(geometry, filters_shape)
+    return geometry, out_shape
+
+
+def _check_limits(input_shape: Shape, image: Shape, filters_shape: Shape) -> None:
+    for name, size in zip(("batch", "height", "width", "channels"), image, strict=True):
+        if size >= INT32_MAX:
+            raise ValueError(
+                f"input: {name} must be less than {INT32_MAX}, received shape {input_shape}"
+            )
+    if max(filters_shape[:3]) >= INT32_MAX or filters_shape[3] > INT32_MAX:
+        raise ValueError(
+            f"filters: sizes must be less than {INT32_MAX}, received shape {filters_shape}"
+        )
+
+
+def _check_outputs(geometry: Geometry, name: str) -> None:
+    for side, axis in (("height", geometry.rows), ("width", geometry.columns)):
+        if axis.outputs < 0:
+            raise ValueError(
+                f"{name}: the {side} is too large for the input: {axis.kernel} taps at dilation "
+                f"{axis.dilation} reach over {(axis.kernel - 1) * axis.dilation + 1} pixels, the "
+                f"input has {axis.size} and {axis.before} + {axis.after} of padding; at stride "
+                f"{axis.stride} the output would have size {axis.outputs}"
+            )
+
+
+def _check_windows(geometry: Geometry, filters_shape: Shape) -> None:
+    """Check what TensorFlow checks only where something is to be multiplied."""
+    rows, columns, groups = geometry.rows, geometry.columns, geometry.groups
+    if max(rows.before, rows.after, columns.before, columns.after) >= INT32_MAX:
+        raise ValueError(
+            f"padding: pads must be less than {INT32_MAX}, received "
+            f"{(rows.before, rows.after)} and {(columns.before, columns.after)}"
+        )
+    if not rows.kernel or not columns.kernel:
+        raise ValueError(f"filters: must not be empty, received shape {filters_shape}")
+    if geometry.out_channels % groups:
+        raise ValueError(
+            f"filters: out_channels must be a multiple of the {groups} groups "
+            f"({geometry.in_channels} channels of the input / {geometry.filter_channels} of the "
+            f"filters), received {geometry.out_channels}"
+        )
+
+
+def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> None:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out: expected an ndarray, received {type(out).__name__}")
+    if out.dtype.newbyteorder("=") != dtype:
+        raise TypeError(f"out: expected dtype {dtype}, received {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out: expected shape {shape}, received {out.shape}")
+    if not out.flags.writeable:
+        raise ValueError("out: expected a writeable array, received a read-only one")
+    # Sufficient for distinct elements: each stride steps over all that the smaller ones span.
+    span = out.itemsize
+    for stride, size in sorted(zip(map(abs, out.strides), out.shape, strict=True)):
+        if size > 1 and stride < span:
+            raise ValueError(
+                f"out: expected elements that do not overlap, received strides {out.strides} "
+                f"for shape {out.shape}"
+            )
+        span = max(span, stride * (size - 1) + span)
+    for name, array in zip(("input", "filters"), inputs, strict=True):
+        if _overlap(out, array):
+            raise ValueError(f"out: expected memory of its own, received memory of {name}")
+
+
+def _overlap(one: Array, other: Array) -> bool:
+    try:
+        return np.shares_memory(one, other, max_work=100_000)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _fold(images: Array, out: Array) -> Iterator[tuple[Array, Array]]:
+    """Fold leading dimensions into the batch, or walk along them where folding would copy."""
+    if images.ndim == 4:
+        yield images, out
+    elif images.flags.c_contiguous and out.flags.c_contiguous:
+        yield images.reshape(-1, *images.shape[-3:]), out.reshape(-1, *out.shape[-3:])
+    else:
+        for one_images, one_out in zip(images, out, strict=True):
+            yield from _fold(one_images, one_out)

@@ -1,0 +1,231 @@
+"""Strides, dilations, padding and data_format: what was written -> integers and names.
+
+TensorFlow's forms are taken, and integers are integers: by ``operator.index``, never by truncation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import index
+from typing import Any, Literal, NoReturn, TypeVar
+
+import numpy as np
+
+INT32_MAX = 2**31 - 1
+
+T = TypeVar("T")
+
+Pair = tuple[int, int]
+Format = Literal["NHWC", "NCHW"]
+# A mode, or (before, after) of the rows and of the columns.
+Padding = Literal["SAME", "VALID"] | tuple[Pair, Pair]
+
+_EXPLICIT_FORM = "[[0, 0], [top, bottom], [left, right], [0, 0]] (in the order of data_format)"
+_PADDING_FORMS = f"'SAME', 'VALID' or {_EXPLICIT_FORM}"
+
+
+def read_data_format(value: Any) -> Format:
+    """Return 'NHWC' or 'NCHW'; None means 'NHWC'.
+
+    Raises
+    ------
+    TypeError
+        If it is no string.
+    ValueError
+        If it is another string.
+    """
+    if value is None:
+        return "NHWC"
+    if isinstance(value, str):
+        if value == "NHWC":
+            return "NHWC"
+        if value == "NCHW":
+            return "NCHW"
+        hint = _meant(value, ("NHWC", "NCHW"))
+        raise ValueError(f"data_format: expected 'NHWC' or 'NCHW', received {value!r}{hint}")
+    raise TypeError(f"data_format: expected the string 'NHWC' or 'NCHW', received {value!r}")
+
+
+def read_steps(name: str, value: Any, data_format: Format) -> Pair:
+    """Return the steps along rows and columns of ``strides`` or ``dilations``.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for messages.
+    value : int, sequence of 1, 2 or 4 ints, 1-D integer array, or None
+        2 are (rows, columns); 4 are in the order of `data_format`; None is 1.
+    data_format : {'NHWC', 'NCHW'}
+        Where rows and columns stand among four.
+
+    Raises
+    ------
+    TypeError
+        If it is neither an integer nor a sequence of integers.
+    ValueError
+        If its length is not 1, 2 or 4, a step is not in 1..2**31 - 1, or the step along the batch
+        or the channels is not 1.
+    """
+    steps = _read_steps(name, value)
+    if len(steps) == 4:
+        batch, rows, columns, channels = in_nhwc_order(steps, data_format)
+    elif len(steps) in (1, 2):
+        batch, rows, columns, channels = 1, steps[0], steps[-1], 1
+    else:
+        raise ValueError(f"{name}: expected 1, 2 or 4 integers, received {len(steps)}: {value!r}")
+    if rows <= 0 or columns <= 0 or max(rows, columns) > INT32_MAX:
+        raise ValueError(f"{name}: expected steps from 1 to {INT32_MAX}, received {value!r}")
+    if batch != 1 or channels != 1:
+        raise ValueError(
+            f"{name}: expected 1 along batch and channels (data_format={data_format!r}), "
+            f"received {value!r}"
+        )
+    return rows, columns
+
+
+def read_quad(name: str, value: Any) -> Pair:
+    """Return rows and columns of the ``sizes``, ``strides`` or ``rates`` of patches.
+
+    Raises
+    ------
+    TypeError
+        If it is not a sequence of integers.
+    ValueError
+        If there are not four, one is not in 1..2**31 - 1, or the first or last is not 1.
+    """
+    form = f"{name}: expected [1, rows, columns, 1] with integers from 1 to {INT32_MAX}"
+    quad = _read_integers(name, value, form)
+    if len(quad) != 4 or not all(1 <= step <= INT32_MAX for step in quad) or quad[::3] != [1, 1]:
+        raise ValueError(f"{form}, received {value!r}")
+    return quad[1], quad[2]
+
+
+def read_mode(value: Any) -> Literal["SAME", "VALID"] | None:
+    """Return the mode that a padding string names; None where it is no string.
+
+    Raises
+    ------
+    ValueError
+        If it is another string.
+    """
+    mode = value.decode("latin-1") if isinstance(value, bytes) else value
+    if not isinstance(mode, str):
+        return None
+    if mode == "SAME":
+        return "SAME"
+    if mode == "VALID":
+        return "VALID"
+    if mode == "EXPLICIT":
+        raise ValueError(
+            f"padding: {value!r} is no mode of its own; pass the list itself: {_EXPLICIT_FORM}"
+        )
+    hint = _meant(mode, ("SAME", "VALID"))
+    raise ValueError(f"padding: expected {_PADDING_FORMS}, received {value!r}{hint}")
+
+
+def read_padding(value: Any, data_format: Format) -> Padding:
+    """Return the mode, or the zeros before and after the rows and the columns.
+
+    Parameters
+    ----------
+    value : {'SAME', 'VALID'} or list or tuple of 4 pairs of ints
+        The pairs are in the order of `data_format`.
+    data_format : {'NHWC', 'NCHW'}
+        Where rows and columns stand among the pairs.
+
+    Raises
+    ------
+    TypeError
+        If it is of another type, or a pad is no integer.
+    ValueError
+        If it is another string, a list of another shape, or holds a negative pad, or one along
+        the batch or the channels.
+    """
+    mode = read_mode(value)
+    if mode is not None:
+        return mode
+    if not isinstance(value, (list, tuple)):
+        kind: type[Exception] = ValueError if isinstance(value, np.ndarray) else TypeError
+        raise kind(f"padding: expected {_PADDING_FORMS}, received {value!r}{_torch_hint(value)}")
+    for position, pair in enumerate(value):
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise ValueError(
+                f"padding: each element must be a list or tuple of two integers, received "
+                f"{value!r} with {pair!r} at index {position}{_torch_hint(value)}"
+            )
+    if len(value) != 4:
+        raise ValueError(
+            f"padding: expected four pairs {_EXPLICIT_FORM}, received {len(value)}: {value!r}"
+        )
+    pads: list[Pair] = []
+    for pair in value:
+        before, after = (_read_integer("padding", pad, value) for pad in pair)
+        if before < 0 or after < 0:
+            raise ValueError(f"padding: pads must not be negative, received {value!r}")
+        pads.append((before, after))
+    batch, rows, columns, channels = in_nhwc_order(pads, data_format)
+    if any(batch) or any(channels):
+        raise ValueError(
+            f"padding: batch and channels cannot be padded (data_format={data_format!r}), "
+            f"received {value!r}"
+        )
+    return rows, columns
+
+
+def in_nhwc_order(values: Sequence[T], data_format: Format) -> tuple[T, T, T, T]:
+    """Return the four values that stand in the order of `data_format` in the order of NHWC."""
+    batch, *others = values
+    rows, columns, channels = others if data_format == "NHWC" else (*others[1:], others[0])
+    return batch, rows, columns, channels
+
+
+def _read_steps(name: str, value: Any) -> Sequence[int]:
+    if type(value) is int:
+        return (value,)
+    if value is None:
+        return (1,)
+    if not isinstance(value, np.ndarray):
+        try:
+            return (index(value),)
+        except TypeError:
+            pass
+    return _read_integers(name, value, f"{name}: expected an integer or 1, 2 or 4 integers")
+
+
+def _read_integers(name: str, value: Any, form: str) -> list[int]:
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not hasattr(value, "__getitem__"):
+        _reject_type(form, value)
+    try:
+        elements = list(value)
+    except TypeError:  # a 0-d array
+        _reject_type(form, value)
+    return [_read_integer(name, element, value) for element in elements]
+
+
+def _read_integer(name: str, element: Any, value: Any) -> int:
+    try:
+        if isinstance(element, np.ndarray) and element.ndim:
+            raise TypeError
+        return index(element)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected integers, received {value!r} with {element!r}"
+        ) from None
+
+
+def _reject_type(form: str, value: Any) -> NoReturn:
+    raise TypeError(f"{form}, received {value!r}")
+
+
+def _meant(value: str, names: tuple[str, ...]) -> str:
+    folded = value.strip().upper()
+    return f"; did you mean {folded!r}?" if folded in names else ""
+
+
+def _torch_hint(value: Any) -> str:
+    """Return what a PyTorch-style int or pair of ints was probably meant to say."""
+    try:
+        rows, columns = (index(pad) for pad in (value if np.ndim(value) else (value, value)))
+    except (TypeError, ValueError):
+        return ""
+    return f"; did you mean [[0, 0], [{rows}, {rows}], [{columns}, {columns}], [0, 0]]?"

@@ -1,0 +1,106 @@
+"""The public function: its documentation, then the three steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconv._arguments import read_call
+from npconv._engine.tiles import right_multiply
+from npconv._filters import flatten_filters
+from npconv._patches import Patches
+
+Array = np.ndarray[Any, Any]
+
+
+def conv2d(
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: Any,
+    data_format: Any = "NHWC",
+    dilations: Any = None,
+    name: Any = None,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """Compute a 2-D convolution, as ``tf.nn.conv2d`` does.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., H, W, C) or, for NCHW, (..., C, H, W)
+        At least four dimensions, of dtype float16, bfloat16 (an ``ml_dtypes`` array), float32,
+        float64 or int32; it decides the dtype of the result.
+    filters : array_like, shape (KH, KW, C / groups, OC)
+        Cast to the input's dtype within the same kind. Where they have fewer in_channels than the
+        input has channels, filter ``o`` reads group ``o // (OC / groups)`` of them.
+    strides : int or sequence of 1, 2 or 4 ints
+        Steps between outputs, in pixels: both, (rows, columns), or in the order of `data_format`.
+    padding : {'SAME', 'VALID'} or list of four pairs of ints
+        'SAME': zeros around the image so that OH = ceil(H / stride), the odd one at the bottom
+        and right. 'VALID': none. Or ``[[0, 0], [top, bottom], [left, right], [0, 0]]``, in the
+        order of `data_format`.
+    data_format : {'NHWC', 'NCHW'}, optional
+        The order of the dimensions of `input` and of the result, not of `filters`.
+    dilations : int or sequence of 1, 2 or 4 ints, optional
+        Steps between taps, in pixels, in the form of `strides`. Default 1.
+    name : object, optional
+        Ignored; there so that a call written for TensorFlow carries over.
+    out : ndarray, optional
+        Where the result is written: of its shape and dtype (any byte order and strides), in
+        memory of its own.
+
+    Returns
+    -------
+    ndarray, shape (..., OH, OW, OC) or, for NCHW, (..., OC, OH, OW)
+        Of the input's dtype: `out` itself where given, otherwise C-contiguous. With K the kernel's
+        extent ``(KH - 1) * dilation + 1``, OH is ``ceil(H / stride)`` for 'SAME' and
+        ``(H + top + bottom - K + stride) / stride``, rounded towards zero, otherwise.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a wrong type: a dtype that is not taken, strides that are no integers.
+    ValueError
+        If an argument has a wrong value: shapes that do not fit together, strides that are not
+        positive, an unknown padding, a kernel that reaches past the padded input by a stride or
+        more, an `out` that overlaps an input.
+    MemoryError
+        If the result does not fit into memory.
+
+    See Also
+    --------
+    explain : The sizes, pads and cost of a call, without computing it.
+    flatten_filters, extract_patches : The first two steps on their own.
+    npconv.reference.conv2d : The same by naive loops.
+
+    Notes
+    -----
+    The sum is ``out[n, i, j, o] = sum(input[n, s*i + d*di - top, s*j + d*dj - left, c] *
+    filters[di, dj, c, o] for di, dj, c)``, computed by the three steps of TensorFlow's
+    documentation (https://www.tensorflow.org/api_docs/python/tf/nn/conv2d): flatten the filters,
+    extract the patches, right-multiply. The patches are extracted into a buffer that stays in
+    cache, so that memory beyond the result is bounded.
+
+    float16 and bfloat16 are summed in float32 and rounded once; int32 wraps modulo 2**32. Padding
+    is zeros that are multiplied: a tap of inf or NaN over it gives NaN. No warning is given for
+    overflow or NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> image = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
+    >>> box = np.ones((2, 2, 1, 1), np.float32)
+    >>> npconv.conv2d(image, box, strides=1, padding="VALID")[0, :, :, 0]
+    array([[ 8., 12.],
+           [20., 24.]], dtype=float32)
+    """
+    call = read_call(input, filters, strides, padding, data_format, dilations, out)
+    with np.errstate(all="ignore"):
+        weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
+        for images, result in call.batches:
+            patches = Patches(images, call.geometry)  # 2: (N*OH*OW, KH*KW*C), never whole
+            right_multiply(patches, weights, out=result)  # 3: (N*OH*OW, OC)
+    return call.out

@@ -1,0 +1,1 @@
+"""Step 3: how the right-multiply is scheduled."""

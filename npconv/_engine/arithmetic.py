@@ -1,0 +1,137 @@
+"""In which numbers a tile is multiplied, so that BLAS does it and the sums are TensorFlow's.
+
+float32 and float64 are multiplied as they are; float16 and bfloat16 in float32, rounded once at
+the end; int32 in float64 where every sum is exact there, modulo 2**32.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from npconv._engine.plan import Plan
+
+Array = np.ndarray[Any, Any]
+
+_FLOAT32 = np.dtype(np.float32)
+_FLOAT64 = np.dtype(np.float64)
+_INT64 = np.dtype(np.int64)
+
+
+class Arithmetic(Protocol):
+    """How patches and filters are multiplied and summed.
+
+    Attributes
+    ----------
+    dtype : dtype
+        Of the patches.
+    sum_dtype : dtype
+        Of the products, which are added up and then cast to the result's dtype.
+    """
+
+    dtype: np.dtype[Any]
+    sum_dtype: np.dtype[Any]
+
+    def prepare(self, weights: Array) -> tuple[Array, ...]:
+        """Return the flattened filters in the form that ``multiply`` takes."""
+
+    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+        """Write ``patches @ weights`` to `out`; may spoil `patches`."""
+
+
+class Float:
+    """BLAS in the dtype itself."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = self.sum_dtype = dtype
+
+    def prepare(self, weights: Array) -> tuple[Array, ...]:
+        """Return the weights in the dtype of the sums."""
+        return (weights.astype(self.dtype, copy=False),)
+
+    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+        """Write the product to `out`."""
+        np.matmul(patches, weights[0], out=out)
+
+
+class ExactInteger:
+    """int32 whose sums stay within 2**53: exact in float64, whatever the order."""
+
+    dtype = _FLOAT64
+    sum_dtype = _INT64
+
+    def prepare(self, weights: Array) -> tuple[Array, ...]:
+        """Return the weights in float64."""
+        return (weights.astype(_FLOAT64),)
+
+    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+        """Write the exact product to `out`."""
+        np.copyto(out, np.matmul(patches, weights[0]), casting="unsafe")
+
+
+class WrappingInteger:
+    """Any int32, modulo 2**32, from three products of 16-bit halves.
+
+    With x = 2**16 xh + xl and w = 2**16 wh + wl, where 0 <= xl, wl < 2**16 and
+    -2**15 <= xh, wh < 2**15: x w = xl wl + 2**16 (xl wh + xh wl) modulo 2**32. A tile sums at the
+    most 2**19 products (a buffer of 4 MiB), so that the sums stay within 2**51 and 2**52.
+    """
+
+    dtype = _FLOAT64
+    sum_dtype = _INT64
+
+    def prepare(self, weights: Array) -> tuple[Array, ...]:
+        """Return the low and the high halves of the weights, in float64."""
+        return (weights & 0xFFFF).astype(_FLOAT64), (weights >> 16).astype(_FLOAT64)
+
+    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+        """Write the product modulo 2**32 (and not reduced) to `out`; `patches` becomes xl."""
+        low, high = weights
+        patches_high = patches * 2.0**-16
+        np.floor(patches_high, out=patches_high)
+        middle = np.matmul(patches_high, low)
+        patches_high *= 2.0**16
+        patches -= patches_high
+        middle += np.matmul(patches, high)
+        np.copyto(out, middle, casting="unsafe")
+        np.left_shift(out, 16, out=out)
+        out += np.matmul(patches, low).astype(_INT64)
+
+
+def arithmetic(images: Array, weights: Array) -> Arithmetic:
+    """Choose the arithmetic for the dtype, and for integers by their sizes.
+
+    Parameters
+    ----------
+    images, weights : ndarray
+        Of the same dtype up to the byte order, one that conv2d takes; not empty. `weights` has
+        the shape (KH * KW * in_channels / groups, out_channels).
+    """
+    dtype = weights.dtype.newbyteorder("=")
+    if dtype.kind == "i":
+        largest_sum = len(weights) * _magnitude(images) * _magnitude(weights)
+        return ExactInteger() if largest_sum <= 2**53 else WrappingInteger()
+    return Float(dtype if dtype in (_FLOAT32, _FLOAT64) else _FLOAT32)
+
+
+def most_bytes(dtype: np.dtype[Any], blocks: Plan, weights: int) -> int:
+    """Return the bytes of patches, products and converted weights that are alive at once.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of the input.
+    blocks : Plan
+    weights : int
+        Number of elements of the filters.
+    """
+    products = blocks.product_bytes * (1 if blocks.in_one_sum else 2)
+    if dtype.kind == "i":
+        return 2 * blocks.patches_bytes + products + 2 * blocks.product_bytes + 24 * weights
+    return blocks.patches_bytes + products + (4 * weights if dtype.itemsize == 2 else 0)
+
+
+def _magnitude(array: Array) -> int:
+    return max(int(array.max()), -int(array.min()))

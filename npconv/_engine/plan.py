@@ -1,0 +1,159 @@
+"""The planner: how large the tiles of the patches matrix are.
+
+A pure function of integers, so that the same call always runs the same way.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from npconv._geometry import Geometry
+
+Range = tuple[int, int]
+
+# Bytes of a tile of patches that stays in a core's second-level cache.
+CACHED_BYTES = 1 << 20
+# The right-multiply packs the filters anew for every tile: fewer rows would be mostly packing.
+WORTHWHILE_ROWS = 256
+# Bytes that no buffer of a call exceeds.
+BUFFER_BYTES = 4 << 20
+
+
+class Tile(NamedTuple):
+    """A block of outputs: ranges of images, rows, columns, groups, and out_channels of a group."""
+
+    batch: Range
+    rows: Range
+    columns: Range
+    groups: Range
+    out_channels: Range
+
+
+class Taps(NamedTuple):
+    """A block of the kernel: ranges of its rows, its columns, and in_channels of a group."""
+
+    rows: Range
+    columns: Range
+    channels: Range
+
+
+class Plan(NamedTuple):
+    """The blocks that a convolution is cut into, and the bytes that the largest of them takes.
+
+    ``tile`` holds the sizes of a ``Tile``, ``taps`` those of ``Taps``; ``whole_tile`` and
+    ``whole_taps`` the totals.
+    """
+
+    tile: tuple[int, int, int, int, int]
+    taps: tuple[int, int, int]
+    whole_tile: tuple[int, int, int, int, int]
+    whole_taps: tuple[int, int, int]
+    band_bytes: int
+    patches_bytes: int
+    product_bytes: int
+
+    @property
+    def in_one_sum(self) -> bool:
+        """Whether a tile takes the whole kernel at once."""
+        return self.taps == self.whole_taps
+
+    def each_tile(self) -> Iterator[Tile]:
+        """Yield the tiles; together they cover every output once."""
+        return map(Tile._make, product(*map(_ranges, self.whole_tile, self.tile)))
+
+    def each_taps(self) -> Iterator[Taps]:
+        """Yield the blocks of the kernel; together they cover every tap once."""
+        return map(Taps._make, product(*map(_ranges, self.whole_taps, self.taps)))
+
+
+@lru_cache(maxsize=1024)
+def plan(geometry: Geometry, batch: int, itemsize: int) -> Plan:
+    """Choose the blocks of a convolution.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of a convolution with at least one output, one tap and one channel.
+    batch : int
+        Number of images.
+    itemsize : int
+        Bytes of an element of the patches and of the product.
+
+    Returns
+    -------
+    Plan
+
+    Examples
+    --------
+    >>> from npconv._geometry import Axis, Geometry
+    >>> axis = Axis.resolve(56, 3, 1, 1, "SAME")
+    >>> plan(Geometry(axis, axis, 64, 64, 64), batch=1, itemsize=4).tile
+    (1, 8, 56, 1, 64)
+    """
+    rows, columns = geometry.rows, geometry.columns
+    budget = BUFFER_BYTES // itemsize
+
+    # The kernel is cut only where a single patch exceeds the buffer, channels last.
+    channels = min(geometry.filter_channels, budget)
+    kernel_columns = min(columns.kernel, max(1, budget // channels))
+    kernel_rows = min(rows.kernel, max(1, budget // (channels * kernel_columns)))
+    patch = kernel_rows * kernel_columns * channels
+
+    group_channels = geometry.out_channels // geometry.groups
+    out_channels = min(group_channels, budget)
+    groups = min(geometry.groups, max(1, budget // max(patch, out_channels)))
+
+    # A 1x1 patch is not copied from its band, so that only the band has to fit.
+    cached = budget if patch == channels else CACHED_BYTES // itemsize
+    limit = budget // (groups * patch)
+    outputs = max(cached // (groups * patch), min(WORTHWHILE_ROWS, limit))
+    outputs = min(outputs, budget // (groups * out_channels))
+
+    tile_columns = _even(columns.outputs, outputs)
+    tile_rows = _even(rows.outputs, outputs // tile_columns)
+    tile_batch = _even(batch, outputs // (tile_rows * tile_columns))
+
+    while True:
+        reach_rows = rows.span((0, tile_rows), (0, kernel_rows)).count
+        reach_columns = columns.span((0, tile_columns), (0, kernel_columns)).count
+        band = groups * tile_batch * reach_rows * reach_columns * channels
+        if band <= budget:
+            break
+        # Strides or dilations so wide that the band is mostly pixels that nobody reads: with one
+        # tap at a time, it holds only those that are.
+        if reach_rows > tile_rows * kernel_rows:
+            kernel_rows = 1
+        elif reach_columns > tile_columns * kernel_columns:
+            kernel_columns = 1
+        elif tile_batch > 1:
+            tile_batch = _even(batch, tile_batch // 2)
+        elif tile_rows > 1:
+            tile_rows = _even(rows.outputs, tile_rows // 2)
+        else:
+            tile_columns = _even(columns.outputs, tile_columns // 2)
+
+    positions = groups * tile_batch * tile_rows * tile_columns
+    return Plan(
+        (tile_batch, tile_rows, tile_columns, groups, out_channels),
+        (kernel_rows, kernel_columns, channels),
+        (batch, rows.outputs, columns.outputs, geometry.groups, group_channels),
+        (rows.kernel, columns.kernel, geometry.filter_channels),
+        band * itemsize,
+        positions * kernel_rows * kernel_columns * channels * itemsize,
+        positions * out_channels * itemsize,
+    )
+
+
+def _even(total: int, most: int) -> int:
+    """Return the size of equal parts of `total`, none larger than `most`."""
+    parts = -(-total // max(1, most))
+    return -(-total // parts)
+
+
+def _ranges(total: int, size: int) -> list[Range]:
+    return [(start, min(start + size, total)) for start in range(0, total, size)]

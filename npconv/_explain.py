@@ -1,0 +1,165 @@
+"""What a call does, in numbers: sizes, pads, cost, and the call that says the same to PyTorch."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npconv._arguments import read_dtype, read_shapes
+from npconv._engine.tiles import describe
+from npconv._geometry import Geometry
+
+Shape = tuple[int, ...]
+
+
+class Explanation(NamedTuple):
+    """What a call of ``conv2d`` does; its ``str`` is meant to be read.
+
+    Attributes
+    ----------
+    output_shape : tuple of int
+    pads : tuple of int
+        (top, bottom, left, right), in pixels of zeros.
+    patches_shape : tuple of int
+        (N * OH * OW, KH * KW * C), of the matrix that is multiplied but never stored whole.
+    multiply_adds : int
+        Products that are added up, those with padding among them.
+    scratch_bytes : int
+        Memory that the call takes at the most beyond its arguments and its result.
+    algorithm : str
+        How the engine goes about it.
+    torch_call : str
+        The expression, with ``F`` for ``torch.nn.functional``, that computes the same from
+        tensors of the same shapes.
+    """
+
+    output_shape: Shape
+    pads: tuple[int, int, int, int]
+    patches_shape: tuple[int, int]
+    multiply_adds: int
+    scratch_bytes: int
+    algorithm: str
+    torch_call: str
+
+    def __str__(self) -> str:
+        top, bottom, left, right = self.pads
+        rows, columns = self.patches_shape
+        return "\n".join(
+            (
+                f"output         {self.output_shape}",
+                f"padding        top {top}, bottom {bottom}, left {left}, right {right}",
+                f"patches        {rows} x {columns}",
+                f"multiply-adds  {self.multiply_adds:,}",
+                f"scratch        at most {self.scratch_bytes / 2**20:.2f} MiB",
+                f"algorithm      {self.algorithm}",
+                f"PyTorch        {self.torch_call}",
+            )
+        )
+
+
+def explain(
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: Any,
+    data_format: Any = "NHWC",
+    dilations: Any = None,
+    *,
+    dtype: Any = None,
+) -> Explanation:
+    """Say what ``conv2d`` would do with these arguments, without doing it.
+
+    Parameters
+    ----------
+    input, filters : array_like or tuple of int
+        As for ``conv2d``, or just their shapes.
+    strides, padding, data_format, dilations
+        As for ``conv2d``.
+    dtype : dtype, optional
+        Of the input. Default: that of `input` where it is an array, otherwise float32.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``conv2d`` would raise them for such arrays.
+
+    Examples
+    --------
+    The odd row and column of zeros that SAME adds at stride 2, at the bottom and right:
+
+    >>> import npconv
+    >>> print(npconv.explain((1, 224, 224, 3), (7, 7, 3, 64), 2, "SAME"))
+    output         (1, 112, 112, 64)
+    padding        top 2, bottom 3, left 2, right 3
+    patches        12544 x 147
+    multiply-adds  118,013,952
+    scratch        at most 1.35 MiB
+    algorithm      tiles of 1 x 14 x 112 outputs, whole kernel at once
+    PyTorch        F.conv2d(F.pad(input.permute(0, 3, 1, 2), (2, 3, 2, 3)), \
+filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
+    """
+    input_shape, filters_shape = _shape(input), _shape(filters)
+    if dtype is None:
+        dtype = getattr(input, "dtype", np.float32)
+    checked = read_dtype("input", np.empty(0, dtype))
+    geometry, output_shape = read_shapes(
+        input_shape, filters_shape, strides, padding, data_format, dilations
+    )
+    rows, columns = geometry.rows, geometry.columns
+    batch = prod(input_shape[:-3])
+    positions = batch * rows.outputs * columns.outputs
+    taps = rows.kernel * columns.kernel
+    nothing = not prod(output_shape) or not prod(input_shape)
+    algorithm, scratch = (
+        ("nothing to multiply", 0) if nothing else describe(geometry, batch, checked)
+    )
+    return Explanation(
+        output_shape,
+        (rows.before, rows.after, columns.before, columns.after),
+        (positions, taps * geometry.in_channels),
+        0 if nothing else positions * taps * geometry.filter_channels * geometry.out_channels,
+        scratch,
+        algorithm,
+        _torch_call(geometry, input_shape, output_shape, str(data_format or "NHWC")),
+    )
+
+
+def _shape(value: Any) -> Shape:
+    if isinstance(value, (tuple, list)) and all(isinstance(size, int) for size in value):
+        return tuple(value)
+    return tuple(np.shape(value))
+
+
+def _torch_call(
+    geometry: Geometry, input_shape: Shape, output_shape: Shape, data_format: str
+) -> str:
+    rows, columns = geometry.rows, geometry.columns
+    if not prod(output_shape[-3:]) or not prod(input_shape[-3:]):
+        return "none: PyTorch takes no empty image and gives no empty result"
+    lead = len(input_shape) - 3
+    image = "input" if lead == 1 else f"input.flatten(0, {lead - 1})"
+    if data_format == "NHWC":
+        image += ".permute(0, 3, 1, 2)"
+    options = ""
+    if (rows.before, columns.before) != (rows.after, columns.after):
+        # F.pad names the last axis first.
+        pads = (columns.before, columns.after, rows.before, rows.after)
+        image = f"F.pad({image}, {pads})"
+    elif rows.before or columns.before:
+        options += f", padding={(rows.before, columns.before)}"
+    if (rows.stride, columns.stride) != (1, 1):
+        options += f", stride={(rows.stride, columns.stride)}"
+    if (rows.dilation, columns.dilation) != (1, 1):
+        options += f", dilation={(rows.dilation, columns.dilation)}"
+    if geometry.groups != 1:
+        options += f", groups={geometry.groups}"
+    call = f"F.conv2d({image}, filters.permute(3, 2, 0, 1){options})"
+    if data_format == "NHWC":
+        call += ".permute(0, 2, 3, 1)"
+    return call if lead == 1 else f"{call}.unflatten(0, {input_shape[:-3]})"

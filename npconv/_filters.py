@@ -1,0 +1,48 @@
+"""Step 1: flatten the filters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def flatten_filters(filters: Any) -> Array:
+    """Flatten filters to the matrix that the patches are multiplied by.
+
+    The first step of ``tf.nn.conv2d`` as TensorFlow documents it: "Flattens the filter to a 2-D
+    matrix with shape [filter_height * filter_width * in_channels, output_channels]".
+
+    Parameters
+    ----------
+    filters : array_like, shape (KH, KW, in_channels, out_channels)
+        Filters in TensorFlow's HWIO layout, of any dtype.
+
+    Returns
+    -------
+    ndarray, shape (KH * KW * in_channels, out_channels)
+        Row ``(kh * KW + kw) * in_channels + c`` holds tap (kh, kw) of input channel c. A view
+        where memory allows, otherwise a copy; of the same dtype.
+
+    Raises
+    ------
+    ValueError
+        If `filters` has not four dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> npconv.flatten_filters(np.ones((3, 3, 2, 8))).shape
+    (18, 8)
+    """
+    array = np.asarray(filters)
+    if array.ndim != 4:
+        raise ValueError(
+            "filters: expected four dimensions (height, width, in_channels, out_channels), "
+            f"received shape {array.shape}"
+        )
+    height, width, in_channels, out_channels = array.shape
+    return array.reshape(height * width * in_channels, out_channels)
