@@ -6,6 +6,7 @@ integers before any memory is taken.
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from functools import lru_cache
 from math import prod
@@ -24,6 +25,7 @@ from npconv._attributes import (
     read_padding,
     read_quad,
     read_steps,
+    show_pads,
 )
 from npconv._geometry import Axis, Geometry
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
-_DTYPES = {
+_DTYPES: dict[tuple[str, int], np.dtype[Any]] = {
     ("f", 2): np.dtype(np.float16),
     ("f", 4): np.dtype(np.float32),
     ("f", 8): np.dtype(np.float64),
@@ -78,9 +80,9 @@ def read_call(
         See ``npconv.conv2d``.
     """
     layout = read_data_format(data_format)
-    images, kernels = np.asarray(input), np.asarray(filters)
+    images = read_array("input", input)
     dtype = read_dtype("input", images)
-    kernels = read_filters(kernels, dtype)
+    kernels = read_filters(filters, dtype)
     geometry, out_shape = _resolve(
         images.shape,
         kernels.shape,
@@ -150,7 +152,7 @@ def read_patches_call(
     TypeError, ValueError
         See ``npconv.extract_patches``.
     """
-    array = np.asarray(images)
+    array = read_array("images", images)
     dtype = read_dtype("images", array)
     if array.ndim != 4:
         raise ValueError(
@@ -169,12 +171,26 @@ def read_patches_call(
         Axis.resolve(columns, kernel[1], steps[1], spacing[1], mode),
         channels,
         channels,
-        0,
+        1,  # any number: nothing is multiplied
     )
-    _check_outputs(geometry, "sizes")
+    _check_outputs(geometry, f"sizes: {sizes!r}")
     shape = (batch, geometry.rows.outputs, geometry.columns.outputs, prod(kernel) * channels)
     check_bytes(shape, dtype)
     return PatchesCall(array, geometry, np.empty(shape, dtype))
+
+
+def read_array(name: str, value: Any) -> Array:
+    """Return `value` as a plain array.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is none, such as a list of lists of different lengths.
+    """
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error} Received {reprlib.repr(value)}") from error
 
 
 def read_dtype(name: str, array: Array) -> np.dtype[Any]:
@@ -185,7 +201,7 @@ def read_dtype(name: str, array: Array) -> np.dtype[Any]:
     TypeError
         If it is none that TensorFlow's conv2d takes.
     """
-    dtype = array.dtype
+    dtype: np.dtype[Any] = array.dtype
     native = _DTYPES.get((dtype.kind, dtype.itemsize))
     if native is not None:
         return native
@@ -196,7 +212,7 @@ def read_dtype(name: str, array: Array) -> np.dtype[Any]:
 
 def check_bytes(shape: Shape, dtype: np.dtype[Any]) -> None:
     """Raise ValueError if no array of this shape can exist, whatever the memory."""
-    if prod(filter(None, shape)) * dtype.itemsize > sys.maxsize:
+    if prod(size for size in shape if size) * dtype.itemsize > sys.maxsize:
         raise ValueError(
             f"input, filters, padding: the result would have shape {shape}, "
             f"which is more than {sys.maxsize} bytes of {dtype}"
@@ -207,21 +223,28 @@ def _is_bfloat16(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "V" and dtype.itemsize == 2 and dtype.name == "bfloat16"
 
 
-def read_filters(filters: Array, dtype: np.dtype[Any]) -> Array:
-    if filters.dtype == dtype:
-        return filters
-    castable = (
-        filters.dtype.kind in "buif"
-        if _is_bfloat16(dtype)
-        else np.can_cast(filters.dtype, dtype, "same_kind")
-    )
-    if not castable:
+def read_filters(filters: Any, dtype: np.dtype[Any]) -> Array:
+    """Return the filters in the dtype of the input.
+
+    Raises
+    ------
+    TypeError
+        If they do not cast to it within the same kind.
+    """
+    array = read_array("filters", filters)
+    if array.dtype == dtype:
+        return array
+    # bfloat16, here "V", is a float as well: what float32 holds, it may be cast from and to.
+    kind = array.dtype.kind
+    if kind == "V" and np.can_cast(array.dtype, np.float32):
+        kind = "f"
+    if kind not in ("bui" if dtype.kind == "i" else "buif"):
         raise TypeError(
             f"filters: expected dtype {dtype} as the input's, or one that casts to it within "
-            f"the same kind, received {filters.dtype}"
+            f"the same kind, received {array.dtype}"
         )
     with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
-        return filters.astype(dtype)
+        return array.astype(dtype)
 
 
 @lru_cache(maxsize=1024)
@@ -246,15 +269,13 @@ def _resolve(
     lead, image = input_shape[:-3], input_shape[-3:]
     # TensorFlow folds the leading dimensions by reshape(-1), which passes over a 0 among them where
     # the image is empty too, and then cannot unfold a result that is not empty.
-    blind = len(lead) > 1 and not prod(image)
-    batch = prod(filter(None, lead)) if blind else prod(lead)
+    blind = len(lead) > 1 and 0 in image
+    batch = prod(size for size in lead if size) if blind else prod(lead)
     _, rows, columns, channels = in_nhwc_order((batch, *image), layout)
     _check_limits(input_shape, (batch, rows, columns, channels), filters_shape)
     height, width, filter_channels, out_channels = filters_shape
     if filter_channels == 0:
-        raise ValueError(
-            f"filters: in_channels must be positive, received shape {filters_shape}"
-        )
+        raise ValueError(f"filters: in_channels must be positive, received shape {filters_shape}")
     if channels % filter_channels:
         raise ValueError(
             f"filters: in_channels must divide the input's {channels} channels, "
@@ -268,15 +289,17 @@ def _resolve(
         filter_channels,
         out_channels,
     )
-    _check_outputs(geometry, "filters")
-    result = (geometry.rows.outputs, geometry.columns.outputs, out_channels)
-    if blind and not prod(lead) and prod(result):
+    _check_outputs(geometry, f"filters: shape {filters_shape}")
+    result: Shape = (geometry.rows.outputs, geometry.columns.outputs, out_channels)
+    if blind and 0 in lead and 0 not in result:
         raise ValueError(
             f"input: leading dimensions {lead} and an image {image} that are both empty cannot "
-            f"give results of shape {result}"
+            f"give results of shape {result}, received shape {input_shape}"
         )
     out_shape = lead + (result if layout == "NHWC" else (result[2], *result[:2]))
-    if prod(out_shape) and prod(input_shape):
+    if 0 not in out_shape and 0 not in input_shape:
+        if not isinstance(padding, str):
+            _check_pads(padding, layout)
         _check_windows(geometry, filters_shape)
     return geometry, out_shape
 
@@ -293,32 +316,34 @@ def _check_limits(input_shape: Shape, image: Shape, filters_shape: Shape) -> Non
         )
 
 
-def _check_outputs(geometry: Geometry, name: str) -> None:
+def _check_outputs(geometry: Geometry, received: str) -> None:
     for side, axis in (("height", geometry.rows), ("width", geometry.columns)):
         if axis.outputs < 0:
             raise ValueError(
-                f"{name}: the {side} is too large for the input: {axis.kernel} taps at dilation "
+                f"{received} does not fit: along the {side}, {axis.kernel} taps at dilation "
                 f"{axis.dilation} reach over {(axis.kernel - 1) * axis.dilation + 1} pixels, the "
                 f"input has {axis.size} and {axis.before} + {axis.after} of padding; at stride "
                 f"{axis.stride} the output would have size {axis.outputs}"
             )
 
 
+def _check_pads(pads: tuple[Pair, Pair], layout: Format) -> None:
+    if max(*pads[0], *pads[1]) >= INT32_MAX:
+        raise ValueError(
+            f"padding: pads must be less than {INT32_MAX}, received {show_pads(*pads, layout)}"
+        )
+
+
 def _check_windows(geometry: Geometry, filters_shape: Shape) -> None:
     """Check what TensorFlow checks only where something is to be multiplied."""
-    rows, columns, groups = geometry.rows, geometry.columns, geometry.groups
-    if max(rows.before, rows.after, columns.before, columns.after) >= INT32_MAX:
-        raise ValueError(
-            f"padding: pads must be less than {INT32_MAX}, received "
-            f"{(rows.before, rows.after)} and {(columns.before, columns.after)}"
-        )
-    if not rows.kernel or not columns.kernel:
+    groups = geometry.groups
+    if not geometry.rows.kernel or not geometry.columns.kernel:
         raise ValueError(f"filters: must not be empty, received shape {filters_shape}")
     if geometry.out_channels % groups:
         raise ValueError(
             f"filters: out_channels must be a multiple of the {groups} groups "
             f"({geometry.in_channels} channels of the input / {geometry.filter_channels} of the "
-            f"filters), received {geometry.out_channels}"
+            f"filters), received shape {filters_shape}"
         )
 
 
@@ -334,7 +359,7 @@ def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> 
     # Sufficient for distinct elements: each stride steps over all that the smaller ones span.
     span = out.itemsize
     for stride, size in sorted(zip(map(abs, out.strides), out.shape, strict=True)):
-        if size > 1 and stride < span:
+        if out.size and size > 1 and stride < span:
             raise ValueError(
                 f"out: expected elements that do not overlap, received strides {out.strides} "
                 f"for shape {out.shape}"
@@ -347,7 +372,7 @@ def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> 
 
 def _overlap(one: Array, other: Array) -> bool:
     try:
-        return np.shares_memory(one, other, max_work=100_000)
+        return np.shares_memory(one, other, max_work=100_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 

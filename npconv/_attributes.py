@@ -145,13 +145,14 @@ def read_padding(value: Any, data_format: Format) -> Padding:
     if mode is not None:
         return mode
     if not isinstance(value, (list, tuple)):
-        kind: type[Exception] = ValueError if isinstance(value, np.ndarray) else TypeError
-        raise kind(f"padding: expected {_PADDING_FORMS}, received {value!r}{_torch_hint(value)}")
+        hint = _torch_hint(value, data_format)
+        message = f"padding: expected {_PADDING_FORMS}, received {value!r}{hint}"
+        raise ValueError(message) if np.ndim(value) else TypeError(message)
     for position, pair in enumerate(value):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ValueError(
                 f"padding: each element must be a list or tuple of two integers, received "
-                f"{value!r} with {pair!r} at index {position}{_torch_hint(value)}"
+                f"{value!r} with {pair!r} at index {position}{_torch_hint(value, data_format)}"
             )
     if len(value) != 4:
         raise ValueError(
@@ -177,6 +178,17 @@ def in_nhwc_order(values: Sequence[T], data_format: Format) -> tuple[T, T, T, T]
     batch, *others = values
     rows, columns, channels = others if data_format == "NHWC" else (*others[1:], others[0])
     return batch, rows, columns, channels
+
+
+def show_pads(rows: Pair, columns: Pair, data_format: Format) -> str:
+    """Return explicit padding as it is written.
+
+    >>> show_pads((0, 1), (2, 3), "NCHW")
+    '[[0, 0], [0, 0], [0, 1], [2, 3]]'
+    """
+    none = [0, 0]
+    pads = [list(rows), list(columns)]
+    return str([none, *pads, none] if data_format == "NHWC" else [none, none, *pads])
 
 
 def _read_steps(name: str, value: Any) -> Sequence[int]:
@@ -208,9 +220,7 @@ def _read_integer(name: str, element: Any, value: Any) -> int:
             raise TypeError
         return index(element)
     except TypeError:
-        raise TypeError(
-            f"{name}: expected integers, received {value!r} with {element!r}"
-        ) from None
+        raise TypeError(f"{name}: expected integers, received {value!r} with {element!r}") from None
 
 
 def _reject_type(form: str, value: Any) -> NoReturn:
@@ -222,10 +232,10 @@ def _meant(value: str, names: tuple[str, ...]) -> str:
     return f"; did you mean {folded!r}?" if folded in names else ""
 
 
-def _torch_hint(value: Any) -> str:
+def _torch_hint(value: Any, data_format: Format) -> str:
     """Return what a PyTorch-style int or pair of ints was probably meant to say."""
     try:
         rows, columns = (index(pad) for pad in (value if np.ndim(value) else (value, value)))
     except (TypeError, ValueError):
         return ""
-    return f"; did you mean [[0, 0], [{rows}, {rows}], [{columns}, {columns}], [0, 0]]?"
+    return f"; did you mean {show_pads((rows, rows), (columns, columns), data_format)}?"

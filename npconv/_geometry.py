@@ -20,7 +20,7 @@ class Span(NamedTuple):
 
     first: int
     step: int
-    count: int
+    length: int
     lo: int
     hi: int
     per_output: int
@@ -29,7 +29,7 @@ class Span(NamedTuple):
     @property
     def padded(self) -> bool:
         """Whether the span reaches into the padding."""
-        return self.lo > 0 or self.hi < self.count
+        return self.lo > 0 or self.hi < self.length
 
 
 class Axis(NamedTuple):
@@ -92,9 +92,9 @@ class Axis(NamedTuple):
 
         >>> axis = Axis.resolve(size=5, kernel=3, stride=1, dilation=2, padding="SAME")
         >>> axis.span((0, 5), (0, 3))
-        Span(first=-2, step=1, count=9, lo=2, hi=7, per_output=1, per_tap=2)
+        Span(first=-2, step=1, length=9, lo=2, hi=7, per_output=1, per_tap=2)
         >>> axis.span((0, 1), (0, 3))
-        Span(first=-2, step=2, count=3, lo=1, hi=3, per_output=1, per_tap=1)
+        Span(first=-2, step=2, length=3, lo=1, hi=3, per_output=1, per_tap=1)
         """
         (o0, o1), (k0, k1) = outputs, taps
         if k1 - k0 == 1:
@@ -105,13 +105,13 @@ class Axis(NamedTuple):
             step = gcd(self.stride, self.dilation)
         first = o0 * self.stride + k0 * self.dilation - self.before
         last = (o1 - 1) * self.stride + (k1 - 1) * self.dilation - self.before
-        count = (last - first) // step + 1
-        lo = min(count, max(0, -(first // step)))
-        hi = max(lo, min(count, (self.size - 1 - first) // step + 1))
+        length = (last - first) // step + 1
+        lo = min(length, max(0, -(first // step)))
+        hi = max(lo, min(length, (self.size - 1 - first) // step + 1))
         return Span(
             first,
             step,
-            count,
+            length,
             lo,
             hi,
             max(1, self.stride // step),

@@ -19,6 +19,7 @@ from npconv._geometry import Geometry, Span
 
 Array = np.ndarray[Any, Any]
 
+
 class Scratch:
     """Buffers of one call, made when first needed and used again for every tile.
 
@@ -66,7 +67,9 @@ class Patches:
         (n0, n1), (g0, g1), (c0, c1) = tile.batch, tile.groups, taps.channels
         source = self.images[n0:n1, _inside(rows), _inside(columns)]
         # (n, h, w, in_channels) -> (g, n, h, w, channels)
-        grouped = source.reshape(*source.shape[:3], -1, self.geometry.filter_channels)
+        grouped = source.reshape(
+            *source.shape[:3], self.geometry.groups, self.geometry.filter_channels
+        )
         grouped = grouped[..., g0:g1, c0:c1].transpose(3, 0, 1, 2, 4)
         if (
             not (rows.padded or columns.padded)
@@ -76,7 +79,7 @@ class Patches:
         ):
             band = grouped
         else:
-            shape = (g1 - g0, n1 - n0, rows.count, columns.count, c1 - c0)
+            shape = (g1 - g0, n1 - n0, rows.length, columns.length, c1 - c0)
             band = scratch.take("band", shape, dtype)
             if rows.padded or columns.padded:
                 band.fill(0)
@@ -131,6 +134,8 @@ class Patches:
 
 
 def _inside(span: Span) -> slice:
+    if span.lo == span.hi:
+        return slice(0, 0)
     first = span.first + span.lo * span.step
     return slice(first, first + (span.hi - span.lo - 1) * span.step + 1, span.step)
 

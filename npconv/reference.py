@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv._arguments import read_dtype, read_filters, read_shapes
+from npconv._arguments import read_array, read_dtype, read_filters, read_shapes
 from npconv._attributes import read_data_format, read_padding, read_steps
 
 Array = np.ndarray[Any, Any]
@@ -57,9 +57,9 @@ def conv2d(
     array([[ 8, 12],
            [20, 24]], dtype=int32)
     """
-    images, kernels = np.asarray(input), np.asarray(filters)
+    images = read_array("input", input)
     dtype = read_dtype("input", images)
-    kernels = read_filters(kernels, dtype)
+    kernels = read_filters(filters, dtype)
     _, result_shape = read_shapes(
         images.shape, kernels.shape, strides, padding, data_format, dilations
     )

@@ -97,7 +97,8 @@ class WrappingInteger:
         middle += np.matmul(patches, high)
         np.copyto(out, middle, casting="unsafe")
         np.left_shift(out, 16, out=out)
-        out += np.matmul(patches, low).astype(_INT64)
+        np.matmul(patches, low, out=middle)
+        out += middle.astype(_INT64)
 
 
 def arithmetic(images: Array, weights: Array) -> Arithmetic:

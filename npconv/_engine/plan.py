@@ -6,7 +6,6 @@ A pure function of integers, so that the same call always runs the same way.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,11 +15,8 @@ if TYPE_CHECKING:
 
 Range = tuple[int, int]
 
-# Bytes of a tile of patches that stays in a core's second-level cache.
-CACHED_BYTES = 1 << 20
-# The right-multiply packs the filters anew for every tile: fewer rows would be mostly packing.
-WORTHWHILE_ROWS = 256
-# Bytes that no buffer of a call exceeds.
+# Bytes that no buffer of a call exceeds: small enough for the last-level cache, and large enough
+# that waking BLAS's threads and packing the filters, once a tile, cost little.
 BUFFER_BYTES = 4 << 20
 
 
@@ -64,11 +60,11 @@ class Plan(NamedTuple):
 
     def each_tile(self) -> Iterator[Tile]:
         """Yield the tiles; together they cover every output once."""
-        return map(Tile._make, product(*map(_ranges, self.whole_tile, self.tile)))
+        return map(Tile._make, _blocks(self.whole_tile, self.tile))
 
     def each_taps(self) -> Iterator[Taps]:
         """Yield the blocks of the kernel; together they cover every tap once."""
-        return map(Taps._make, product(*map(_ranges, self.whole_taps, self.taps)))
+        return map(Taps._make, _blocks(self.whole_taps, self.taps))
 
 
 @lru_cache(maxsize=1024)
@@ -93,7 +89,7 @@ def plan(geometry: Geometry, batch: int, itemsize: int) -> Plan:
     >>> from npconv._geometry import Axis, Geometry
     >>> axis = Axis.resolve(56, 3, 1, 1, "SAME")
     >>> plan(Geometry(axis, axis, 64, 64, 64), batch=1, itemsize=4).tile
-    (1, 8, 56, 1, 64)
+    (1, 28, 56, 1, 64)
     """
     rows, columns = geometry.rows, geometry.columns
     budget = BUFFER_BYTES // itemsize
@@ -108,19 +104,15 @@ def plan(geometry: Geometry, batch: int, itemsize: int) -> Plan:
     out_channels = min(group_channels, budget)
     groups = min(geometry.groups, max(1, budget // max(patch, out_channels)))
 
-    # A 1x1 patch is not copied from its band, so that only the band has to fit.
-    cached = budget if patch == channels else CACHED_BYTES // itemsize
-    limit = budget // (groups * patch)
-    outputs = max(cached // (groups * patch), min(WORTHWHILE_ROWS, limit))
-    outputs = min(outputs, budget // (groups * out_channels))
+    outputs = budget // (groups * max(patch, out_channels))
 
     tile_columns = _even(columns.outputs, outputs)
     tile_rows = _even(rows.outputs, outputs // tile_columns)
     tile_batch = _even(batch, outputs // (tile_rows * tile_columns))
 
     while True:
-        reach_rows = rows.span((0, tile_rows), (0, kernel_rows)).count
-        reach_columns = columns.span((0, tile_columns), (0, kernel_columns)).count
+        reach_rows = rows.span((0, tile_rows), (0, kernel_rows)).length
+        reach_columns = columns.span((0, tile_columns), (0, kernel_columns)).length
         band = groups * tile_batch * reach_rows * reach_columns * channels
         if band <= budget:
             break
@@ -155,5 +147,12 @@ def _even(total: int, most: int) -> int:
     return -(-total // parts)
 
 
-def _ranges(total: int, size: int) -> list[Range]:
-    return [(start, min(start + size, total)) for start in range(0, total, size)]
+def _blocks(totals: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[tuple[Range, ...]]:
+    """Yield the ranges of each block, the last axis running fastest."""
+    if not totals:
+        yield ()
+        return
+    for start in range(0, totals[0], sizes[0]):
+        block = (start, min(start + sizes[0], totals[0]))
+        for others in _blocks(totals[1:], sizes[1:]):
+            yield (block, *others)
