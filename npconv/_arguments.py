@@ -6,7 +6,6 @@ integers before any memory is taken.
 
 from __future__ import annotations
 
-import reprlib
 import sys
 from functools import lru_cache
 from math import prod
@@ -25,6 +24,7 @@ from npconv._attributes import (
     read_padding,
     read_quad,
     read_steps,
+    show,
     show_pads,
 )
 from npconv._geometry import Axis, Geometry
@@ -82,7 +82,8 @@ def read_call(
     layout = read_data_format(data_format)
     images = read_array("input", input)
     dtype = read_dtype("input", images)
-    kernels = read_filters(filters, dtype)
+    kernels = read_array("filters", filters)
+    check_cast(kernels.dtype, dtype)
     geometry, out_shape = _resolve(
         images.shape,
         kernels.shape,
@@ -96,6 +97,9 @@ def read_call(
         out = np.empty(out_shape, dtype)
     else:
         _check_out(out, out_shape, dtype, images, kernels)
+    if kernels.dtype != dtype:
+        with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
+            kernels = kernels.astype(dtype)
     result = out.view(np.ndarray)
     if not out.size:
         return Call([], kernels, geometry, out)
@@ -164,7 +168,7 @@ def read_patches_call(
     )
     mode = read_mode(padding)
     if mode is None:
-        raise TypeError(f"padding: expected 'SAME' or 'VALID', received {padding!r}")
+        raise TypeError(f"padding: expected 'SAME' or 'VALID', received {show(padding)}")
     batch, rows, columns, channels = array.shape
     geometry = Geometry(
         Axis.resolve(rows, kernel[0], steps[0], spacing[0], mode),
@@ -173,7 +177,7 @@ def read_patches_call(
         channels,
         1,  # any number: nothing is multiplied
     )
-    _check_outputs(geometry, f"sizes: {sizes!r}")
+    _check_outputs(geometry, f"sizes: {show(sizes)}")
     shape = (batch, geometry.rows.outputs, geometry.columns.outputs, prod(kernel) * channels)
     check_bytes(shape, dtype)
     return PatchesCall(array, geometry, np.empty(shape, dtype))
@@ -190,7 +194,7 @@ def read_array(name: str, value: Any) -> Array:
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error} Received {reprlib.repr(value)}") from error
+        raise type(error)(f"{name}: {error} Received {show(value)}") from error
 
 
 def read_dtype(name: str, array: Array) -> np.dtype[Any]:
@@ -223,28 +227,22 @@ def _is_bfloat16(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "V" and dtype.itemsize == 2 and dtype.name == "bfloat16"
 
 
-def read_filters(filters: Any, dtype: np.dtype[Any]) -> Array:
-    """Return the filters in the dtype of the input.
+def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
+    """Check that the filters cast to the dtype of the input within the same kind.
 
     Raises
     ------
     TypeError
-        If they do not cast to it within the same kind.
+        If they do not.
     """
-    array = read_array("filters", filters)
-    if array.dtype == dtype:
-        return array
-    # bfloat16, here "V", is a float as well: what float32 holds, it may be cast from and to.
-    kind = array.dtype.kind
-    if kind == "V" and np.can_cast(array.dtype, np.float32):
+    kind = filters.kind
+    if kind == "V" and np.can_cast(filters, np.float32):  # bfloat16 and its like are floats too
         kind = "f"
     if kind not in ("bui" if dtype.kind == "i" else "buif"):
         raise TypeError(
             f"filters: expected dtype {dtype} as the input's, or one that casts to it within "
-            f"the same kind, received {array.dtype}"
+            f"the same kind, received {filters}"
         )
-    with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
-        return array.astype(dtype)
 
 
 @lru_cache(maxsize=1024)

@@ -5,13 +5,28 @@ TensorFlow's forms are taken, and integers are integers: by ``operator.index``, 
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from operator import index
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 INT32_MAX = 2**31 - 1
+
+
+class _Short(reprlib.Repr):
+    """What was received, in its own order and at a length that a message can bear."""
+
+    repr_dict = repr_set = reprlib.Repr.repr_instance
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = 10
+        self.maxother = self.maxstring = 100
+
+
+show = _Short().repr
 
 T = TypeVar("T")
 
@@ -42,8 +57,8 @@ def read_data_format(value: Any) -> Format:
         if value == "NCHW":
             return "NCHW"
         hint = _meant(value, ("NHWC", "NCHW"))
-        raise ValueError(f"data_format: expected 'NHWC' or 'NCHW', received {value!r}{hint}")
-    raise TypeError(f"data_format: expected the string 'NHWC' or 'NCHW', received {value!r}")
+        raise ValueError(f"data_format: expected 'NHWC' or 'NCHW', received {show(value)}{hint}")
+    raise TypeError(f"data_format: expected the string 'NHWC' or 'NCHW', received {show(value)}")
 
 
 def read_steps(name: str, value: Any, data_format: Format) -> Pair:
@@ -69,16 +84,14 @@ def read_steps(name: str, value: Any, data_format: Format) -> Pair:
     steps = _read_steps(name, value)
     if len(steps) == 4:
         batch, rows, columns, channels = in_nhwc_order(steps, data_format)
-    elif len(steps) in (1, 2):
-        batch, rows, columns, channels = 1, steps[0], steps[-1], 1
     else:
-        raise ValueError(f"{name}: expected 1, 2 or 4 integers, received {len(steps)}: {value!r}")
+        batch, rows, columns, channels = 1, steps[0], steps[-1], 1
     if rows <= 0 or columns <= 0 or max(rows, columns) > INT32_MAX:
-        raise ValueError(f"{name}: expected steps from 1 to {INT32_MAX}, received {value!r}")
+        raise ValueError(f"{name}: expected steps from 1 to {INT32_MAX}, received {show(value)}")
     if batch != 1 or channels != 1:
         raise ValueError(
             f"{name}: expected 1 along batch and channels (data_format={data_format!r}), "
-            f"received {value!r}"
+            f"received {show(value)}"
         )
     return rows, columns
 
@@ -94,9 +107,9 @@ def read_quad(name: str, value: Any) -> Pair:
         If there are not four, one is not in 1..2**31 - 1, or the first or last is not 1.
     """
     form = f"{name}: expected [1, rows, columns, 1] with integers from 1 to {INT32_MAX}"
-    quad = _read_integers(name, value, form)
-    if len(quad) != 4 or not all(1 <= step <= INT32_MAX for step in quad) or quad[::3] != [1, 1]:
-        raise ValueError(f"{form}, received {value!r}")
+    quad = _read_integers(name, value, form, (4,))
+    if not all(1 <= step <= INT32_MAX for step in quad) or quad[::3] != [1, 1]:
+        raise ValueError(f"{form}, received {show(value)}")
     return quad[1], quad[2]
 
 
@@ -117,10 +130,10 @@ def read_mode(value: Any) -> Literal["SAME", "VALID"] | None:
         return "VALID"
     if mode == "EXPLICIT":
         raise ValueError(
-            f"padding: {value!r} is no mode of its own; pass the list itself: {_EXPLICIT_FORM}"
+            f"padding: {show(value)} is no mode of its own; pass the list itself: {_EXPLICIT_FORM}"
         )
     hint = _meant(mode, ("SAME", "VALID"))
-    raise ValueError(f"padding: expected {_PADDING_FORMS}, received {value!r}{hint}")
+    raise ValueError(f"padding: expected {_PADDING_FORMS}, received {show(value)}{hint}")
 
 
 def read_padding(value: Any, data_format: Format) -> Padding:
@@ -146,29 +159,30 @@ def read_padding(value: Any, data_format: Format) -> Padding:
         return mode
     if not isinstance(value, (list, tuple)):
         hint = _torch_hint(value, data_format)
-        message = f"padding: expected {_PADDING_FORMS}, received {value!r}{hint}"
+        message = f"padding: expected {_PADDING_FORMS}, received {show(value)}{hint}"
         raise ValueError(message) if np.ndim(value) else TypeError(message)
     for position, pair in enumerate(value):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ValueError(
                 f"padding: each element must be a list or tuple of two integers, received "
-                f"{value!r} with {pair!r} at index {position}{_torch_hint(value, data_format)}"
+                f"{show(value)} with {show(pair)} at index {position}"
+                f"{_torch_hint(value, data_format)}"
             )
     if len(value) != 4:
         raise ValueError(
-            f"padding: expected four pairs {_EXPLICIT_FORM}, received {len(value)}: {value!r}"
+            f"padding: expected four pairs {_EXPLICIT_FORM}, received {len(value)}: {show(value)}"
         )
     pads: list[Pair] = []
     for pair in value:
         before, after = (_read_integer("padding", pad, value) for pad in pair)
         if before < 0 or after < 0:
-            raise ValueError(f"padding: pads must not be negative, received {value!r}")
+            raise ValueError(f"padding: pads must not be negative, received {show(value)}")
         pads.append((before, after))
     batch, rows, columns, channels = in_nhwc_order(pads, data_format)
     if any(batch) or any(channels):
         raise ValueError(
             f"padding: batch and channels cannot be padded (data_format={data_format!r}), "
-            f"received {value!r}"
+            f"received {show(value)}"
         )
     return rows, columns
 
@@ -201,17 +215,20 @@ def _read_steps(name: str, value: Any) -> Sequence[int]:
             return (index(value),)
         except TypeError:
             pass
-    return _read_integers(name, value, f"{name}: expected an integer or 1, 2 or 4 integers")
+    form = f"{name}: expected an integer or a sequence of 1, 2 or 4 integers"
+    return _read_integers(name, value, form, (1, 2, 4))
 
 
-def _read_integers(name: str, value: Any, form: str) -> list[int]:
+def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -> list[int]:
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not hasattr(value, "__getitem__"):
-        _reject_type(form, value)
+        raise TypeError(f"{form}, received {show(value)}")
     try:
-        elements = list(value)
+        length = len(value)
     except TypeError:  # a 0-d array
-        _reject_type(form, value)
-    return [_read_integer(name, element, value) for element in elements]
+        raise TypeError(f"{form}, received {show(value)}") from None
+    if length not in lengths:
+        raise ValueError(f"{form}, received {length}: {show(value)}")
+    return [_read_integer(name, element, value) for element in value]
 
 
 def _read_integer(name: str, element: Any, value: Any) -> int:
@@ -220,11 +237,9 @@ def _read_integer(name: str, element: Any, value: Any) -> int:
             raise TypeError
         return index(element)
     except TypeError:
-        raise TypeError(f"{name}: expected integers, received {value!r} with {element!r}") from None
-
-
-def _reject_type(form: str, value: Any) -> NoReturn:
-    raise TypeError(f"{form}, received {value!r}")
+        raise TypeError(
+            f"{name}: expected integers, received {show(value)} with {show(element)}"
+        ) from None
 
 
 def _meant(value: str, names: tuple[str, ...]) -> str:

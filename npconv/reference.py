@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv._arguments import read_array, read_dtype, read_filters, read_shapes
+from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
 from npconv._attributes import read_data_format, read_padding, read_steps
 
 Array = np.ndarray[Any, Any]
@@ -59,7 +59,8 @@ def conv2d(
     """
     images = read_array("input", input)
     dtype = read_dtype("input", images)
-    kernels = read_filters(filters, dtype)
+    kernels = read_array("filters", filters)
+    check_cast(kernels.dtype, dtype)
     _, result_shape = read_shapes(
         images.shape, kernels.shape, strides, padding, data_format, dilations
     )
@@ -76,7 +77,8 @@ def conv2d(
     lead = images.shape[:-3]
     images = images.reshape(-1, *images.shape[-3:])
     sums = np.dtype(np.float32) if dtype.itemsize == 2 else dtype
-    images, kernels = images.astype(sums), kernels.astype(sums)
+    with np.errstate(all="ignore"):
+        images, kernels = images.astype(sums), kernels.astype(dtype).astype(sums)
 
     batch, height, width, in_channels = images.shape
     kernel_height, kernel_width, filter_channels, out_channels = kernels.shape

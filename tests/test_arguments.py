@@ -1,0 +1,107 @@
+"""Which calls are taken: one test a row of the acceptance rules, and the hints of the messages."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import npconv
+from parity.rules import ROWS
+
+ACCEPTED = [row for row in ROWS if row.verdict == "ok"]
+REJECTED = [row for row in ROWS if row.verdict != "ok"]
+# Those that naive loops can walk through.
+SMALL = [row for row in ACCEPTED if math.prod(max(1, n) for n in row.shape) < 10_000]
+
+
+def by_id(rows):
+    return pytest.mark.parametrize("row", rows, ids=[row.id for row in rows])
+
+
+def test_every_rule_has_rows():
+    assert {row.rule for row in ROWS} == set(range(1, 26))
+    assert len({row.id for row in ROWS}) == len(ROWS)
+
+
+@by_id(ACCEPTED)
+def test_accepted(row):
+    arguments = row.call()
+    result = npconv.conv2d(**arguments)
+    assert type(result) is np.ndarray
+    assert result.shape == row.shape
+    assert result.dtype == np.asarray(arguments["input"]).dtype.newbyteorder("=")
+    assert result.flags.c_contiguous
+    assert result.flags.writeable
+    if row.rule == 21:
+        assert not result.any()
+
+
+@by_id(SMALL)
+def test_accepted_by_the_reference(row):
+    assert npconv.reference.conv2d(**row.call()).shape == row.shape
+
+
+def forms_of(value):
+    """How a message may show `value`: itself, or an array's shape or dtype."""
+    forms = {repr(value), str(value)}
+    if not isinstance(value, np.ndarray):
+        try:
+            value = np.asarray(value)
+        except ValueError:  # ragged
+            return forms
+    return forms | {str(value.shape), str(value.dtype), value.dtype.name, repr(value.dtype)}
+
+
+@by_id(REJECTED)
+@pytest.mark.parametrize("conv2d", ["conv2d", "reference.conv2d"])
+def test_rejected(row, conv2d):
+    arguments = row.call()
+    function = npconv.conv2d if conv2d == "conv2d" else npconv.reference.conv2d
+    with pytest.raises(row.verdict) as caught:
+        function(**arguments)
+    if not row.names:
+        return
+    message = str(caught.value)
+    assert re.search(rf"\b{re.escape(row.names)}\b", message), message
+    if row.rule > 1:
+        shown = forms_of(arguments[row.names])
+        assert any(form in message for form in shown), f"{message!r} shows none of {shown}"
+
+
+def test_too_many_positional_arguments():
+    x, w = np.zeros((1, 2, 2, 1), np.float32), np.zeros((1, 1, 1, 1), np.float32)
+    assert npconv.conv2d(x, w, 1, "SAME", "NHWC", 1, "name").shape == (1, 2, 2, 1)
+    with pytest.raises(TypeError):
+        npconv.conv2d(x, w, 1, "SAME", "NHWC", 1, "name", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"padding": "same"}, "'SAME'"),
+        ({"padding": "Valid"}, "'VALID'"),
+        ({"padding": 1}, "[[0, 0], [1, 1], [1, 1], [0, 0]]"),
+        ({"padding": (1, 2)}, "[[0, 0], [1, 1], [2, 2], [0, 0]]"),
+        ({"padding": (1, 1), "data_format": "NCHW"}, "[[0, 0], [0, 0], [1, 1], [1, 1]]"),
+        ({"padding": "EXPLICIT"}, "[[0, 0], "),
+        ({"data_format": "nhwc"}, "'NHWC'"),
+        ({"data_format": "nchw"}, "'NCHW'"),
+        ({"strides": [1, 2, 2]}, "1, 2 or 4"),
+        ({"dilations": []}, "1, 2 or 4"),
+    ],
+    ids=str,
+)
+def test_the_message_says_what_was_probably_meant(arguments, hint):
+    x, w = np.zeros((1, 5, 5, 3), np.float32), np.zeros((3, 3, 3, 2), np.float32)
+    with pytest.raises((ValueError, TypeError)) as caught:
+        npconv.conv2d(**{"input": x, "filters": w, "strides": 1, "padding": "SAME", **arguments})
+    assert hint in str(caught.value)
+
+
+def test_the_first_wrong_argument_is_reported():
+    """Attributes come before arrays, as in TensorFlow."""
+    with pytest.raises(ValueError, match="strides"):
+        npconv.conv2d(np.zeros(3), np.zeros(3), [1, 2, 3], "SAME")

@@ -1,0 +1,152 @@
+"""Memory beyond the inputs and the result is bounded, whatever the layer."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from builders import DTYPES
+
+import npconv
+
+MIB = 2**20
+# A plain copy of each: the guard's would be counted.
+pytestmark = pytest.mark.unguarded
+
+LAYERS = {
+    "3x3x64": ((1, 226, 226, 64), (3, 3, 64, 64), 1, 1),
+    "pointwise": ((1, 400, 400, 64), (1, 1, 64, 32), 1, 1),
+    "one-channel": ((1, 2000, 2000, 1), (5, 5, 1, 2), 1, 1),
+    "depthwise": ((1, 300, 300, 64), (3, 3, 1, 64), 1, 1),
+    "groups": ((1, 200, 200, 64), (3, 3, 16, 64), 1, 1),
+    "kernel-covers": ((1, 600, 700, 4), (600, 700, 4, 2), 1, 1),
+    "kernel-covers-many-channels": ((1, 20, 20, 4096), (20, 20, 4096, 2), 1, 1),
+    "stride-1000": ((1, 3000, 4000, 3), (7, 7, 3, 8), 1000, 1),
+    "stride-1000-whole-kernel": ((1, 2100, 2100, 3), (400, 3, 3, 2), 1000, 1),
+    "dilation-500": ((1, 2000, 2000, 2), (3, 3, 2, 4), 100, 500),
+    "wide": ((1, 3, 1_000_000, 2), (3, 3, 2, 4), 1, 1),
+    "tall": ((1, 1_000_000, 3, 2), (3, 3, 2, 4), 1, 1),
+    "large-batch": ((5000, 8, 8, 8), (3, 3, 8, 8), 1, 1),
+    "many-channels": ((1, 4, 4, 100_000), (3, 3, 100_000, 2), 1, 1),
+    "many-filters": ((1, 8, 8, 2), (3, 3, 2, 100_000), 1, 1),
+}
+# Sizes at which the kernel slides out of a SAME image cost a product for every pixel of padding.
+VALID_ONLY = {"kernel-covers", "kernel-covers-many-channels", "stride-1000-whole-kernel"}
+
+
+def scratch(x, w, strides, padding, dilations=1, **more):
+    """Peak bytes beyond the inputs and the result."""
+    tracemalloc.start()
+    try:
+        result = npconv.conv2d(x, w, strides, padding, dilations=dilations, **more)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak - (0 if "out" in more else result.nbytes)
+
+
+def ones(shape, dtype="float32"):
+    return np.ones(shape, DTYPES[dtype])
+
+
+@pytest.mark.parametrize(
+    ("layer", "padding"),
+    [(k, p) for k in LAYERS for p in ("SAME", "VALID") if p == "VALID" or k not in VALID_ONLY],
+)  # fmt: skip
+def test_at_most_16_mib(layer, padding):
+    input_shape, filters_shape, strides, dilations = LAYERS[layer]
+    used = scratch(ones(input_shape), ones(filters_shape), strides, padding, dilations)
+    assert used <= 16 * MIB, f"{used / MIB:.1f} MiB"
+    said = npconv.explain(input_shape, filters_shape, strides, padding, dilations=dilations)
+    assert used <= said.scratch_bytes + MIB, "explain promised less"
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_16_megapixels(padding):
+    used = scratch(ones((1, 4000, 4000, 3)), ones((7, 7, 3, 8)), 1, padding)
+    assert used <= 16 * MIB, f"{used / MIB:.1f} MiB"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("data_format", ["NHWC", "NCHW"])
+def test_every_dtype_and_format(dtype, data_format):
+    """Converted tile by tile, not as a whole (the image takes 24 MiB in float16)."""
+    shape = (1, 448, 448, 64) if data_format == "NHWC" else (1, 64, 448, 448)
+    x, w = ones(shape, dtype), ones((3, 3, 64, 8), dtype)
+    used = scratch(x, w, 1, "SAME", data_format=data_format)
+    assert used <= 16 * MIB, f"{used / MIB:.1f} MiB"
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [np.asfortranarray, lambda a: a[:, ::-1, ::-1], lambda a: a.astype(">f4")],
+    ids=["Fortran", "negative", "big-endian"],
+)
+def test_other_layouts_are_not_copied_whole(arrange):
+    x, w = arrange(ones((1, 512, 512, 32))), ones((3, 3, 32, 8))
+    used = scratch(x, w, 1, "SAME")
+    assert used <= 16 * MIB, f"{used / MIB:.1f} MiB"
+    out = np.empty((1, 512, 512, 16), np.float32)[..., ::2]
+    used = scratch(x, w, 1, "SAME", out=out)
+    assert used <= 16 * MIB, f"{used / MIB:.1f} MiB"
+
+
+@pytest.mark.parametrize(
+    ("strides", "padding", "dilations"),
+    [
+        (1, "SAME", 2**31 - 1),
+        (2**31 - 1, "SAME", 1),
+        (2**31 - 1, "SAME", 2**31 - 1),
+        (2**31 - 1, "VALID", 1),
+        (2**30, [[0, 0], [2**30, 2**30], [2**30, 2**30], [0, 0]], 1),
+        (2**28, [[0, 0], [2**30, 2**30], [2**30, 2**30], [0, 0]], 2**27),
+        (1, "SAME", 1_000_003),
+    ],
+    ids=str,
+)
+def test_huge_numbers_cost_nothing(strides, padding, dilations):
+    used = scratch(ones((1, 20, 20, 2)), ones((3, 3, 2, 4)), strides, padding, dilations)
+    assert used <= 8 * MIB, f"{used / MIB:.1f} MiB"
+
+
+def test_empty_leading_dimension_takes_nothing():
+    x = np.empty((0, 2**31 - 2, 1, 1), np.float32)
+    assert scratch(x, ones((1, 1, 1, 1)), 1, "VALID") <= MIB
+    x = np.empty((2**31 - 2, 0, 1, 1), np.float32)
+    assert scratch(x, ones((1, 1, 1, 1)), 1, "VALID") <= MIB
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"padding": [[0, 0], [2**40, 0], [2**40, 0], [0, 0]]},
+        {"padding": [[0, 0], [2**31, 0], [0, 0], [0, 0]], "strides": 2**31 - 1},
+        {"padding": [[0, 0], [2**100, 0], [0, 0], [0, 0]]},
+        {"strides": 2**31},
+        {"strides": [1] * 1000},
+        {"dilations": range(10**9)},
+        {"strides": range(10**12)},
+        {"padding": "VALID", "dilations": 2**31 - 1},
+        {"filters": np.broadcast_to(np.float32(1), (3, 3, 1, 2**31))},
+        {"filters": np.broadcast_to(np.float32(1), (2**31, 3, 2, 1))},
+        {"filters": np.broadcast_to(np.float64(1), (3, 3, 3, 2**40))},
+        {"filters": np.broadcast_to(np.float64(1), (2**20, 2**20, 3, 2))},
+        {"input": np.broadcast_to(np.float32(1), (1, 2**31 - 1, 5, 2))},
+        {"input": np.broadcast_to(np.float32(1), (1, 2**20, 2**20, 2)), "padding": "same"},
+        {"input": np.broadcast_to(np.int64(1), (1, 2**20, 2**20, 2))},
+    ],
+    ids=lambda a: ", ".join(f"{k}={getattr(v, 'shape', v)}"[:40] for k, v in a.items()),
+)
+def test_a_rejected_call_allocates_nothing(arguments):
+    call = {"input": ones((1, 5, 5, 2)), "filters": ones((3, 3, 2, 2)), "strides": 1,
+            "padding": "SAME", **arguments}  # fmt: skip
+    tracemalloc.start()
+    try:
+        with pytest.raises((ValueError, TypeError)) as caught:
+            npconv.conv2d(**call)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MIB
+    assert len(str(caught.value)) < 1000

@@ -1,0 +1,90 @@
+"""What the package shows, and what it does not import."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import npconv
+
+CALLABLES = {
+    "conv2d": npconv.conv2d,
+    "flatten_filters": npconv.flatten_filters,
+    "extract_patches": npconv.extract_patches,
+    "explain": npconv.explain,
+    "reference.conv2d": npconv.reference.conv2d,
+}
+
+
+def test_all_holds_every_public_name():
+    public = {name for name in vars(npconv) if not name.startswith("_")}
+    assert set(npconv.__all__) == public | {"__version__"}
+    assert len(set(npconv.__all__)) == len(npconv.__all__)
+
+
+def test_version():
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", npconv.__version__)
+
+
+def parameters(function):
+    return {name: p.default for name, p in inspect.signature(function).parameters.items()}
+
+
+def test_conv2d_has_the_signature_of_tensorflow():
+    empty = inspect.Parameter.empty
+    expected = {
+        "input": empty,
+        "filters": empty,
+        "strides": empty,
+        "padding": empty,
+        "data_format": "NHWC",
+        "dilations": None,
+        "name": None,
+    }
+    assert list(parameters(npconv.reference.conv2d).items()) == list(expected.items())
+    assert list(parameters(npconv.conv2d).items()) == [*expected.items(), ("out", None)]
+    out = inspect.signature(npconv.conv2d).parameters["out"]
+    assert out.kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_extract_patches_has_the_signature_of_tensorflow():
+    empty = inspect.Parameter.empty
+    names = dict.fromkeys(["images", "sizes", "strides", "rates", "padding"], empty)
+    assert list(parameters(npconv.extract_patches).items()) == [*names.items(), ("name", None)]
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_docstrings_name_every_parameter(name):
+    function = CALLABLES[name]
+    text = inspect.getdoc(function)
+    for section in ("Parameters", "Returns", "Raises", "Examples"):
+        assert re.search(rf"^{section}\n-{{{len(section)}}}$", text, re.MULTILINE), section
+    if name != "reference.conv2d":
+        for parameter in parameters(function):
+            assert re.search(rf"^(\w+, )*{parameter}(, \w+)*( :.*)?$", text, re.MULTILINE), (
+                parameter
+            )
+
+
+def test_importing_takes_numpy_alone():
+    """Nothing that a newcomer has not installed, and nothing slow."""
+    code = (
+        "import sys, numpy; before = set(sys.modules); import npconv; "
+        "print(*sorted({m.partition('.')[0] for m in set(sys.modules) - before}))"
+    )
+    root = Path(npconv.__file__).parent.parent
+    run = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=root
+    )
+    foreign = set(run.stdout.split()) - set(sys.stdlib_module_names)
+    assert foreign == {"npconv"} | (foreign & {"numpy"})
+    assert "unittest" not in run.stdout.split()
+
+
+def test_it_is_typed():
+    assert (Path(npconv.__file__).parent / "py.typed").is_file()
