@@ -49,15 +49,15 @@ class Call(NamedTuple):
 
     Attributes
     ----------
-    batches : list of (ndarray, ndarray)
-        Pairs of NHWC views of the input and of `out`; empty where nothing is to be multiplied.
+    batches : iterator of (ndarray, ndarray)
+        Pairs of NHWC views of the input and of `out`; none where nothing is to be multiplied.
     filters : ndarray, shape (KH, KW, in_channels / groups, out_channels)
     geometry : Geometry
     out : ndarray
         What the caller gets.
     """
 
-    batches: list[tuple[Array, Array]]
+    batches: Iterator[tuple[Array, Array]]
     filters: Array
     geometry: Geometry
     out: Array
@@ -102,13 +102,13 @@ def read_call(
             kernels = kernels.astype(dtype)
     result = out.view(np.ndarray)
     if not out.size:
-        return Call([], kernels, geometry, out)
+        return Call(iter(()), kernels, geometry, out)
     if not images.size:  # nothing is read, not even the filters: TensorFlow gives zeros
         result[...] = 0
-        return Call([], kernels, geometry, out)
-    batches = list(_fold(images, result))
+        return Call(iter(()), kernels, geometry, out)
+    batches = _fold(images, result)
     if layout == "NCHW":
-        batches = [(x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)) for x, y in batches]
+        batches = ((x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)) for x, y in batches)
     return Call(batches, kernels, geometry, out)
 
 

@@ -6,6 +6,7 @@ A pure function of integers, so that the same call always runs the same way.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -110,24 +111,20 @@ def plan(geometry: Geometry, batch: int, itemsize: int) -> Plan:
     tile_rows = _even(rows.outputs, outputs // tile_columns)
     tile_batch = _even(batch, outputs // (tile_rows * tile_columns))
 
-    while True:
-        reach_rows = rows.span((0, tile_rows), (0, kernel_rows)).length
-        reach_columns = columns.span((0, tile_columns), (0, kernel_columns)).length
-        band = groups * tile_batch * reach_rows * reach_columns * channels
-        if band <= budget:
-            break
-        # Strides or dilations so wide that the band is mostly pixels that nobody reads: with one
-        # tap at a time, it holds only those that are.
-        if reach_rows > tile_rows * kernel_rows:
+    def reach() -> tuple[int, int]:
+        """Return the rows and columns of the band."""
+        return (
+            rows.span((0, tile_rows), (0, kernel_rows)).length,
+            columns.span((0, tile_columns), (0, kernel_columns)).length,
+        )
+
+    # Strides or dilations may be so wide that the band is mostly pixels that nobody reads. With
+    # one tap at a time it holds only those that are, no more than the patches.
+    while (band := groups * tile_batch * prod(reach()) * channels) > budget:
+        if reach()[0] > tile_rows * kernel_rows:
             kernel_rows = 1
-        elif reach_columns > tile_columns * kernel_columns:
-            kernel_columns = 1
-        elif tile_batch > 1:
-            tile_batch = _even(batch, tile_batch // 2)
-        elif tile_rows > 1:
-            tile_rows = _even(rows.outputs, tile_rows // 2)
         else:
-            tile_columns = _even(columns.outputs, tile_columns // 2)
+            kernel_columns = 1
 
     positions = groups * tile_batch * tile_rows * tile_columns
     return Plan(
