@@ -212,7 +212,7 @@ def _read_steps(name: str, value: Any) -> Sequence[int]:
         return (1,)
     if not isinstance(value, np.ndarray):
         try:
-            return (index(value),)
+            return (_index(value),)
         except TypeError:
             pass
     form = f"{name}: expected an integer or a sequence of 1, 2 or 4 integers"
@@ -233,13 +233,18 @@ def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -
 
 def _read_integer(name: str, element: Any, value: Any) -> int:
     try:
-        if isinstance(element, np.ndarray) and element.ndim:
-            raise TypeError
-        return index(element)
+        return _index(element)
     except TypeError:
         raise TypeError(
             f"{name}: expected integers, received {show(value)} with {show(element)}"
         ) from None
+
+
+def _index(value: Any) -> int:
+    # Old NumPy takes its bool_ for an index, with a warning, and any array of one element.
+    if isinstance(value, np.bool_) or np.ndim(value):
+        raise TypeError
+    return index(value)
 
 
 def _meant(value: str, names: tuple[str, ...]) -> str:
@@ -250,7 +255,7 @@ def _meant(value: str, names: tuple[str, ...]) -> str:
 def _torch_hint(value: Any, data_format: Format) -> str:
     """Return what a PyTorch-style int or pair of ints was probably meant to say."""
     try:
-        rows, columns = (index(pad) for pad in (value if np.ndim(value) else (value, value)))
+        rows, columns = (_index(pad) for pad in (value if np.ndim(value) else (value, value)))
     except (TypeError, ValueError):
         return ""
     return f"; did you mean {show_pads((rows, rows), (columns, columns), data_format)}?"

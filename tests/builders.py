@@ -56,7 +56,7 @@ def assert_same(actual, expected, context=""):
             np.signbit(actual) & ~nan, np.signbit(expected) & ~nan, err_msg=f"sign bit, {context}"
         )
         # Where both are NaN they are equal; bfloat16 has no equal_nan of its own.
-        actual, expected = (np.where(nan, 0, a).astype(np.float64) for a in (actual, expected))
+        actual, expected = (np.where(nan, 0, a.astype(np.float64)) for a in (actual, expected))
     np.testing.assert_array_equal(actual, expected, err_msg=str(context))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,8 +154,5 @@ def test_big_endian(dtype):
 
 def test_bfloat16_needs_no_import_of_ml_dtypes():
     code = "import sys, npconv; assert 'ml_dtypes' not in sys.modules, 'imported'"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=_root())
-
-
-def _root():
-    return str(__import__("pathlib").Path(npconv.__file__).parent.parent)
+    root = Path(npconv.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)

@@ -8,8 +8,6 @@ from builders import DTYPES, assert_same
 
 import npconv
 
-CONV2D = [npconv.reference.conv2d, lambda *a, **k: npconv.conv2d(*a, **k)]
-
 
 @pytest.fixture(params=["reference", "conv2d"])
 def conv2d(request):

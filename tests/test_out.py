@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from builders import DTYPES, LAYOUTS, assert_same, integers
@@ -148,6 +150,16 @@ def test_overlap_with_filters_before_their_cast():
     out = w.view(np.float32).reshape(-1)[: 1 * 6 * 6 * 4].reshape(1, 6, 6, 4)
     with pytest.raises(ValueError, match=r"\bout\b"):
         npconv.conv2d(np.ones((1, 6, 6, 3), np.float32), w, 1, "SAME", out=out)
+
+
+def test_overlap_that_is_too_hard_to_rule_out_is_rejected():
+    out = np.full((2, 7, 6, 6), 9, np.float32)
+    with (
+        mock.patch.object(np, "shares_memory", side_effect=np.exceptions.TooHardError),
+        pytest.raises(ValueError, match=r"\bout\b"),
+    ):
+        npconv.conv2d(**arguments(), out=out)
+    assert (out == 9).all()
 
 
 def test_empty_out():

@@ -1,0 +1,141 @@
+"""The kinds of data that a case is filled with, each drawn from one seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+# Integers: the sum of products stays within 2**first, each element within 2**second.  The
+# halves accumulate in float32, so their sums may fill its 24 bits before the one rounding.
+_LATTICE_BITS = {
+    "float16": (24, 11),
+    "bfloat16": (24, 8),
+    "float32": (24, 24),
+    "float64": (53, 53),
+    "int32": (31, 31),
+}
+# Exponents of floats: the lowest and highest centre, the widest spread around it, and the sum of
+# centres at which products fall below the smallest normal number (not so for float16, which
+# accumulates in float32).  No sum of 2000 products overflows.
+_EXPONENTS = {
+    "float16": (-5, -1, 4, -10),
+    "bfloat16": (-100, 30, 18, -130),
+    "float32": (-100, 30, 18, -130),
+    "float64": (-900, 300, 60, -1040),
+}
+
+
+def lattice(
+    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
+) -> tuple[Array, Array]:
+    """Draw integers whose sums of products are exact in every order of summation.
+
+    n * max|x| * max|w| is at most 2**24 for float32 and the halves (which then round once),
+    2**53 for float64 and 2**31 for int32.
+    """
+    sum_bits, element_bits = _LATTICE_BITS[dtype.name]
+    terms = max(1, math.prod(filters[:3]))
+    lowest = math.ceil(math.log2(terms))
+    product = 2 ** int(rng.integers(lowest, sum_bits + 1)) // terms
+    largest = min(int(product ** rng.uniform()), 2**element_bits)
+    other = min(product // largest, 2**element_bits)
+    return (
+        _integers(rng, largest, input).astype(dtype),
+        _integers(rng, other, filters).astype(dtype),
+    )
+
+
+def bounded(
+    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
+) -> tuple[Array, Array]:
+    """Draw normal floats over several magnitudes, or int32 over its whole range.
+
+    Most magnitudes lie around 1; one draw in four puts those of the two arrays anywhere, one in
+    eight where their products underflow.
+    """
+    if dtype.name == "int32":
+        return _whole_range(rng, input), _whole_range(rng, filters)
+    low, high, widest, underflow = _EXPONENTS[dtype.name]
+    choice = rng.random()
+    centre = other = high if high < 0 else 0
+    if choice < 0.25:
+        centre, other = (int(drawn) for drawn in rng.integers(low, high + 1, 2))
+    elif choice < 0.375:
+        centre = int(rng.integers(max(low, underflow - high), min(high, underflow - low) + 1))
+        other = underflow - centre
+    return _floats(rng, input, dtype, centre, widest), _floats(rng, filters, dtype, other, widest)
+
+
+def special(
+    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
+) -> tuple[Array, Array]:
+    """Sprinkle inf, nan, signed zeros, subnormals and values near overflow over floats."""
+    terms = max(1, math.prod(filters[:3]))
+    rates = (0.3 / terms, 1.0 / terms, 0.1, 0.5)
+    return _sprinkle(rng, input, dtype, rates), _sprinkle(rng, filters, dtype, rates)
+
+
+KINDS: dict[str, Callable[[np.random.Generator, Shape, Shape, Any], tuple[Array, Array]]] = {
+    "lattice": lattice,
+    "bounded": bounded,
+    "special": special,
+}
+
+
+def _integers(rng: np.random.Generator, largest: int, shape: Shape) -> Array:
+    drawn = rng.integers(-largest, largest, shape, endpoint=True)
+    return np.clip(drawn, -(2**31), 2**31 - 1) if largest == 2**31 else drawn
+
+
+def _whole_range(rng: np.random.Generator, shape: Shape) -> Array:
+    return rng.integers(-(2**31), 2**31, shape).astype(np.int32)
+
+
+def _floats(rng: np.random.Generator, shape: Shape, dtype: Any, centre: int, widest: int) -> Array:
+    spread = int(rng.choice([0, widest // 4, widest]))
+    exponents = rng.integers(centre - spread, centre + spread + 1, shape)
+    signs = 1 - 2 * rng.integers(0, 2, shape) if rng.random() < 0.8 else 1
+    drawn = np.ldexp(signs * rng.uniform(1.0, 2.0, shape), exponents)
+    drawn = np.where(rng.random(shape) < rng.choice([0.0, 0.3]), 0.0, drawn)
+    return drawn.astype(dtype)
+
+
+def _sprinkle(rng: np.random.Generator, shape: Shape, dtype: Any, rates: Any) -> Array:
+    menu: list[list[float]]
+    if dtype.name == "int32":
+        drawn = rng.integers(-3, 4, shape).astype(np.int32)
+        menu = [[-(2**31)], [2**31 - 1], [2**30, 2**16, -(2**16)], [0], [-1, 1]]
+    else:
+        info: Any = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+        largest, tiny = float(info.max), float(info.smallest_normal)
+        least = float(info.smallest_subnormal)
+        # Powers of two whose products lie on either side of the two ends of the range.
+        high, low = 2.0 ** (info.maxexp // 2), 2.0 ** (info.minexp // 2)
+        menu = [
+            [math.inf],
+            [-math.inf],
+            [math.nan],
+            [-0.0],
+            [0.0],
+            [largest, -largest],
+            [largest / 2, high, -high, high / 2],
+            [tiny, -tiny, low, -low, low / 2],
+            [least, -least, tiny - least, 3 * least],
+        ]
+        exponents = rng.integers(-4, 5, shape)
+        drawn = np.ldexp(rng.uniform(-2.0, 2.0, shape), exponents).astype(dtype)
+    chosen = [values for values in menu if rng.random() < 0.35]
+    if not chosen:
+        return drawn
+    values = np.array([value for group in chosen for value in group])
+    sprinkled = rng.choice(values, shape).astype(dtype)
+    rate = min(0.5, float(rng.choice(rates)))
+    return np.where(rng.random(shape) < rate, sprinkled, drawn)

@@ -1,0 +1,136 @@
+"""The tally, the ledger, the subject and the oracle."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity import ledger, subject, tally, tensorflow_default, tensorflow_oracle
+from parity.case import Case
+from parity.rules import ROWS
+from parity.strategies import cases
+from parity.tally import Count, prove, require
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_claim_that_compares_only_zeros_fails() -> None:
+    with pytest.raises(AssertionError, match="only 0 telling outputs"):
+        prove("planted", "float32", cases(), lambda case: (9, 0), examples=30, telling=1)
+
+
+def test_a_claim_that_hardly_runs_fails() -> None:
+    tokens = {str(i) for i in range(90)}
+    enough = Count("planted", "all", 100, examples=90, outputs=1, telling=90, tokens=tokens)
+    require(enough, 1)
+    enough.examples = 89
+    with pytest.raises(AssertionError, match="ran 89 examples"):
+        require(enough, 1)
+    same = Count("planted", "all", 100, examples=100, telling=100, tokens={"a"})
+    with pytest.raises(AssertionError, match="1 of them distinct"):
+        require(same, 1)
+
+
+def test_a_failing_check_is_passed_on_and_shrunk() -> None:
+    def check(case: Case) -> tuple[int, int]:
+        assert case.filters_shape[0] < 3, f"token: {case.token()}"
+        return 1, 1
+
+    with pytest.raises(AssertionError) as raised:
+        prove("planted", "float32", cases(), check, examples=100, telling=0)
+    assert "token: float16 NHWC 1x3x1x1 w3x1x1x1 s1,1 d1,1 VALID lattice:0" in str(raised.value)
+
+
+def test_examples_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARITY_EXAMPLES", "2.5")
+    assert tally.multiplied(100) == 250
+    monkeypatch.setenv("PARITY_EXAMPLES", "0.0001")
+    assert tally.multiplied(100) == 1
+
+
+def test_the_ledger_refuses_rows_that_say_nothing(tmp_path: Path) -> None:
+    row = (
+        '[[divergence]]\nid = "a"\ntensorflow = ""\nnpconv = ""\nwhy = ""\nbuild = "eigen"\n'
+        'versions = ""\nshown = [{ expression = "1", tensorflow = "b", npconv = "c" }]\n'
+    )
+    path = tmp_path / "rows.toml"
+    path.write_text(row)
+    assert ledger.load(path)["a"].shown[0].npconv == "c"
+    for wrong in (row + row, row.replace("eigen", "gpu"), row.replace('"b"', '"c"'),
+                  row[: row.index("shown")] + "shown = []\n"):  # fmt: skip
+        path.write_text(wrong)
+        with pytest.raises(ValueError, match="divergence a"):
+            ledger.load(path)
+
+
+def test_every_ledger_row_named_by_a_rule_exists() -> None:
+    assert {row.ledger for row in ROWS if row.ledger} <= set(ledger.load())
+
+
+def test_outcomes_are_one_line() -> None:
+    def double(x: float) -> float:
+        return 2 * x
+
+    assert ledger.outcome("conv2d(np.float32(2))", double, double) == "float32  [4.0]"
+    assert ledger.outcome("conv2d(np.zeros((2, 3)))", double, double) == "float64 2x3"
+    assert ledger.outcome("conv2d(1, 2)", double, double) == "TypeError"
+
+
+def test_a_killed_process_is_reported_and_a_broken_one_raises() -> None:
+    assert tensorflow_default.outcomes(["__import__('os').abort()"]) == ["killed"]
+    with pytest.raises(RuntimeError, match="failed"):
+        tensorflow_default.outcomes(["__import__('os')._exit(3)"])
+
+
+def test_subjects_are_named_by_module_and_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert subject.load("numpy:linalg.norm") is np.linalg.norm
+    monkeypatch.setenv("PARITY_SUBJECT", "numpy:dot")
+    assert subject.load() is np.dot
+    for wrong in ("numpy", "numpy:pi"):
+        with pytest.raises(ValueError, match="subject"):
+            subject.load(wrong)
+
+
+def test_the_oracle_sorts_errors() -> None:
+    verdict, tf = tensorflow_oracle.verdict, tensorflow_oracle.tf
+    x, w = np.ones((1, 2, 2, 2), np.float32), np.ones((1, 1, 2, 1), np.float32)
+    assert verdict(lambda: tf.nn.conv2d(x, w, 1, "SAME")) == "ok"
+    assert verdict(lambda: tf.nn.conv2d(x, w, 0, "SAME")) is ValueError
+    assert verdict(lambda: tf.nn.conv2d(x, w, 1, "SAME", "NCHW")) is ValueError
+    assert verdict(lambda: tf.nn.conv2d(x, w, "1", "SAME")) is TypeError
+    assert verdict(lambda: tf.nn.conv2d(x.astype(int), w, 1, "SAME")) is TypeError
+    assert verdict(lambda: tf.nn.conv2d(x.astype(object), w, 1, "SAME")) is TypeError
+    assert verdict(lambda: tf.nn.conv2d(None, w, 1, "SAME")) is TypeError
+    pads = [[0, 0], [2**30, 0], [2**29, 0], [0, 0]]
+    assert verdict(lambda: tf.nn.conv2d(x, w, 1, pads)) is MemoryError
+    with pytest.raises(ZeroDivisionError):
+        verdict(lambda: 1 / 0)
+
+
+def test_the_oracle_does_nchw_by_nhwc() -> None:
+    x = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    w = np.arange(8, dtype=np.float32).reshape(2, 2, 2, 1)
+    pads = [[0, 0], [0, 0], [1, 0], [0, 2]]
+    got = tensorflow_oracle.conv2d(x, w, [1, 1, 2, 1], pads, "NCHW")
+    turned = [[0, 0], [1, 0], [0, 2], [0, 0]]
+    expected = tensorflow_oracle.conv2d(np.moveaxis(x, 1, 3), w, [1, 2, 1, 1], turned)
+    assert np.array_equal(got, np.moveaxis(expected, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [("import tensorflow; from parity import tensorflow_oracle", "before the oracle"),
+     ("import parity.tensorflow_oracle as o, os, sys; os.environ['X'] = '1'; print('fine')", "")],
+)  # fmt: skip
+def test_the_oracle_proves_its_build(script: str, message: str) -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT,
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}, timeout=120, check=False,
+    )  # fmt: skip
+    assert (child.returncode != 0) == bool(message)
+    assert message in child.stderr

@@ -1,0 +1,1 @@
+"""One HTML page and one JSON file: agreement on real input, and speed."""

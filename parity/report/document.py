@@ -1,0 +1,47 @@
+"""The report's data: one JSON document, checked against its schema before it is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from parity.real_input import Result
+
+_SCHEMA = Path(__file__).with_name("report.schema.json")
+
+
+def build(results: list[Result], speed: dict[str, Any]) -> dict[str, Any]:
+    """Join the real input's results and a speed document.
+
+    Raises
+    ------
+    jsonschema.ValidationError
+        If the document is not what the schema says.
+    """
+    real = [result.row() for result in results]
+    slow = [row["agreement"]["verdict"] != "DISAGREES" for row in speed["rows"]]
+    document = {
+        "format": "npconv parity report 1",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "agrees": all(row["agrees"] for row in real) and all(slow),
+        "real_input": real,
+        "speed": speed,
+    }
+    check(document)
+    return document
+
+
+def check(document: dict[str, Any]) -> None:
+    """Validate a report.
+
+    Raises
+    ------
+    jsonschema.ValidationError
+        Naming the place and the rule that is broken.
+    """
+    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(document)

@@ -1,0 +1,175 @@
+"""The forest plot: one line a layer, its ratio on a log axis with its interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+
+from parity.speed.measure import KERNEL, SUBJECT, TOO_BUSY
+from parity.speed.tables import digits
+
+_ROW = 19
+_HEAD = 104
+_WIDTH = 800
+_LEFT, _RIGHT = 195, 610  # the axis; names stand left of it, figures right
+_RATIO, _OURS, _THEIRS = 660, 722, 784  # right ends of the columns
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+_COLOURS = {"faster": "#177a50", "slower": "#b8402a", "same": "#5b6b7a"}
+_INK, _DIM, _PAPER, _RULE = "#1c2733", "#5b6b7a", "#fbfcfd", "#dde3e8"
+
+
+@dataclass(frozen=True)
+class _Axis:
+    low: float
+    high: float
+
+    def x(self, ratio: float) -> float:
+        share = math.log(ratio / self.low) / math.log(self.high / self.low)
+        return round(_LEFT + min(max(share, 0), 1) * (_RIGHT - _LEFT), 1)
+
+
+def draw(speed: dict[str, Any]) -> str:
+    """Return the plot of a speed document as an SVG of its own, 800 px wide.
+
+    It paints its own background, so that it is legible on light and dark pages.
+    """
+    nets = [line["net"] for line in speed["summary"]]
+    rows = {net: [r for r in speed["rows"] if r["net"] == net and "ratios" in r] for net in nets}
+    axis = _axis([row for group in rows.values() for row in group])
+    body, y = [], _HEAD
+    for line in speed["summary"]:
+        y += 12
+        mean = line["geometric_mean"]["kernel"]
+        note = f"geometric mean {mean:.2f}; TensorFlow / itself {line['geometric_mean']['A/A']:.2f}"
+        body += [f"<g><title>{escape(note)}</title>", _text(16, y + 4, line["net"], "bold")]
+        body += [*_diamond(axis.x(mean), y), _text(_RATIO, y + 4, f"{mean:.2f}", "bold", "end")]
+        body.append("</g>")
+        y += 6
+        for row in rows[line["net"]]:
+            y += _ROW
+            body += _row(row, axis, y)
+        y += 24
+    height = y + 34
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
+        f' height="{height}" role="img" font-size="12" fill="{_INK}" font-family="system-ui,'
+        ' -apple-system, Segoe UI, Helvetica, Arial, sans-serif">'
+    )
+    return "\n".join(
+        [
+            opening,
+            "<title>Time of the subject / time of TensorFlow, a layer a line</title>",
+            f'<rect width="{_WIDTH}" height="{height}" rx="8" fill="{_PAPER}"/>',
+            *_head(speed),
+            *_grid(axis, y - 10),
+            *body,
+            *_legend(height - 16),
+            "</svg>",
+        ]
+    )
+
+
+def _axis(rows: list[dict[str, Any]]) -> _Axis:
+    ends = [row["ratios"]["kernel"][end] for row in rows for end in ("low", "high")]
+    low, high = min([*ends, 0.5]), max([*ends, 2.0])
+    return _Axis(
+        max((tick for tick in _TICKS if tick <= low), default=_TICKS[0]),
+        min((tick for tick in _TICKS if tick >= high), default=_TICKS[-1]),
+    )
+
+
+def _head(speed: dict[str, Any]) -> list[str]:
+    doubt = any((row.get("other_work") or 0) > TOO_BUSY for row in speed["rows"])
+    machine, threads = speed["machine"], speed["settings"]["threads"]
+    subject = speed["settings"]["subject"].replace(":", ".")
+    software = f"NumPy {machine['numpy']}, TensorFlow {machine['tensorflow']}"
+    return [
+        _text(16, 28, f"Time of {subject} / time of tf.nn.conv2d", "title"),
+        _text(
+            16,
+            46,
+            f"{machine['cpu']}, {machine['cores']} cores, threads: {threads}; {software}"
+            f" (eager, oneDNN: {machine['onednn']})",
+            "dim",
+        ),
+        *(
+            [_text(_THEIRS, 28, "busy machine: not to be trusted", "slower", "end")]
+            if doubt
+            else []
+        ),
+        _text(_RATIO, 86, "ratio", "dim", "end"),
+        _text(_THEIRS, 70, "GFLOP/s", "dim", "end"),
+        _text(_OURS, 86, speed["settings"]["subject"].partition(":")[0], "dim", "end"),
+        _text(_THEIRS, 86, "TF", "dim", "end"),
+    ]
+
+
+def _grid(axis: _Axis, bottom: float) -> list[str]:
+    lines = []
+    for tick in _TICKS:
+        if axis.low <= tick <= axis.high:
+            colour = _INK if tick == 1 else _RULE
+            lines.append(_line(axis.x(tick), axis.x(tick), 92, bottom, colour, 1.2))
+            lines.append(
+                _text(axis.x(tick), 86, f"{tick:g}", "bold" if tick == 1 else "dim", "middle")
+            )
+    one = axis.x(1)
+    if one - _LEFT > 90:
+        lines.append(_text(one - 24, 70, "◀ faster", "faster", "end"))
+    if _RIGHT - one > 90:
+        lines.append(_text(one + 24, 70, "slower ▶", "slower"))
+    return lines
+
+
+def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
+    kernel, noise = row["ratios"]["kernel"], row["ratios"]["A/A"]
+    colour = _COLOURS[kernel["verdict"]]
+    left, right = axis.x(noise["low"]), axis.x(noise["high"])
+    count = f"{row['count']} \N{MULTIPLICATION SIGN} " if row["count"] > 1 else ""
+    low, high = axis.x(kernel["low"]), axis.x(kernel["high"])
+    return [
+        f"<g><title>{escape(row['token'])}</title>",
+        _text(_LEFT - 10, y + 4, count + row["name"], "", "end"),
+        # The band is what TensorFlow shows against itself in the same rounds.
+        _line(left, max(right, left + 1), y, y, _RULE, 14),
+        _line(low, max(high, low + 1), y, y, colour, 2.5),
+        f'<circle cx="{axis.x(kernel["ratio"])}" cy="{y}" r="4" fill="{colour}"/>',
+        _text(_RATIO, y + 4, f"{kernel['ratio']:.2f}", kernel["verdict"], "end"),
+        _text(_OURS, y + 4, digits(row["gflops"][SUBJECT]), "", "end"),
+        _text(_THEIRS, y + 4, digits(row["gflops"][KERNEL]), "dim", "end"),
+        "</g>",
+    ]
+
+
+def _line(x1: float, x2: float, y1: float, y2: float, colour: str, width: float) -> str:
+    ends = f'x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}"'
+    return f'<line {ends} stroke="{colour}" stroke-width="{width}"/>'
+
+
+def _diamond(x: float, y: float) -> list[str]:
+    return [f'<path d="M{x - 7} {y}L{x} {y - 5}L{x + 7} {y}L{x} {y + 5}Z" fill="{_INK}"/>']
+
+
+def _legend(y: float) -> list[str]:
+    return [
+        f'<circle cx="22" cy="{y - 4}" r="4" fill="{_INK}"/>',
+        _text(32, y, "median ratio of paired times, bar: 95 % interval"),
+        f'<rect x="325" y="{y - 11}" width="22" height="14" fill="{_RULE}"/>',
+        _text(353, y, "TensorFlow against itself (noise)"),
+        *_diamond(565, y - 4),
+        _text(578, y, "geometric mean of the set"),
+    ]
+
+
+def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> str:
+    looks = {
+        "": "",
+        "bold": ' font-weight="600"',
+        "title": ' font-weight="600" font-size="15"',
+        "dim": f' fill="{_DIM}"',
+        **{word: f' fill="{colour}" font-weight="600"' for word, colour in _COLOURS.items()},
+    }
+    place = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text x="{x}" y="{y}"{place}{looks[style]}>{escape(words)}</text>'

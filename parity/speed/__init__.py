@@ -1,0 +1,1 @@
+"""How long npconv takes beside TensorFlow: layers, turn-taking, statistics, tables."""

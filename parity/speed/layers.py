@@ -1,0 +1,110 @@
+"""Layers as data: one line describes a convolution, and its token runs it again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity import data
+from parity.bounds import output_geometry
+from parity.case import Array, Case
+
+_FOLDER = Path(__file__).parent / "layers"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution to be timed.
+
+    Attributes
+    ----------
+    net, name, count
+        The set it belongs to, what it is called, how often the net runs it.
+    case
+        The call and its data; ``case.token()`` re-runs the row.
+    """
+
+    net: str
+    name: str
+    count: int
+    case: Case
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one call, those with the padding included."""
+        size, _ = output_geometry(self.case)
+        batch = math.prod(self.case.input_shape[:-3])
+        return batch * math.prod(size) * self.case.terms * self.case.filters_shape[3]
+
+
+def normal(
+    rng: np.random.Generator, input: tuple[int, ...], filters: tuple[int, ...], dtype: Any
+) -> tuple[Array, Array]:
+    """Draw what a net sees: standard normal inputs, He-normal filters; int8's range for int32."""
+    if np.dtype(dtype).kind == "i":
+        return (
+            rng.integers(-128, 128, input).astype(dtype),
+            rng.integers(-128, 128, filters).astype(dtype),
+        )
+    scale = math.sqrt(2 / max(1, math.prod(filters[:3])))
+    return (
+        rng.standard_normal(input).astype(dtype),
+        (scale * rng.standard_normal(filters)).astype(dtype),
+    )
+
+
+# Timing needs tame data: the other kinds hold subnormals and specials, which cost extra time.
+data.KINDS["normal"] = normal
+
+
+def parse(token: str, *, net: str = "row", name: str = "", count: int = 1) -> Layer:
+    """Read a case's token as a layer.
+
+    Raises
+    ------
+    ValueError
+        If the line is not a token, or its output is empty or its channels do not fit.
+
+    Examples
+    --------
+    >>> parse("float32 NHWC 1x5x5x3 w3x3x3x2 s1,1 d1,1 SAME normal:0").multiply_adds
+    1350
+    """
+    case = Case.parse(token)
+    channels = case.input_shape[-3 if case.data_format == "NCHW" else -1]
+    depth, filters = case.filters_shape[2:]
+    if min(*case.input_shape, *case.filters_shape, *case.strides, *case.dilations) < 1:
+        raise ValueError(f"a layer has no sizes below 1: {token!r}")
+    if channels % depth or filters % (channels // depth):
+        raise ValueError(f"the channels do not divide into groups: {token!r}")
+    if min(output_geometry(case)[0]) < 1:
+        raise ValueError(f"the output is empty: {token!r}")
+    return Layer(net, name or " ".join(token.split()[2:4]), count, case)
+
+
+def available() -> list[str]:
+    """Return the names of the layer sets."""
+    return sorted(path.stem for path in _FOLDER.glob("*.txt"))
+
+
+def read(net: str) -> list[Layer]:
+    """Read a set: lines of count, name and token, parted by bars; ``#`` begins a comment.
+
+    Raises
+    ------
+    ValueError
+        If there is no such set, or a line of it cannot be read.
+    """
+    path = _FOLDER / f"{net}.txt"
+    if not path.is_file():
+        raise ValueError(f"no layer set {net!r}; there are {', '.join(available())}")
+    layers = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            count, name, token = line.split("|")
+            layers.append(parse(token, net=net, name=name.strip(), count=int(count)))
+    return layers

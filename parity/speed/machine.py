@@ -1,0 +1,68 @@
+"""The machine block: what a reader must know to compare figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+# The vector extensions that decide which kernels the libraries choose.
+_FLAGS = (
+    *("sse4_2", "avx", "avx2", "fma", "avx_vnni", "avx512f", "avx512bw", "avx512vl"),
+    *("avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8"),
+    *("asimd", "asimdhp", "asimddp", "sve", "sve2", "bf16"),
+)
+# The variables that change how many threads run or which kernels.
+_VARIABLES = re.compile(
+    r"(OMP|OPENBLAS|MKL|BLIS|VECLIB|NPCONV|KMP|GOMP|ONEDNN|DNNL)_|TF_(ENABLE|NUM|SET|XLA|USE)_"
+)
+
+
+def describe() -> dict[str, Any]:
+    """Return CPU, cores, memory, load, Python, and the settings that steer threads."""
+    model, flags = _cpu(Path("/proc/cpuinfo"))
+    return {
+        "cpu": model,
+        "simd": [flag for flag in _FLAGS if flag in flags],
+        "cores": cores(),
+        "load_1_minute": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "environment": {
+            name: value for name, value in sorted(os.environ.items()) if _VARIABLES.match(name)
+        },
+    }
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def busy_seconds() -> float | None:
+    """Return CPU seconds that all processes together have used, or None where none tells."""
+    path = Path("/proc/stat")
+    if not path.is_file():
+        return None
+    user, nice, system, _idle, _iowait, *others = map(int, path.read_text().split()[1:9])
+    return float(user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK")
+
+
+def process_seconds(pid: int) -> float:
+    """Return CPU seconds that a process, all its threads, has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu(path: Path) -> tuple[str, set[str]]:
+    if not path.is_file():
+        return platform.processor() or "unknown", set()
+    fields: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    model = fields.get("model name") or fields.get("CPU part") or "unknown"
+    return model, set((fields.get("flags") or fields.get("Features") or "").split())

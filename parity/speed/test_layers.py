@@ -1,0 +1,67 @@
+"""The layer sets are what they say they are."""
+
+from __future__ import annotations
+
+import doctest
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from parity.speed import layers, statistics, tables
+from parity.speed.layers import parse
+
+
+@pytest.mark.parametrize("net", layers.available())
+def test_every_set_can_be_read_and_every_token_runs_the_row_again(net: str) -> None:
+    chosen = layers.read(net)
+    assert len({layer.case for layer in chosen}) == len(chosen)
+    for layer in chosen:
+        assert layer.net == net
+        assert parse(layer.case.token()).case == layer.case
+
+
+def test_resnet50_has_its_53_convolutions_and_its_multiply_adds() -> None:
+    chosen = layers.read("resnet50")
+    assert sum(layer.count for layer in chosen) == 53
+    # 4.089 G for the whole net, 2048 x 1000 of them in the classifier.
+    assert sum(layer.count * layer.multiply_adds for layer in chosen) == 4_087_136_256
+
+
+def test_small_layers_are_small() -> None:
+    assert all(2 * layer.multiply_adds <= 1e6 for layer in layers.read("small"))
+
+
+@pytest.mark.parametrize(
+    ("token", "match"),
+    [
+        ("float32 NHWC 1x5x5x3", "not a case token"),
+        ("float32 NHWC 1x5x5x3 w3x3x2x2 s1,1 d1,1 SAME normal:0", "groups"),
+        ("float32 NHWC 1x5x5x4 w3x3x2x3 s1,1 d1,1 SAME normal:0", "groups"),
+        ("float32 NHWC 1x3x3x1 w4x4x1x1 s1,1 d1,1 VALID normal:0", "empty"),
+        ("float32 NHWC 0x3x3x1 w2x2x1x1 s1,1 d1,1 VALID normal:0", "below 1"),
+    ],
+)
+def test_a_wrong_token_is_refused(token: str, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        parse(token)
+
+
+def test_an_unknown_set_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="resnet50"):
+        layers.read("alexnet")
+
+
+def test_normal_data_are_repeatable_and_tame() -> None:
+    case = parse("float32 NHWC 1x9x9x8 w3x3x8x4 s1,1 d1,1 SAME normal:5").case
+    (x, w), (again, _) = case.arrays(), case.arrays()
+    np.testing.assert_array_equal(x, again)
+    assert abs(w.std() - (2 / 72) ** 0.5) < 0.02
+    assert x.dtype == w.dtype == np.float32
+
+
+@pytest.mark.parametrize("module", [layers, statistics, tables])
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
