@@ -61,7 +61,7 @@ def test_calls_with_faults(conv2d: Any) -> None:
         return 1, int(expected != "ok")
 
     prove("accept/reject", "all", nearly_valid_calls(), check, examples=2000, telling=0.3)
-    assert min(counted.values()) > 100, counted
+    assert min(counted.values()) > 0.05 * sum(counted.values()), counted
 
 
 def _ours(call: Callable[[], Any]) -> Verdict:

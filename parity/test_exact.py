@@ -28,7 +28,7 @@ def check(case: Case, conv2d: Any) -> tuple[int, int]:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_integers_agree_bit_for_bit(dtype: str, conv2d: Any) -> None:
     strategy = cases(dtypes=[dtype], kinds=["lattice"])
-    prove("exact", dtype, strategy, lambda case: check(case, conv2d), examples=1900, telling=20)
+    prove("exact", dtype, strategy, lambda case: check(case, conv2d), examples=1900, telling=10)
 
 
 @pytest.mark.parametrize("kind", ["bounded", "special"])
@@ -40,5 +40,5 @@ def test_int32_wraps_modulo_two_to_the_32(kind: str, conv2d: Any) -> None:
         strategy,
         lambda case: check(case, conv2d),
         examples=900,
-        telling=20,
+        telling=10,
     )

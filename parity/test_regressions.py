@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from parity import test_bounded, test_exact, test_special
+from parity import test_bounded, test_exact, test_halves, test_special
 from parity.case import Case
 
 LINES = Path(__file__).with_name("regressions.txt").read_text().splitlines()
@@ -23,3 +23,5 @@ def test_regression(token: str, conv2d: Any) -> None:
         test_bounded.check(case, conv2d)
     else:
         test_special.check(case, conv2d)
+    if case.dtype in ("float16", "bfloat16"):
+        test_halves.check(case, conv2d)
