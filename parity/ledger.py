@@ -53,6 +53,8 @@ class Divergence:
         At least one expression that shows it.
     url
         An issue about it, or "".
+    cpu
+        The CPU flag (as Linux names it) without which it does not show, or "".
     """
 
     id: str
@@ -63,6 +65,7 @@ class Divergence:
     versions: str
     shown: tuple[Shown, ...]
     url: str = ""
+    cpu: str = ""
 
 
 def load(path: Path = LEDGER) -> dict[str, Divergence]:

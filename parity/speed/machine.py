@@ -23,7 +23,7 @@ _VARIABLES = re.compile(
 
 def describe() -> dict[str, Any]:
     """Return CPU, cores, memory, load, Python, and the settings that steer threads."""
-    model, flags = _cpu(Path("/proc/cpuinfo"))
+    model, flags = cpu()
     return {
         "cpu": model,
         "simd": [flag for flag in _FLAGS if flag in flags],
@@ -57,7 +57,8 @@ def process_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _cpu(path: Path) -> tuple[str, set[str]]:
+def cpu(path: Path = Path("/proc/cpuinfo")) -> tuple[str, set[str]]:
+    """Return the CPU's model and its flags, where the system tells them."""
     if not path.is_file():
         return platform.processor() or "unknown", set()
     fields: dict[str, str] = {}
