@@ -1,4 +1,4 @@
-"""Arguments -> normalised values; with ``_attributes`` the only room that raises about arguments.
+"""Arguments -> normalised values: what ``_attributes`` reads, and all that arrays must be.
 
 The rules are those of ``tf.nn.conv2d`` on a CPU without oneDNN. All sizes are checked in exact
 integers before any memory is taken.
@@ -27,7 +27,7 @@ from npconv._attributes import (
     show,
     show_pads,
 )
-from npconv._geometry import Axis, Geometry
+from npconv._geometry import Axis, Geometry, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,20 +79,14 @@ def read_call(
     TypeError, ValueError
         See ``npconv.conv2d``.
     """
-    layout = read_data_format(data_format)
     images = read_array("input", input)
-    dtype = read_dtype("input", images)
+    dtype = read_dtype("input", images.dtype)
     kernels = read_array("filters", filters)
     check_cast(kernels.dtype, dtype)
-    geometry, out_shape = _resolve(
-        images.shape,
-        kernels.shape,
-        read_steps("strides", strides, layout),
-        read_padding(padding, layout),
-        layout,
-        read_steps("dilations", dilations, layout),
+    geometry, out_shape, layout = read_shapes(
+        images.shape, kernels.shape, strides, padding, data_format, dilations
     )
-    check_bytes(out_shape, dtype)
+    check_bytes("input, filters, padding", out_shape, dtype)
     if out is None:
         out = np.empty(out_shape, dtype)
     else:
@@ -119,8 +113,8 @@ def read_shapes(
     padding: Any,
     data_format: Any,
     dilations: Any,
-) -> tuple[Geometry, Shape]:
-    """Check the shapes and attributes of a call; return its geometry and the shape of its result.
+) -> tuple[Geometry, Shape, Format]:
+    """Check shapes and attributes; return the geometry, the result's shape and the data_format.
 
     Raises
     ------
@@ -128,14 +122,10 @@ def read_shapes(
         See ``npconv.conv2d``.
     """
     layout = read_data_format(data_format)
-    return _resolve(
-        input_shape,
-        filters_shape,
-        read_steps("strides", strides, layout),
-        read_padding(padding, layout),
-        layout,
-        read_steps("dilations", dilations, layout),
-    )
+    steps = read_steps("strides", strides, layout)
+    pads = read_padding(padding, layout)
+    spacing = read_steps("dilations", dilations, layout)
+    return *_resolve(input_shape, filters_shape, steps, pads, layout, spacing), layout
 
 
 class PatchesCall(NamedTuple):
@@ -157,7 +147,7 @@ def read_patches_call(
         See ``npconv.extract_patches``.
     """
     array = read_array("images", images)
-    dtype = read_dtype("images", array)
+    dtype = read_dtype("images", array.dtype)
     if array.ndim != 4:
         raise ValueError(
             f"images: expected four dimensions (N, H, W, C), received shape {array.shape}"
@@ -166,7 +156,7 @@ def read_patches_call(
         read_quad(name, value)
         for name, value in (("sizes", sizes), ("strides", strides), ("rates", rates))
     )
-    mode = read_mode(padding)
+    mode = read_mode(padding, "'SAME' or 'VALID'")
     if mode is None:
         raise TypeError(f"padding: expected 'SAME' or 'VALID', received {show(padding)}")
     batch, rows, columns, channels = array.shape
@@ -179,7 +169,7 @@ def read_patches_call(
     )
     _check_outputs(geometry, f"sizes: {show(sizes)}")
     shape = (batch, geometry.rows.outputs, geometry.columns.outputs, prod(kernel) * channels)
-    check_bytes(shape, dtype)
+    check_bytes("images, sizes", shape, dtype)
     return PatchesCall(array, geometry, np.empty(shape, dtype))
 
 
@@ -194,10 +184,11 @@ def read_array(name: str, value: Any) -> Array:
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error} Received {show(value)}") from error
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{name}: {error} Received {show(value)}") from error
 
 
-def read_dtype(name: str, array: Array) -> np.dtype[Any]:
+def read_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of the result, in native byte order.
 
     Raises
@@ -205,26 +196,21 @@ def read_dtype(name: str, array: Array) -> np.dtype[Any]:
     TypeError
         If it is none that TensorFlow's conv2d takes.
     """
-    dtype: np.dtype[Any] = array.dtype
     native = _DTYPES.get((dtype.kind, dtype.itemsize))
     if native is not None:
         return native
-    if _is_bfloat16(dtype):
-        return dtype
+    if dtype.kind == "V" and dtype.itemsize == 2 and dtype.name == "bfloat16":
+        return dtype.newbyteorder("=")
     raise TypeError(f"{name}: expected dtype {_DTYPE_NAMES}, received {dtype}")
 
 
-def check_bytes(shape: Shape, dtype: np.dtype[Any]) -> None:
-    """Raise ValueError if no array of this shape can exist, whatever the memory."""
+def check_bytes(names: str, shape: Shape, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError, naming `names`, if no array of this shape can exist in any memory."""
     if prod(size for size in shape if size) * dtype.itemsize > sys.maxsize:
         raise ValueError(
-            f"input, filters, padding: the result would have shape {shape}, "
-            f"which is more than {sys.maxsize} bytes of {dtype}"
+            f"{names}: the result would have shape {shape} of {dtype}, "
+            f"and no array has more than {sys.maxsize} bytes"
         )
-
-
-def _is_bfloat16(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind == "V" and dtype.itemsize == 2 and dtype.name == "bfloat16"
 
 
 def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
@@ -235,9 +221,10 @@ def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
     TypeError
         If they do not.
     """
-    kind = filters.kind
-    if kind == "V" and np.can_cast(filters, np.float32):  # bfloat16 and its like are floats too
-        kind = "f"
+    kind: str = filters.kind
+    if kind == "V":  # bfloat16 and its like
+        number = next((to for to in ("i4", "f4") if np.can_cast(filters, to)), kind)
+        kind = number[0]
     if kind not in ("bui" if dtype.kind == "i" else "buif"):
         raise TypeError(
             f"filters: expected dtype {dtype} as the input's, or one that casts to it within "
@@ -293,6 +280,11 @@ def _resolve(
         raise ValueError(
             f"input: leading dimensions {lead} and an image {image} that are both empty cannot "
             f"give results of shape {result}, received shape {input_shape}"
+        )
+    if len(lead) > 1 and max(result) > INT32_MAX:
+        raise ValueError(
+            f"input: with leading dimensions {lead} the result must not have a dimension beyond "
+            f"{INT32_MAX}, received shape {input_shape} for a result of shape {result}"
         )
     out_shape = lead + (result if layout == "NHWC" else (result[2], *result[:2]))
     if 0 not in out_shape and 0 not in input_shape:
@@ -354,18 +346,19 @@ def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> 
         raise ValueError(f"out: expected shape {shape}, received {out.shape}")
     if not out.flags.writeable:
         raise ValueError("out: expected a writeable array, received a read-only one")
-    # Sufficient for distinct elements: each stride steps over all that the smaller ones span.
-    span = out.itemsize
-    for stride, size in sorted(zip(map(abs, out.strides), out.shape, strict=True)):
-        if out.size and size > 1 and stride < span:
-            raise ValueError(
-                f"out: expected elements that do not overlap, received strides {out.strides} "
-                f"for shape {out.shape}"
-            )
-        span = max(span, stride * (size - 1) + span)
+    if out.size and not out.flags.c_contiguous:
+        # Sufficient for distinct elements: each stride steps over all that the smaller ones span.
+        span = out.itemsize
+        for stride, size in sorted(zip(map(abs, out.strides), out.shape, strict=True)):
+            if size > 1 and stride < span:
+                raise ValueError(
+                    f"out: expected strides that keep its elements apart, received {out.strides} "
+                    f"for shape {out.shape}"
+                )
+            span += stride * (size - 1)
     for name, array in zip(("input", "filters"), inputs, strict=True):
         if _overlap(out, array):
-            raise ValueError(f"out: expected memory of its own, received memory of {name}")
+            raise ValueError(f"out: expected memory of its own, received some of that of {name}")
 
 
 def _overlap(one: Array, other: Array) -> bool:
@@ -379,7 +372,7 @@ def _fold(images: Array, out: Array) -> Iterator[tuple[Array, Array]]:
     """Fold leading dimensions into the batch, or walk along them where folding would copy."""
     if images.ndim == 4:
         yield images, out
-    elif images.flags.c_contiguous and out.flags.c_contiguous:
+    elif all(merged(x.shape[:-3], x.strides[:-3]) is not None for x in (images, out)):
         yield images.reshape(-1, *images.shape[-3:]), out.reshape(-1, *out.shape[-3:])
     else:
         for one_images, one_out in zip(images, out, strict=True):

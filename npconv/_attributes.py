@@ -113,8 +113,15 @@ def read_quad(name: str, value: Any) -> Pair:
     return quad[1], quad[2]
 
 
-def read_mode(value: Any) -> Literal["SAME", "VALID"] | None:
+def read_mode(value: Any, forms: str) -> Literal["SAME", "VALID"] | None:
     """Return the mode that a padding string names; None where it is no string.
+
+    Parameters
+    ----------
+    value : object
+        The argument.
+    forms : str
+        What is allowed, for messages.
 
     Raises
     ------
@@ -128,12 +135,8 @@ def read_mode(value: Any) -> Literal["SAME", "VALID"] | None:
         return "SAME"
     if mode == "VALID":
         return "VALID"
-    if mode == "EXPLICIT":
-        raise ValueError(
-            f"padding: {show(value)} is no mode of its own; pass the list itself: {_EXPLICIT_FORM}"
-        )
-    hint = _meant(mode, ("SAME", "VALID"))
-    raise ValueError(f"padding: expected {_PADDING_FORMS}, received {show(value)}{hint}")
+    hint = "; pass the list itself" if mode == "EXPLICIT" else _meant(mode, ("SAME", "VALID"))
+    raise ValueError(f"padding: expected {forms}, received {show(value)}{hint}")
 
 
 def read_padding(value: Any, data_format: Format) -> Padding:
@@ -154,13 +157,14 @@ def read_padding(value: Any, data_format: Format) -> Padding:
         If it is another string, a list of another shape, or holds a negative pad, or one along
         the batch or the channels.
     """
-    mode = read_mode(value)
+    mode = read_mode(value, _PADDING_FORMS)
     if mode is not None:
         return mode
     if not isinstance(value, (list, tuple)):
         hint = _torch_hint(value, data_format)
         message = f"padding: expected {_PADDING_FORMS}, received {show(value)}{hint}"
-        raise ValueError(message) if np.ndim(value) else TypeError(message)
+        array = isinstance(value, np.ndarray) and value.ndim
+        raise ValueError(message) if array else TypeError(message)
     for position, pair in enumerate(value):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ValueError(
@@ -206,13 +210,11 @@ def show_pads(rows: Pair, columns: Pair, data_format: Format) -> str:
 
 
 def _read_steps(name: str, value: Any) -> Sequence[int]:
-    if type(value) is int:
-        return (value,)
     if value is None:
         return (1,)
     if not isinstance(value, np.ndarray):
         try:
-            return (_index(value),)
+            return (_read_integer(name, value, value),)
         except TypeError:
             pass
     form = f"{name}: expected an integer or a sequence of 1, 2 or 4 integers"
@@ -233,16 +235,21 @@ def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -
 
 def _read_integer(name: str, element: Any, value: Any) -> int:
     try:
-        return _index(element)
+        integer = _index(element)
     except TypeError:
         raise TypeError(
             f"{name}: expected integers, received {show(value)} with {show(element)}"
         ) from None
+    if integer.bit_length() > 128:  # more than Python may be willing to print
+        raise ValueError(
+            f"{name}: expected integers of at most 128 bits, received {integer.bit_length()} bits"
+        )
+    return integer
 
 
 def _index(value: Any) -> int:
     # Old NumPy takes its bool_ for an index, with a warning, and any array of one element.
-    if isinstance(value, np.bool_) or np.ndim(value):
+    if isinstance(value, np.bool_) or (isinstance(value, np.ndarray) and value.ndim):
         raise TypeError
     return index(value)
 
@@ -255,7 +262,8 @@ def _meant(value: str, names: tuple[str, ...]) -> str:
 def _torch_hint(value: Any, data_format: Format) -> str:
     """Return what a PyTorch-style int or pair of ints was probably meant to say."""
     try:
-        rows, columns = (_index(pad) for pad in (value if np.ndim(value) else (value, value)))
+        pair = value if isinstance(value, (list, tuple, np.ndarray)) else (value, value)
+        rows, columns = (_index(pad) for pad in pair)
     except (TypeError, ValueError):
         return ""
     return f"; did you mean {show_pads((rows, rows), (columns, columns), data_format)}?"

@@ -35,14 +35,15 @@ def conv2d(
     filters : array_like, shape (KH, KW, C / groups, OC)
         Cast to the input's dtype within the same kind. Where they have fewer in_channels than the
         input has channels, filter ``o`` reads group ``o // (OC / groups)`` of them.
-    strides : int or sequence of 1, 2 or 4 ints
-        Steps between outputs, in pixels: both, (rows, columns), or in the order of `data_format`.
-    padding : {'SAME', 'VALID'} or list of four pairs of ints
+    strides : int, sequence of 1, 2 or 4 ints, or None
+        Steps between outputs, in pixels: both, (rows, columns), or in the order of `data_format`;
+        None is 1.
+    padding : {'SAME', 'VALID'} or list or tuple of four pairs of ints
         'SAME': zeros around the image so that OH = ceil(H / stride), the odd one at the bottom
         and right. 'VALID': none. Or ``[[0, 0], [top, bottom], [left, right], [0, 0]]``, in the
         order of `data_format`.
-    data_format : {'NHWC', 'NCHW'}, optional
-        The order of the dimensions of `input` and of the result, not of `filters`.
+    data_format : {'NHWC', 'NCHW'} or None, optional
+        The order of the dimensions of `input` and of the result, not of `filters`; None is NHWC.
     dilations : int or sequence of 1, 2 or 4 ints, optional
         Steps between taps, in pixels, in the form of `strides`. Default 1.
     name : object, optional
@@ -61,11 +62,13 @@ def conv2d(
     Raises
     ------
     TypeError
-        If an argument is of a wrong type: a dtype that is not taken, strides that are no integers.
+        If an argument is of a wrong type: a dtype that is not taken, strides that are no integers,
+        an `out` of another dtype.
     ValueError
         If an argument has a wrong value: shapes that do not fit together, strides that are not
-        positive, an unknown padding, a kernel that reaches past the padded input by a stride or
-        more, an `out` that overlaps an input.
+        positive, an unknown padding, a kernel that exceeds the padded input by two strides or
+        more (by less, the result is empty), an `out` of another shape, that is read-only, or whose
+        memory overlaps itself or an input.
     MemoryError
         If the result does not fit into memory.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import prod
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconv._arguments import read_dtype, read_shapes
+from npconv._arguments import check_bytes, check_cast, read_array, read_dtype, read_shapes
 from npconv._engine.tiles import describe
 from npconv._geometry import Geometry
 
@@ -27,7 +28,8 @@ class Explanation(NamedTuple):
     multiply_adds : int
         Products that are added up, those with padding among them.
     scratch_bytes : int
-        Memory that the call takes at the most beyond its arguments and its result.
+        Memory that the call takes at the most beyond its arguments and its result, where these
+        are C-contiguous and of one dtype.
     algorithm : str
         How the engine goes about it.
     torch_call : str
@@ -104,21 +106,31 @@ def explain(
     PyTorch        F.conv2d(F.pad(input.permute(0, 3, 1, 2), (2, 3, 2, 3)), \
 filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     """
-    input_shape, filters_shape = _shape(input), _shape(filters)
-    if dtype is None:
-        dtype = getattr(input, "dtype", np.float32)
-    checked = read_dtype("input", np.empty(0, dtype))
-    geometry, output_shape = read_shapes(
+    input_shape, input_dtype = _shape_and_dtype("input", input)
+    filters_shape, filters_dtype = _shape_and_dtype("filters", filters)
+    if dtype is not None:
+        try:
+            input_dtype = np.dtype(dtype)
+        except TypeError as error:
+            raise TypeError(f"dtype: {error}") from error
+    name = "input" if dtype is None else "dtype"
+    checked = read_dtype(name, input_dtype or np.dtype(np.float32))
+    check_cast(filters_dtype or checked, checked)
+    geometry, output_shape, layout = read_shapes(
         input_shape, filters_shape, strides, padding, data_format, dilations
     )
+    check_bytes("input, filters, padding", output_shape, checked)
     rows, columns = geometry.rows, geometry.columns
     batch = prod(input_shape[:-3])
     positions = batch * rows.outputs * columns.outputs
     taps = rows.kernel * columns.kernel
     nothing = not prod(output_shape) or not prod(input_shape)
-    algorithm, scratch = (
-        ("nothing to multiply", 0) if nothing else describe(geometry, batch, checked)
-    )
+    if nothing:
+        algorithm, scratch = "nothing to multiply", 0
+        torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
+    else:
+        algorithm, scratch = describe(geometry, batch, checked)
+        torch_call = _torch_call(geometry, input_shape, layout)
     return Explanation(
         output_shape,
         (rows.before, rows.after, columns.before, columns.after),
@@ -126,22 +138,23 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         0 if nothing else positions * taps * geometry.filter_channels * geometry.out_channels,
         scratch,
         algorithm,
-        _torch_call(geometry, input_shape, output_shape, str(data_format or "NHWC")),
+        torch_call,
     )
 
 
-def _shape(value: Any) -> Shape:
-    if isinstance(value, (tuple, list)) and all(isinstance(size, int) for size in value):
-        return tuple(value)
-    return tuple(np.shape(value))
+def _shape_and_dtype(name: str, value: Any) -> tuple[Shape, np.dtype[Any] | None]:
+    """Return what is known of an array, or of one that only its shape stands for."""
+    if isinstance(value, (tuple, list)) and all(hasattr(size, "__index__") for size in value):
+        shape = tuple(index(size) for size in value)
+        if min(shape, default=0) < 0:
+            raise ValueError(f"{name}: a shape must not be negative, received {shape}")
+        return shape, None
+    array = read_array(name, value)
+    return array.shape, array.dtype
 
 
-def _torch_call(
-    geometry: Geometry, input_shape: Shape, output_shape: Shape, data_format: str
-) -> str:
+def _torch_call(geometry: Geometry, input_shape: Shape, data_format: str) -> str:
     rows, columns = geometry.rows, geometry.columns
-    if not prod(output_shape[-3:]) or not prod(input_shape[-3:]):
-        return "none: PyTorch takes no empty image and gives no empty result"
     lead = len(input_shape) - 3
     image = "input" if lead == 1 else f"input.flatten(0, {lead - 1})"
     if data_format == "NHWC":

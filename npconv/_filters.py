@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from npconv._arguments import read_array
+
 Array = np.ndarray[Any, Any]
 
 
@@ -28,8 +30,8 @@ def flatten_filters(filters: Any) -> Array:
 
     Raises
     ------
-    ValueError
-        If `filters` has not four dimensions.
+    TypeError, ValueError
+        If `filters` is no array of four dimensions.
 
     Examples
     --------
@@ -38,7 +40,7 @@ def flatten_filters(filters: Any) -> Array:
     >>> npconv.flatten_filters(np.ones((3, 3, 2, 8))).shape
     (18, 8)
     """
-    array = np.asarray(filters)
+    array = read_array("filters", filters)
     if array.ndim != 4:
         raise ValueError(
             "filters: expected four dimensions (height, width, in_channels, out_channels), "

@@ -68,7 +68,7 @@ class Axis(NamedTuple):
 
         Examples
         --------
-        A kernel larger than the input gives no output, until a whole stride is missing:
+        A kernel larger than the input gives no output, until two whole strides are missing:
 
         >>> [Axis.resolve(1, kernel, 3, 1, "VALID").outputs for kernel in (1, 2, 6, 7)]
         [1, 0, 0, -1]
@@ -114,8 +114,8 @@ class Axis(NamedTuple):
             length,
             lo,
             hi,
-            max(1, self.stride // step),
-            max(1, self.dilation // step),
+            self.stride // step if o1 - o0 > 1 else 1,
+            self.dilation // step if k1 - k0 > 1 else 1,
         )
 
 
@@ -136,3 +136,23 @@ class Geometry(NamedTuple):
     def groups(self) -> int:
         """Number of groups; 0 where the input has no channels."""
         return self.in_channels // self.filter_channels
+
+
+def merged(shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:
+    """Return the stride of axes taken as one; None where no single stride walks them.
+
+    >>> merged((2, 3), (12, 4))
+    4
+    >>> merged((2, 3), (16, 4)) is None
+    True
+    """
+    stride, length = 0, 1
+    for size, step in zip(reversed(shape), reversed(strides), strict=True):
+        if size == 1:
+            continue
+        if length == 1:
+            stride = step
+        elif step != stride * length:
+            return None
+        length *= size
+    return stride

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from npconv._arguments import read_patches_call
 from npconv._engine.plan import Taps, Tile, plan
-from npconv._geometry import Geometry, Span
+from npconv._geometry import Geometry, Span, merged
 
 Array = np.ndarray[Any, Any]
 
@@ -120,12 +120,15 @@ class Patches:
         groups = shape[0]
         rows = shape[1] * shape[2] * shape[3]
         columns = shape[4] * shape[5] * shape[6]
-        per_row = _merged(shape[1:4], view.strides[1:4])
+        per_row = merged(shape[1:4], view.strides[1:4])
+        per_column = merged(shape[4:], view.strides[4:])
         if (
             per_row is not None
+            and per_column is not None
             and (rows == 1 or per_row >= columns * view.itemsize)
-            and _merged(shape[4:], view.strides[4:]) == view.itemsize
+            and (columns == 1 or per_column == view.itemsize)
         ):
+            per_row = per_row if rows > 1 else columns * view.itemsize
             strides = (view.strides[0], per_row, view.itemsize)
             return as_strided(view, (groups, rows, columns), strides)
         patches = scratch.take("patches", shape, dtype)
@@ -138,21 +141,6 @@ def _inside(span: Span) -> slice:
         return slice(0, 0)
     first = span.first + span.lo * span.step
     return slice(first, first + (span.hi - span.lo - 1) * span.step + 1, span.step)
-
-
-def _merged(shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:
-    """Return the stride of the axes taken as one; None where no single stride walks them."""
-    merged: int | None = None
-    length = 1
-    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
-        if size == 1:
-            continue
-        if merged is None:
-            merged = stride
-        elif stride != merged * length:
-            return None
-        length *= size
-    return merged
 
 
 def extract_patches(

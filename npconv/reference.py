@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-from npconv._attributes import read_data_format, read_padding, read_steps
+from npconv._arguments import check_bytes, check_cast, read_array, read_dtype, read_shapes
+from npconv._attributes import read_padding, read_steps
 
 Array = np.ndarray[Any, Any]
 
@@ -58,17 +58,17 @@ def conv2d(
            [20, 24]], dtype=int32)
     """
     images = read_array("input", input)
-    dtype = read_dtype("input", images)
+    dtype = read_dtype("input", images.dtype)
     kernels = read_array("filters", filters)
     check_cast(kernels.dtype, dtype)
-    _, result_shape = read_shapes(
+    _, result_shape, layout = read_shapes(
         images.shape, kernels.shape, strides, padding, data_format, dilations
     )
+    check_bytes("input, filters, padding", result_shape, dtype)
     result = np.zeros(result_shape, dtype)
     if result.size == 0 or images.size == 0:
         return result
 
-    layout = read_data_format(data_format)
     steps = read_steps("strides", strides, layout)
     spacing = read_steps("dilations", dilations, layout)
     pads = read_padding(padding, layout)

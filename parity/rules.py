@@ -475,6 +475,13 @@ def ranks() -> Iterator[Row]:
         ("rank-5-zeros", (0, less, 0, 1, 1), one, (0, less, 0, 1, 1)),
     ):
         yield row(f"size-{label}-less", 16, expected, input=shape, filters=filters)
+    # Without rows in the kernel its extent is 1 - dilation, so that OH exceeds int32.
+    far: dict[str, Any] = {"filters": (0, 1, 1, 0), "dilations": [big, 1], "padding": "VALID"}
+    for shape, expected in (
+        ((1, 1, 1, 1), (1, 2**31, 1, 0)),
+        ((1, 1, 1, 1, 1), refused("input")),
+    ):
+        yield row(f"result-beyond-int32-rank-{len(shape)}", 5, expected, input=shape, **far)
 
 
 def sizes() -> Iterator[Row]:

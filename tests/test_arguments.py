@@ -105,3 +105,41 @@ def test_the_first_wrong_argument_is_reported():
     """Attributes come before arrays, as in TensorFlow."""
     with pytest.raises(ValueError, match="strides"):
         npconv.conv2d(np.zeros(3), np.zeros(3), [1, 2, 3], "SAME")
+
+
+class Odd:
+    """Something that says it is an array, and is not."""
+
+    shape = (1, 2, 2, 1)
+
+    def __array__(self, *_):
+        raise UnicodeDecodeError("utf-8", b"", 0, 1, "odd")
+
+
+ODD = {
+    "strides-ragged": {"strides": [1, [2, 3]]},
+    "dilations-ragged": {"dilations": [[1], [2, 3], 1, 1]},
+    "padding-ragged": {"padding": [[0, 0], [[1, [2]], 1], [0, 0], [0, 0]]},
+    "strides-10**5000": {"strides": 10**5000},
+    "padding-10**5000": {"padding": [[0, 0], [10**5000, 0], [0, 0], [0, 0]]},
+    "filters-ragged": {"filters": [[1], [2, 3]]},
+    "input-odd": {"input": Odd()},
+}
+
+
+@pytest.mark.parametrize("arguments", ODD.values(), ids=ODD.keys())
+def test_odd_values_are_named_too(arguments):
+    call = {
+        "input": np.zeros((1, 2, 2, 1), np.float32),
+        "filters": np.zeros((1, 1, 1, 1), np.float32),
+        "strides": 1,
+        "padding": "SAME",
+    }
+    [name] = arguments
+    with pytest.raises((TypeError, ValueError), match=rf"^{name}: "):
+        npconv.conv2d(**{**call, **arguments})
+
+
+def test_patches_are_not_offered_explicit_padding():
+    with pytest.raises(ValueError, match=r"^padding: expected 'SAME' or 'VALID', received 'same'"):
+        npconv.extract_patches(np.zeros((1, 2, 2, 1)), [1, 1, 1, 1], [1] * 4, [1] * 4, "same")

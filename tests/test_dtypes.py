@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from builders import DTYPES, FLOATS, assert_same, definition, integers, swapped
@@ -156,3 +157,15 @@ def test_bfloat16_needs_no_import_of_ml_dtypes():
     code = "import sys, npconv; assert 'ml_dtypes' not in sys.modules, 'imported'"
     root = Path(npconv.__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_big_endian_bfloat16():
+    native = np.dtype(ml_dtypes.bfloat16)
+    swapped = native.newbyteorder(">")
+    x, w = np.full((1, 2, 2, 1), 1.5, native), np.full((1, 1, 1, 1), 2, native)
+    result = npconv.conv2d(x.astype(swapped), w.astype(swapped), 1, "SAME")
+    assert result.dtype == native
+    assert (result == 3).all()
+    out = np.zeros(result.shape, swapped)
+    assert npconv.conv2d(x, w, 1, "SAME", out=out) is out
+    assert (out.astype(np.float32) == 3).all()

@@ -81,3 +81,12 @@ def test_the_result_is_native_and_plain():
 def test_lists_are_arrays():
     result = npconv.conv2d([[[[1.0], [2.0]]]], [[[[3.0, 4.0]]]], 1, "SAME")
     assert_same(result, [[[[3.0, 4.0], [6.0, 8.0]]]])
+
+
+def test_leading_dimensions_of_any_strides():
+    base = np.arange(3 * 2 * 4 * 5 * 5 * 3, dtype=np.float32).reshape(3, 2, 4, 5, 5, 3)
+    w = np.arange(2 * 2 * 3 * 2, dtype=np.float32).reshape(2, 2, 3, 2)
+    for x in (base, base[:, ::2], base[..., ::-1, :], base.transpose(1, 0, 2, 3, 4, 5)):
+        lead = x.shape[:-3]
+        expected = npconv.conv2d(x.reshape(-1, *x.shape[-3:]), w, 1, "SAME")
+        assert (npconv.conv2d(x, w, 1, "SAME") == expected.reshape(*lead, 5, 5, 2)).all()

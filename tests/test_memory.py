@@ -155,3 +155,27 @@ def test_a_rejected_call_allocates_nothing(arguments):
         tracemalloc.stop()
     assert peak < MIB
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.unguarded
+@pytest.mark.parametrize(
+    ("input_shape", "filters_shape"),
+    [((1, 64, 64, 64), (64, 64, 64, 1)), ((4, 300, 300, 1), (1, 1, 1, 1))],
+    ids=["kernel-covers", "1x1"],
+)
+def test_patches_that_are_the_input_are_not_copied(input_shape, filters_shape):
+    assert scratch(ones(input_shape), ones(filters_shape), 1, "VALID") < 100_000
+
+
+@pytest.mark.unguarded
+@pytest.mark.parametrize(
+    ("input_shape", "filters_shape", "strides", "dilations"),
+    [
+        ((3, 85, 18, 64), (31, 7, 64, 64), [1, 2], [2, 101]),
+        ((4, 82, 78, 512), (3, 3, 64, 512), [1, 19], [1, 2]),
+    ],
+)
+def test_blocks_of_the_filters_are_counted(input_shape, filters_shape, strides, dilations):
+    x, w = ones(input_shape, "float64"), ones(filters_shape, "float64")
+    said = npconv.explain(x, w, strides, "SAME", dilations=dilations).scratch_bytes
+    assert scratch(x, w, strides, "SAME", dilations) <= said + 100_000

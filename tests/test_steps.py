@@ -242,3 +242,25 @@ def test_explain_rejects_other_dtypes():
         npconv.explain((1, 5, 5, 3), (3, 3, 3, 2), 1, "SAME", dtype="int8")
     with pytest.raises(TypeError):
         npconv.explain(np.zeros((1, 5, 5, 3), complex), (3, 3, 3, 2), 1, "SAME")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "name"),
+    [
+        ({"input": (-1, 5, 5, 3)}, ValueError, "input"),
+        ({"filters": (3, 3, -3, 2)}, ValueError, "filters"),
+        ({"dtype": "int64"}, TypeError, "dtype"),
+        ({"dtype": "foo"}, TypeError, "dtype"),
+        ({"input": np.zeros((1, 5, 5, 3), np.int64)}, TypeError, "input"),
+        ({"filters": np.zeros((3, 3, 3, 2), complex)}, TypeError, "filters"),
+        ({"padding": [[0, 0], [2**31 - 2, 0], [2**31 - 2, 0], [0, 0]]}, ValueError, "padding"),
+    ],
+)  # fmt: skip
+def test_explain_raises_where_conv2d_would(arguments, error, name):
+    call = {"input": (1, 5, 5, 3), "filters": (3, 3, 3, 2), "strides": 1, "padding": "SAME"}
+    with pytest.raises(error, match=rf"\b{name}\b"):
+        npconv.explain(**{**call, **arguments})
+
+
+def test_explain_takes_numpy_integers_in_a_shape():
+    assert npconv.explain((np.int64(1), 5, 5, 3), (3, 3, 3, 2), 1, "SAME").multiply_adds == 1350

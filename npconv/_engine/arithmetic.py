@@ -6,6 +6,7 @@ the end; int32 in float64 where every sum is exact there, modulo 2**32.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -49,7 +50,10 @@ class Float:
 
     def prepare(self, weights: Array) -> tuple[Array, ...]:
         """Return the weights in the dtype of the sums."""
-        return (weights.astype(self.dtype, copy=False),)
+        weights = weights.astype(self.dtype, copy=False)
+        if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
+            weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
+        return (weights,)
 
     def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
         """Write the product to `out`."""
@@ -75,8 +79,9 @@ class WrappingInteger:
     """Any int32, modulo 2**32, from three products of 16-bit halves.
 
     With x = 2**16 xh + xl and w = 2**16 wh + wl, where 0 <= xl, wl < 2**16 and
-    -2**15 <= xh, wh < 2**15: x w = xl wl + 2**16 (xl wh + xh wl) modulo 2**32. A tile sums at the
-    most 2**19 products (a buffer of 4 MiB), so that the sums stay within 2**51 and 2**52.
+    -2**15 <= xh, wh < 2**15: x w = xl wl + 2**16 (xl wh + xh wl) modulo 2**32. A patch in its
+    buffer has at the most 2**19 elements, so that the sums in brackets and of xl wl stay within
+    2**51, and are exact.
     """
 
     dtype = _FLOAT64
@@ -101,7 +106,12 @@ class WrappingInteger:
         out += middle.astype(_INT64)
 
 
-def arithmetic(images: Array, weights: Array) -> Arithmetic:
+def itemsize(dtype: np.dtype[Any]) -> int:
+    """Return the bytes of an element of patches, products and sums, for a dtype of the input."""
+    return 4 if dtype.itemsize == 2 or dtype == _FLOAT32 else 8
+
+
+def arithmetic(images: Array, weights: Array, reads: int) -> Arithmetic:
     """Choose the arithmetic for the dtype, and for integers by their sizes.
 
     Parameters
@@ -109,10 +119,14 @@ def arithmetic(images: Array, weights: Array) -> Arithmetic:
     images, weights : ndarray
         Of the same dtype up to the byte order, one that conv2d takes; not empty. `weights` has
         the shape (KH * KW * in_channels / groups, out_channels).
+    reads : int
+        Number of elements of the patches matrix.
     """
     dtype = weights.dtype.newbyteorder("=")
     if dtype.kind == "i":
-        largest_sum = len(weights) * _magnitude(images) * _magnitude(weights)
+        # Looking at more of the image than is multiplied would not pay.
+        pixel = _magnitude(images) if images.size <= reads else 2**31
+        largest_sum = len(weights) * pixel * _magnitude(weights)
         return ExactInteger() if largest_sum <= 2**53 else WrappingInteger()
     return Float(dtype if dtype in (_FLOAT32, _FLOAT64) else _FLOAT32)
 
@@ -128,10 +142,15 @@ def most_bytes(dtype: np.dtype[Any], blocks: Plan, weights: int) -> int:
     weights : int
         Number of elements of the filters.
     """
-    products = blocks.product_bytes * (1 if blocks.in_one_sum else 2)
+    products, block = blocks.product_bytes, 0
+    if not blocks.in_one_sum:  # a partial product, and its block of the weights
+        products *= 2
+        block = prod(blocks.taps) * blocks.tile[3] * blocks.tile[4] * itemsize(dtype)
     if dtype.kind == "i":
-        return 2 * blocks.patches_bytes + products + 2 * blocks.product_bytes + 24 * weights
-    return blocks.patches_bytes + products + (4 * weights if dtype.itemsize == 2 else 0)
+        temporary = 2 * blocks.product_bytes + blocks.patches_bytes
+        return blocks.patches_bytes + products + temporary + 2 * block + 24 * weights
+    converted = 4 * weights if dtype.itemsize == 2 else 0
+    return blocks.patches_bytes + products + block + converted
 
 
 def _magnitude(array: Array) -> int:

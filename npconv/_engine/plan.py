@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 Range = tuple[int, int]
 
-# Bytes that no buffer of a call exceeds: small enough for the last-level cache, and large enough
-# that waking BLAS's threads and packing the filters, once a tile, cost little.
+# Bytes of a band, of a tile of patches, and of its products, each at the most: small enough for the
+# last-level cache, and large enough that waking BLAS's threads and packing the filters, once a
+# tile, cost little.
 BUFFER_BYTES = 4 << 20
 
 
@@ -53,6 +54,12 @@ class Plan(NamedTuple):
     band_bytes: int
     patches_bytes: int
     product_bytes: int
+
+    @property
+    def reads(self) -> int:
+        """Number of elements of the whole patches matrix."""
+        batch, rows, columns, groups, _ = self.whole_tile
+        return batch * rows * columns * groups * prod(self.whole_taps)
 
     @property
     def in_one_sum(self) -> bool:
@@ -146,8 +153,8 @@ def _even(total: int, most: int) -> int:
 
 def _blocks(totals: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[tuple[Range, ...]]:
     """Yield the ranges of each block, the last axis running fastest."""
-    if not totals:
-        yield ()
+    if totals == sizes:  # also where no axis is left
+        yield tuple((0, total) for total in totals)
         return
     for start in range(0, totals[0], sizes[0]):
         block = (start, min(start + sizes[0], totals[0]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npconv._engine.arithmetic import Arithmetic, arithmetic, most_bytes
+from npconv._engine.arithmetic import Arithmetic, arithmetic, itemsize, most_bytes
 from npconv._engine.plan import Plan, Taps, Tile, plan
 from npconv._patches import Patches, Scratch
 
@@ -29,29 +29,29 @@ def right_multiply(patches: Patches, weights: Array, out: Array) -> None:
         Any strides, alignment and byte order.
     """
     geometry = patches.geometry
-    numbers = arithmetic(patches.images, weights)
+    blocks = plan(geometry, len(out), itemsize(weights.dtype))
+    numbers = arithmetic(patches.images, weights, blocks.reads)
     prepared = numbers.prepare(weights)
-    blocks = plan(geometry, len(out), numbers.sum_dtype.itemsize)
     scratch = Scratch()
     for tile in blocks.each_tile():
         (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
         target = out[n0:n1, h0:h1, w0:w1]  # (n, h, w, OC)
-        grouped = target.reshape(*target.shape[:3], geometry.groups, -1)
-        grouped = grouped[..., g0:g1, o0:o1]  # (n, h, w, g, o)
-        rows = (n1 - n0) * (h1 - h0) * (w1 - w0)
-        if (
+        positions = target.shape[:3]
+        target = target.reshape(*positions, geometry.groups, -1)[..., g0:g1, o0:o1]
+        shape = (g1 - g0, prod(positions), o1 - o0)
+        in_place = (  # BLAS writes to the output itself
             blocks.in_one_sum
             and g1 - g0 == 1
-            and grouped.flags.c_contiguous
+            and target.flags.c_contiguous
             and out.dtype == numbers.sum_dtype
-        ):
-            product = grouped.reshape(1, rows, o1 - o0)  # BLAS writes to the output itself
-            _sum(product, patches, prepared, tile, blocks, numbers, scratch)
-        else:
-            product = scratch.take("product", (g1 - g0, rows, o1 - o0), numbers.sum_dtype)
-            _sum(product, patches, prepared, tile, blocks, numbers, scratch)
-            product = product.reshape(g1 - g0, *target.shape[:3], o1 - o0)
-            np.copyto(grouped, product.transpose(1, 2, 3, 0, 4), casting="unsafe")
+        )
+        product = (
+            target.reshape(shape) if in_place else scratch.take("product", shape, numbers.sum_dtype)
+        )
+        _sum(product, patches, prepared, tile, blocks, numbers, scratch)
+        if not in_place:
+            product = product.reshape(g1 - g0, *positions, o1 - o0).transpose(1, 2, 3, 0, 4)
+            np.copyto(target, product, casting="unsafe")
 
 
 def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str, int]:
@@ -63,16 +63,16 @@ def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str,
     batch : int
         Number of images, at least 1.
     dtype : dtype
-        Of the input.
+        Of the input and the filters.
 
     Returns
     -------
     str
         The tiles, for people.
     int
-        Bytes beyond the arguments and the result, for input and filters that are C-contiguous.
+        Bytes beyond the arguments and the result, where these are C-contiguous.
     """
-    blocks = plan(geometry, batch, 8 if dtype.itemsize == 8 or dtype.kind == "i" else 4)
+    blocks = plan(geometry, batch, itemsize(dtype))
     text = "tiles of {} x {} x {} outputs".format(*blocks.tile[:3])
     if geometry.groups > 1:
         text += f" and {blocks.tile[3]} of {geometry.groups} groups"
@@ -96,8 +96,11 @@ def _sum(
     """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o)."""
     total = product
     for taps in blocks.each_taps():
-        part = tuple(_block(each, patches.geometry, tile, taps) for each in prepared)
-        numbers.multiply(patches.matrix(tile, taps, numbers.dtype, scratch), part, total)
+        numbers.multiply(
+            patches.matrix(tile, taps, numbers.dtype, scratch),
+            tuple(_block(weights, patches.geometry, tile, taps) for weights in prepared),
+            total,
+        )
         if total is not product:
             product += total
         elif not blocks.in_one_sum:
