@@ -83,10 +83,30 @@ def special(
     return _sprinkle(rng, input, dtype, rates), _sprinkle(rng, filters, dtype, rates)
 
 
+def normal(
+    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
+) -> tuple[Array, Array]:
+    """Draw what a net sees: standard normal inputs, He-normal filters; int8's range for int32.
+
+    Timing needs such tame data: subnormals and specials cost extra time.
+    """
+    if np.dtype(dtype).kind == "i":
+        return (
+            rng.integers(-128, 128, input).astype(dtype),
+            rng.integers(-128, 128, filters).astype(dtype),
+        )
+    scale = math.sqrt(2 / max(1, math.prod(filters[:3])))
+    return (
+        rng.standard_normal(input).astype(dtype),
+        (scale * rng.standard_normal(filters)).astype(dtype),
+    )
+
+
 KINDS: dict[str, Callable[[np.random.Generator, Shape, Shape, Any], tuple[Array, Array]]] = {
     "lattice": lattice,
     "bounded": bounded,
     "special": special,
+    "normal": normal,
 }
 
 

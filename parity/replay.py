@@ -11,7 +11,7 @@ from rich.console import Console
 from parity import bounds, compare
 from parity.case import Array, Case
 from parity.real_input import ORACLE
-from parity.speed import agreement, layers  # noqa: F401 - registers normal data
+from parity.speed import agreement
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
 
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         Console(stderr=True).print(f"parity replay: {error}", style="red", markup=False)
         return 2
     x, w = case.arrays()
-    console.print(case.token(), markup=False)
+    console.print(case.token(), markup=False, highlight=False, soft_wrap=True)
     try:
         with Workers() as workers:
             ours = workers.start(arguments.subject, environment())
@@ -45,17 +45,22 @@ def run(arguments: argparse.Namespace) -> int:
     refused = [isinstance(result, WorkerError) for result in results]
     for result in results:
         if isinstance(result, WorkerError):
-            first, *_, last = str(result).strip().splitlines()
-            console.print(f"{first}: {last}", style="yellow", markup=False)
+            lines = str(result).strip().splitlines() or [""]
+            shown = lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
+            console.print(shown, style="yellow", markup=False)
     code = 0
     if any(refused):
-        code = 0 if all(refused) else 1
-        console.print("both refuse the call" if all(refused) else "DISAGREES: one refuses the call")
+        # A subject refuses by ValueError or TypeError; to die or to hang is no refusal.
+        last = str(results[0]).strip().splitlines()[-1:] if refused[0] else ["ValueError"]
+        clean = bool(last) and last[0].startswith(("ValueError", "TypeError"))
+        code = 0 if all(refused) and clean else 1
+        one = "one refuses the call" if clean else "the subject fails"
+        console.print(f"DISAGREES: {one}" if code else "both refuse the call")
     else:
         try:
             console.print(_compare(case, x, w, *results), markup=False)
         except AssertionError as error:
-            console.print(f"DISAGREES: {error}", style="red", markup=False)
+            console.print(f"DISAGREES: {error}", markup=False, highlight=False, soft_wrap=True)
             return 1
     if arguments.snippet or code:
         console.print(case.snippet(), markup=False, highlight=False, soft_wrap=True)

@@ -10,6 +10,11 @@ from typing import Any
 DEFAULT = "npconv:conv2d"
 
 
+def is_npconv() -> bool:
+    """Say whether the subject is npconv, whose messages and ledger the claims know."""
+    return (os.environ.get("PARITY_SUBJECT") or DEFAULT).startswith("npconv")
+
+
 def load(name: str | None = None) -> Callable[..., Any]:
     """Import what ``module:attribute`` names.
 

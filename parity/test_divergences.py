@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 import npconv
-from parity import tensorflow_default, tensorflow_oracle
+from parity import subject, tensorflow_default, tensorflow_oracle
 from parity.ledger import Divergence, load, outcome
 from parity.speed import machine
+
+pytestmark = pytest.mark.skipif(not subject.is_npconv(), reason="the ledger is npconv's")
 
 LEDGER = load()
 EIGEN = [row for row in LEDGER.values() if row.build == "eigen"]

@@ -49,7 +49,7 @@ def test_exact_value_and_gross_against_fractions(case: Case) -> None:
     if case.data_format == "NCHW":
         x = np.moveaxis(x, -3, -1)
     if math.prod(bounds.output_shape(case)) * case.terms > 3000:
-        x, case = x[..., :9, :9, :], case  # the corner of a large case is enough
+        x = x[..., :9, :9, :]  # the corner of a large case is enough
     folded = x.reshape(-1, *x.shape[-3:])[:1]
     small = Case(folded.shape, case.filters_shape, case.strides, case.padding, "NHWC",
                  case.dilations, case.dtype, case.kind, case.seed)  # fmt: skip

@@ -9,7 +9,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from parity import test_bounded, test_exact, test_halves, test_special
+import npconv
+from parity import test_accept_reject, test_bounded, test_exact, test_halves, test_special
 from parity.case import Array, Case
 from parity.strategies import cases
 from parity.tally import prove
@@ -147,3 +148,39 @@ def test_a_wrong_subject_is_found(
 
     with pytest.raises(AssertionError, match="token: "):
         prove("planted", dtype, cases(dtypes=[dtype], kinds=[kind]), run, examples=400, telling=0)
+
+
+def without_the_result(**arguments: Any) -> Any:
+    npconv.conv2d(**arguments)
+
+
+def in_another_dtype(**arguments: Any) -> Any:
+    return npconv.conv2d(**arguments).astype(np.complex128)
+
+
+def blind_to_a_single_dilation(**arguments: Any) -> Any:
+    checked = npconv.conv2d(**arguments)
+    if isinstance(arguments["dilations"], int):
+        return npconv.conv2d(**{**arguments, "dilations": 1}) if checked.size else checked
+    return checked
+
+
+def accepting_what_is_wrong(**arguments: Any) -> Any:
+    try:
+        return npconv.conv2d(**arguments)
+    except ValueError:
+        return np.zeros((1, 1, 1, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        without_the_result,
+        in_another_dtype,
+        blind_to_a_single_dilation,
+        accepting_what_is_wrong,
+    ],
+)
+def test_a_wrong_subject_is_found_by_accept_reject(wrong: Any) -> None:
+    with pytest.raises(AssertionError):
+        test_accept_reject.prove_calls(wrong, claim="planted")

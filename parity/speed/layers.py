@@ -5,13 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from parity import data
 from parity.bounds import output_geometry
-from parity.case import Array, Case
+from parity.case import Case
 
 _FOLDER = Path(__file__).parent / "layers"
 
@@ -39,26 +35,6 @@ class Layer:
         size, _ = output_geometry(self.case)
         batch = math.prod(self.case.input_shape[:-3])
         return batch * math.prod(size) * self.case.terms * self.case.filters_shape[3]
-
-
-def normal(
-    rng: np.random.Generator, input: tuple[int, ...], filters: tuple[int, ...], dtype: Any
-) -> tuple[Array, Array]:
-    """Draw what a net sees: standard normal inputs, He-normal filters; int8's range for int32."""
-    if np.dtype(dtype).kind == "i":
-        return (
-            rng.integers(-128, 128, input).astype(dtype),
-            rng.integers(-128, 128, filters).astype(dtype),
-        )
-    scale = math.sqrt(2 / max(1, math.prod(filters[:3])))
-    return (
-        rng.standard_normal(input).astype(dtype),
-        (scale * rng.standard_normal(filters)).astype(dtype),
-    )
-
-
-# Timing needs tame data: the other kinds hold subnormals and specials, which cost extra time.
-data.KINDS["normal"] = normal
 
 
 def parse(token: str, *, net: str = "row", name: str = "", count: int = 1) -> Layer:

@@ -183,7 +183,6 @@ def environment(*, threads: int = 0, onednn: bool = True) -> dict[str, str | Non
     }
     if threads:
         for name in (
-            "NPCONV_NUM_THREADS",
             "OMP_NUM_THREADS",
             "OPENBLAS_NUM_THREADS",
             "MKL_NUM_THREADS",

@@ -7,7 +7,6 @@ import pytest
 
 from parity import bounds
 from parity.case import Case
-from parity.speed import layers  # noqa: F401 - registers normal data
 from parity.speed.agreement import compare, gauge
 
 TOKENS = [
