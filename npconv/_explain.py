@@ -28,8 +28,8 @@ class Explanation(NamedTuple):
     multiply_adds : int
         Products that are added up, those with padding among them.
     scratch_bytes : int
-        Memory that the call takes at the most beyond its arguments and its result, where these
-        are C-contiguous and of one dtype.
+        Memory that the call takes beyond its arguments and its result, at the most but for some
+        kilobytes of Python's and NumPy's own, where these are C-contiguous and of one dtype.
     algorithm : str
         How the engine goes about it.
     torch_call : str
