@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconv._arguments import check_bytes, check_cast, read_array, read_dtype, read_shapes
+from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
 from npconv._engine.tiles import describe
 from npconv._geometry import Geometry
+from npconv._shapes import check_bytes
 
 Shape = tuple[int, ...]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from npconv._arguments import check_bytes, check_cast, read_array, read_dtype, read_shapes
+from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
 from npconv._attributes import read_padding, read_steps
+from npconv._shapes import check_bytes
 
 Array = np.ndarray[Any, Any]
 
