@@ -177,8 +177,28 @@ def gamma(terms: int, unit: float) -> float:
 
 def allow(case: Case, x: Array, w: Array, *, flush: bool) -> Allowed:
     """Derive what each output may be; `flush` for an implementation that flushes subnormals."""
-    flush = flush and case.dtype in FLUSHED
-    sums = exact(case, flushed(x), flushed(w)) if flush else exact(case, x, w)
+    return allowances(case, x, w)[flush]
+
+
+def allowances(case: Case, x: Array, w: Array) -> dict[bool, Allowed]:
+    """Derive what each output may be without flushing of subnormals (False) and with it (True)."""
+    sums = exact(case, x, w)
+    kept = _allow(case, sums, flush=False)
+    if case.dtype not in FLUSHED:
+        return {False: kept, True: kept}
+    flat = flushed(x), flushed(w)
+    same = all(map(_same_bits, flat, (x, w)))
+    return {
+        False: kept,
+        True: _allow(case, sums if same else exact(case, *flat), flush=True),
+    }
+
+
+def _same_bits(one: Array, other: Array) -> bool:
+    return one.tobytes() == other.tobytes()
+
+
+def _allow(case: Case, sums: Exact, *, flush: bool) -> Allowed:
     result = limits(DTYPES[case.dtype])
     half = case.dtype in ("float16", "bfloat16")
     working = np.finfo(np.float32) if half else np.finfo(DTYPES[case.dtype])

@@ -2,7 +2,9 @@
 
 A token such as ``float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7`` holds
 everything: the shapes, the strides, the dilations, the padding (``SAME``, ``VALID`` or
-``top,bottom,left,right``) and the kind and seed of the data.
+``top,bottom,left,right``) and the kind and seed of the data.  Two endings may follow:
+``x:F w:reversed``, the memory layouts of input and filters where they are not C, and
+``only x5,9 w2``, the flat indices of the elements that a reduction has kept, all others being 0.
 """
 
 from __future__ import annotations
@@ -10,17 +12,19 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from parity import data
+from parity import data, subject
+from parity.layouts import LAYOUTS
 
 Array = NDArray[Any]
-Subject = Callable[..., Any]
+Conv2d = Callable[..., Any]
+Kept = tuple[int, ...] | None
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "float16": np.dtype(np.float16),
@@ -34,6 +38,8 @@ _TOKEN = re.compile(
     r"(?P<dtype>\w+) (?P<format>NHWC|NCHW) (?P<input>\d+(?:x\d+){3,}) w(?P<filters>\d+(?:x\d+){3})"
     r" s(?P<strides>\d+,\d+) d(?P<dilations>\d+,\d+)"
     r" (?P<padding>SAME|VALID|\d+,\d+,\d+,\d+) (?P<kind>\w+):(?P<seed>\d+)"
+    r"(?: x:(?P<input_layout>\w+) w:(?P<filters_layout>\w+))?"
+    r"(?: only x(?P<input_only>[\d,]*|all) w(?P<filters_only>[\d,]*|all))?"
 )
 
 
@@ -57,6 +63,10 @@ class Case:
         A key of `parity.data.KINDS`.
     seed
         What the data are drawn from.
+    input_layout, filters_layout
+        Keys of `parity.layouts.LAYOUTS`.
+    input_only, filters_only
+        Flat indices of the elements that keep their values, all others being 0; None for all.
     """
 
     input_shape: tuple[int, ...]
@@ -68,6 +78,10 @@ class Case:
     dtype: str = "float32"
     kind: str = "lattice"
     seed: int = 0
+    input_layout: str = "C"
+    filters_layout: str = "C"
+    input_only: Kept = None
+    filters_only: Kept = None
 
     @property
     def terms(self) -> int:
@@ -78,10 +92,15 @@ class Case:
     def token(self) -> str:
         """Return the one line from which `parse` rebuilds this case."""
         padding = self.padding if isinstance(self.padding, str) else _join(",", self.padding)
+        ending = ""
+        if (self.input_layout, self.filters_layout) != ("C", "C"):
+            ending = f" x:{self.input_layout} w:{self.filters_layout}"
+        if self.input_only is not None or self.filters_only is not None:
+            ending += f" only x{_kept(self.input_only)} w{_kept(self.filters_only)}"
         return (
             f"{self.dtype} {self.data_format} {_join('x', self.input_shape)}"
             f" w{_join('x', self.filters_shape)} s{_join(',', self.strides)}"
-            f" d{_join(',', self.dilations)} {padding} {self.kind}:{self.seed}"
+            f" d{_join(',', self.dilations)} {padding} {self.kind}:{self.seed}{ending}"
         )
 
     @classmethod
@@ -91,11 +110,14 @@ class Case:
         Raises
         ------
         ValueError
-            If the line is not a token, or names no known dtype or kind of data.
+            If the line is not a token, or names no known dtype, layout or kind of data.
         """
         match = _TOKEN.fullmatch(token.strip())
         if match is None or match["dtype"] not in DTYPES or match["kind"] not in data.KINDS:
             raise ValueError(f"not a case token: {token!r}")
+        layouts = match["input_layout"] or "C", match["filters_layout"] or "C"
+        if not set(layouts) <= set(LAYOUTS):
+            raise ValueError(f"not a case token, its memory layouts are unknown: {token!r}")
         rows, columns, channels, filters = _split("x", match["filters"])
         padding: str | tuple[int, int, int, int] = match["padding"]
         if padding not in ("SAME", "VALID"):
@@ -113,16 +135,22 @@ class Case:
             dtype=match["dtype"],
             kind=match["kind"],
             seed=int(match["seed"]),
+            input_layout=layouts[0],
+            filters_layout=layouts[1],
+            input_only=_parse_kept(match["input_only"]),
+            filters_only=_parse_kept(match["filters_only"]),
         )
 
     def arrays(self) -> tuple[Array, Array]:
         """Draw the input and the filters from the kind and the seed, always the same."""
-        return data.KINDS[self.kind](
+        x, w = data.KINDS[self.kind](
             np.random.Generator(np.random.PCG64(self.seed)),
             self.input_shape,
             self.filters_shape,
             DTYPES[self.dtype],
         )
+        x, w = _only(x, self.input_only), _only(w, self.filters_only)
+        return LAYOUTS[self.input_layout](x), LAYOUTS[self.filters_layout](w)
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of conv2d besides the two arrays."""
@@ -133,40 +161,36 @@ class Case:
             "dilations": list(self.dilations),
         }
 
-    def call(self, subject: Subject) -> Array:
-        """Call `subject`, an implementation of conv2d, on this case."""
-        return self.call_on(subject, *self.arrays())
-
-    def call_on(self, subject: Subject, input: Array, filters: Array) -> Array:
-        """Call `subject` with this case's arguments on the given arrays."""
-        result: Array = subject(input, filters, **self.arguments())
+    def call_on(self, conv2d: Conv2d, input: Array, filters: Array) -> Array:
+        """Call `conv2d` with this case's arguments on the given arrays."""
+        result: Array = conv2d(input, filters, **self.arguments())
         return result
 
     def snippet(self) -> str:
-        """Return a script that shows this case and needs no part of the suite."""
+        """Return a script for this case that needs NumPy, TensorFlow and the subject alone."""
         x, w = self.arrays()
+        module, _, attribute = subject.name().partition(":")
         half = "import ml_dtypes\n" if self.dtype == "bfloat16" else ""
         call = (
             f"strides={list(self.strides)}, padding={self._padding_argument()!r},"
             f" dilations={list(self.dilations)}"
         )
+        theirs = f"tf.nn.conv2d(x, w, {call}).numpy()"
         if self.data_format == "NCHW":  # TensorFlow without oneDNN has no NCHW: turn the axes
-            turned = Case(**{**vars(self), "data_format": "NHWC"})
+            turned = replace(self, data_format="NHWC")
             theirs = (
                 f"tf.nn.conv2d(np.moveaxis(x, -3, -1), w, strides={list(self.strides)},"
                 f" padding={turned._padding_argument()!r}, dilations={list(self.dilations)})"
             )
             theirs = f"np.moveaxis({theirs}.numpy(), -1, -3)"
-            ours = f'npconv.conv2d(x, w, {call}, data_format="NCHW")'
-        else:
-            theirs = f"tf.nn.conv2d(x, w, {call}).numpy()"
-            ours = f"npconv.conv2d(x, w, {call})"
+            call += ', data_format="NCHW"'
         return (
             f"# {self.token()}\n"
             'import base64, os\n\nos.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"\n'
-            f"{half}import numpy as np\nimport tensorflow as tf\n\nimport npconv\n\n"
-            f"x = {_literal(x)}\nw = {_literal(w)}\n"
-            f"print(theirs := {theirs})\nprint(ours := {ours})\n"
+            f"{half}import numpy as np\nimport tensorflow as tf\n\nimport {module}\n\n"
+            f"x = {_literal(x)}{_written(self.input_layout, 'x')}\n"
+            f"w = {_literal(w)}{_written(self.filters_layout, 'w')}\n"
+            f"print(theirs := {theirs})\nprint(ours := {module}.{attribute}(x, w, {call}))\n"
         )
 
     def _padding_argument(self) -> str | list[list[int]]:
@@ -183,6 +207,46 @@ def _join(separator: str, numbers: tuple[int, ...]) -> str:
 
 def _split(separator: str, text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(separator)))
+
+
+def _kept(indices: Kept) -> str:
+    return "all" if indices is None else _join(",", indices)
+
+
+def _parse_kept(text: str | None) -> Kept:
+    if text is None or text == "all":
+        return None
+    return _split(",", text) if text else ()
+
+
+def _only(array: Array, indices: Kept) -> Array:
+    if indices is None:
+        return array
+    kept = np.zeros_like(array)
+    kept.reshape(-1)[list(indices)] = array.reshape(-1)[list(indices)]
+    return kept
+
+
+def _written(layout: str, name: str) -> str:
+    """Return lines of a script that give the array `name` its memory layout."""
+    return _LAYOUT_LINES[layout].format(name=name)
+
+
+_LAYOUT_LINES = {
+    "C": "",
+    "F": "\n{name} = np.asfortranarray({name})",
+    "reversed": "\n{name} = np.flip(np.flip({name}).copy())",
+    "sliced": (
+        "\nwider = np.zeros((*{name}.shape[:-1], 2 * {name}.shape[-1] + 1), {name}.dtype)"
+        "\nwider[..., 1::2] = {name}\n{name} = wider[..., 1::2]"
+    ),
+    "unaligned": (
+        "\nbuffer = np.empty({name}.nbytes + 1, np.uint8)[1:].view({name}.dtype)"
+        "\nbuffer[:] = {name}.ravel()\n{name} = buffer.reshape({name}.shape)"
+    ),
+    "readonly": "\n{name} = {name}.copy()\n{name}.flags.writeable = False",
+    "swapped": "\n{name} = {name}.astype({name}.dtype.newbyteorder('S'))",
+}
 
 
 def _literal(array: Array) -> str:

@@ -1,7 +1,8 @@
-"""The seed of all examples, and a summary of what the run really compared.
+"""The subject and its scope, the seed of all examples, and a summary of what a run compared.
 
 ``PARITY_EXAMPLES=10`` multiplies the number of examples.  The examples are the same on every run
-unless ``--hypothesis-seed`` is given (a number, or ``random``).
+unless ``--hypothesis-seed`` is given (a number, or ``random``).  A run that compared too little to
+be trusted ends with exit code 3.
 """
 
 from __future__ import annotations
@@ -12,13 +13,31 @@ from typing import Any
 import pytest
 
 from parity import subject, tally
+from parity.tally import RUN
+
+WRONG_CALL, MISTRUSTED = 2, 3
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options that choose and narrow the subject."""
+    group = parser.getgroup("parity", "the subject, and what it claims to support")
+    subject.add_arguments(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take the seed that the command line gives."""
+    """Take the seed and the subject that the command line gives."""
     given = config.getoption("--hypothesis-seed", default=None)
     if given is not None:
-        tally.SEED = random.randrange(2**32) if given == "random" else int(given)
+        RUN.seed = random.randrange(2**32) if given == "random" else int(given)
+    try:
+        scope = subject.use(config.option)
+        subject.load()
+        if scope.claims:
+            from parity import claims
+
+            claims.chosen(scope)
+    except ValueError as error:
+        pytest.exit(str(error), WRONG_CALL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,34 +51,35 @@ def conv2d() -> Any:
     return subject.load()
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Mistrust a run in which a claim whose every dtype was asked compared too little."""
+    from parity import claims
+
+    scope = subject.scope()
+    listed = list(RUN.counts.values())
+    for claim in claims.CLAIMS.values():
+        ran = {count.dtype for count in listed if count.claim == claim.name}
+        if ran and ran == set(tally.dtypes(claim, scope)):
+            RUN.doubts += tally.doubts(claim, listed, scope)
+    if RUN.doubts and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = MISTRUSTED
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print examples and outputs by claim and dtype."""
-    counts = [count for count in tally.COUNTS.values() if count.claim != "planted"]
+    """Print examples and outputs by claim and dtype, and what is in doubt."""
+    counts = list(RUN.counts.values())
     if not counts:
         return
-    terminalreporter.section(f"compared with TensorFlow, --hypothesis-seed={tally.SEED}")
-    line = "{:<18} {:<9} {:>9} {:>9} {:>10} {:>10}"
-    terminalreporter.line(
-        line.format("claim", "dtype", "examples", "distinct", "outputs", "telling")
-    )
+    terminalreporter.section(f"{subject.name()} and TensorFlow, --hypothesis-seed={RUN.seed}")
+    line = "{:<16} {:<9} {:>9} {:>9} {:>10} {:>10}   {}"
+    heading = ("claim", "dtype", "examples", "distinct", "outputs", "telling")
+    terminalreporter.line(line.format(*heading, "largest error / bound"))
     for count in counts:
-        terminalreporter.line(
-            line.format(
-                count.claim,
-                count.dtype,
-                count.examples,
-                len(count.tokens),
-                count.outputs,
-                count.telling,
-            )
+        sums = tally.total([count]).values()
+        ratios = ", ".join(
+            f"{side} {ratio:.3f}" for side, (ratio, _) in sorted(count.largest.items())
         )
-    terminalreporter.line(
-        line.format(
-            "all",
-            "",
-            sum(count.examples for count in counts),
-            sum(len(count.tokens) for count in counts),
-            sum(count.outputs for count in counts),
-            sum(count.telling for count in counts),
-        )
-    )
+        terminalreporter.line(line.format(count.claim, count.dtype, *sums, ratios))
+    terminalreporter.line(line.format("all", "", *tally.total(counts).values(), ""))
+    for doubt in RUN.doubts:
+        terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)

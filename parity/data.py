@@ -102,17 +102,55 @@ def normal(
     )
 
 
+def distinct(
+    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
+) -> tuple[Array, Array]:
+    """Draw integers of which no two in one array are equal or zero, while there are enough.
+
+    A tap that reads another pixel, a pixel that meets another weight and a product that is lost
+    each change the sum: x_p w_i - x_q w_i = (x_p - x_q) w_i is not 0.  The sums stay exact in
+    every order: n * max|x| * max|w| is at most 2**24 (2**53 for float64, 2**31 for int32).
+    """
+    sum_bits, element_bits = _LATTICE_BITS[dtype.name]
+    pixels, taps = math.prod(input), math.prod(filters)
+    terms = max(1, math.prod(filters[:3]))
+    product = 2**sum_bits // terms
+    # Weights as small as they can be distinct, with a tenth to spare; the input has the rest.
+    largest = min(2**element_bits, max(taps // 2 + taps // 20 + 1, 3), math.isqrt(product))
+    other = min(2**element_bits, max(product // largest, 1), 4 * pixels + 16)
+    return (
+        _without_repeats(rng, other, pixels).reshape(input).astype(dtype),
+        _without_repeats(rng, largest, taps).reshape(filters).astype(dtype),
+    )
+
+
+def ones(rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any) -> tuple[Array, Array]:
+    """Fill both with ones: outputs count the taps that lie inside the image."""
+    return np.ones(input, dtype), np.ones(filters, dtype)
+
+
 KINDS: dict[str, Callable[[np.random.Generator, Shape, Shape, Any], tuple[Array, Array]]] = {
     "lattice": lattice,
     "bounded": bounded,
     "special": special,
     "normal": normal,
+    "distinct": distinct,
+    "ones": ones,
 }
+EXACT = ("lattice", "distinct", "ones")
+"""The kinds whose sums are exact in every order of summation."""
 
 
 def _integers(rng: np.random.Generator, largest: int, shape: Shape) -> Array:
     drawn = rng.integers(-largest, largest, shape, endpoint=True)
     return np.clip(drawn, -(2**31), 2**31 - 1) if largest == 2**31 else drawn
+
+
+def _without_repeats(rng: np.random.Generator, largest: int, count: int) -> Array:
+    """Return `count` integers among -largest..-1 and 1..largest, each used once while they last."""
+    values = np.concatenate([np.arange(-largest, 0), np.arange(1, largest + 1)])
+    shuffled = rng.permutation(values)
+    return np.resize(shuffled, count)
 
 
 def _whole_range(rng: np.random.Generator, shape: Shape) -> Array:

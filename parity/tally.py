@@ -1,118 +1,187 @@
-"""Run a claim under Hypothesis and count what it really compared."""
+"""What a run has really compared, and whether its verdict may be trusted."""
 
 from __future__ import annotations
 
+import math
 import os
-import zlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from hashlib import blake2b
+from typing import Any
 
-from hypothesis import HealthCheck, given, seed, settings
-from hypothesis.strategies import SearchStrategy
+from parity.claims.claim import Claim, Example, Told
+from parity.subject import Scope
 
-
-class Tokened(Protocol):
-    """Anything that a report can name in one line."""
-
-    def token(self) -> str:
-        """Return the line."""
-
-
-T = TypeVar("T", bound=Tokened)
+BINS_PER_OCTAVE = 2
+_LOWEST = -40  # bin of everything smaller, zeros among it
 
 
 @dataclass
 class Count:
-    """What one claim has compared for one dtype."""
+    """What one claim has compared for one dtype.
+
+    Attributes
+    ----------
+    claim, dtype
+        Names.
+    examples, outputs, telling
+        Examples checked, values compared, values that would have shown a fault.
+    tokens
+        Checksums of the examples' tokens: how many were distinct.
+    classes
+        Examples of each corner class.
+    largest
+        The largest |error| / bound of each side, and the token that had it.
+    ratios
+        For each side how many examples had their largest |error| / bound in which bin; bin b
+        holds 2**(b/2) to 2**((b+1)/2).
+    """
 
     claim: str
     dtype: str
-    wanted: int
     examples: int = 0
     outputs: int = 0
     telling: int = 0
-    tokens: set[str] = field(default_factory=set)
+    tokens: set[bytes] = field(default_factory=set)
+    classes: Counter[str] = field(default_factory=Counter)
+    largest: dict[str, tuple[float, str]] = field(default_factory=dict)
+    ratios: dict[str, Counter[int]] = field(default_factory=dict)
+
+    def add(self, example: Example, told: Told, classes: Iterable[str]) -> None:
+        """Count one example."""
+        token = example.token()
+        self.examples += 1
+        self.outputs += told.outputs
+        self.telling += told.telling
+        self.tokens.add(blake2b(token.encode(), digest_size=8).digest())
+        self.classes.update(classes)
+        self.classes.update(told.classes)
+        for side, ratio in told.ratios.items():
+            if ratio >= self.largest.get(side, (-1.0, ""))[0]:
+                self.largest[side] = ratio, token
+            self.ratios.setdefault(side, Counter())[_bin(ratio)] += 1
+
+    def merge(self, other: Count) -> None:
+        """Add what another job has counted for the same claim and dtype."""
+        self.examples += other.examples
+        self.outputs += other.outputs
+        self.telling += other.telling
+        self.tokens |= other.tokens
+        self.classes += other.classes
+        for side, found in other.largest.items():
+            self.largest[side] = max(found, self.largest.get(side, (-1.0, "")))
+        for side, bins in other.ratios.items():
+            self.ratios[side] = self.ratios.get(side, Counter()) + bins
+
+    def document(self) -> dict[str, Any]:
+        """Return the count as JSON knows it."""
+        return {
+            "claim": self.claim,
+            "dtype": self.dtype,
+            "examples": self.examples,
+            "distinct": len(self.tokens),
+            "outputs": self.outputs,
+            "telling": self.telling,
+            "classes": dict(sorted(self.classes.items())),
+            "largest": {
+                side: {"ratio": ratio, "token": token}
+                for side, (ratio, token) in sorted(self.largest.items())
+            },
+            "ratios": {
+                side: {str(edge): bins[edge] for edge in sorted(bins)}
+                for side, bins in sorted(self.ratios.items())
+            },
+        }
 
 
-COUNTS: dict[tuple[str, str], Count] = {}
-SEED = 0
-"""What all examples are drawn from; the same on every run unless somebody sets another."""
+Counts = dict[tuple[str, str], Count]
 
 
-def multiplied(examples: int) -> int:
-    """Return `examples` times the environment variable ``PARITY_EXAMPLES`` (default 1)."""
-    return max(1, round(examples * float(os.environ.get("PARITY_EXAMPLES", "1"))))
+def merge(counts: Counts, found: Iterable[Count]) -> None:
+    """Add `found` to `counts`."""
+    for count in found:
+        counts.setdefault((count.claim, count.dtype), Count(count.claim, count.dtype)).merge(count)
 
 
-def prove(
-    claim: str,
-    dtype: str,
-    strategy: SearchStrategy[T],
-    check: Callable[[T], tuple[int, int]],
-    *,
-    examples: int,
-    telling: float,
-) -> None:
-    """Run `check` on drawn examples and demand that they told something.
+def doubts(claim: Claim, counts: Sequence[Count], scope: Scope) -> list[str]:
+    """Say why a run of `claim` cannot be trusted; an empty list where it can.
 
     Parameters
     ----------
-    claim, dtype
-        What is counted, for the summary.
-    strategy
-        Draws the examples.
-    check
-        Raises where the claim fails; returns how many outputs it compared and how many of them
-        were telling (non-zero, say), so that a claim that compares zeros with zeros fails.
-    examples
-        How many are run, before ``PARITY_EXAMPLES`` multiplies them.
-    telling
-        The least number of telling outputs per example, on average.
-
-    Raises
-    ------
-    AssertionError
-        From `check`, or if too few examples or telling outputs were compared.
+    claim
+        The claim that was run.
+    counts
+        What it compared, by dtype.
+    scope
+        What the subject claims to support; every dtype in it must have its share.
     """
-    wanted = multiplied(examples)
-    count = COUNTS[claim, dtype] = Count(claim, dtype, wanted)
+    mine = [count for count in counts if count.claim == claim.name]
+    examples = sum(count.examples for count in mine)
+    if not examples:
+        return [f"{claim.name}: no example"]
+    found: list[str] = []
+    classes: Counter[str] = Counter()
+    for count in mine:
+        classes += count.classes
+    for name, share in claim.minima(scope).items():
+        least = max(1, math.ceil(share * examples))
+        if classes[name] < least:
+            found.append(
+                f"{claim.name}: {classes[name]} of {examples} examples are of the class"
+                f" {name!r}, {least} have to be"
+            )
+    for dtype in dtypes(claim, scope):
+        share = sum(count.examples for count in mine if count.dtype == dtype)
+        if share < 0.5 * examples / len(dtypes(claim, scope)):
+            found.append(f"{claim.name}: only {share} of {examples} examples are {dtype}")
+    distinct = sum(len(count.tokens) for count in mine)
+    if distinct < 0.5 * examples:
+        found.append(f"{claim.name}: only {distinct} of {examples} examples are distinct")
+    for count in mine:
+        if count.telling < claim.telling * count.examples:
+            found.append(
+                f"{claim.name} {count.dtype}: only {count.telling} telling values in"
+                f" {count.examples} examples, {claim.telling} each were expected"
+            )
+    return found
 
-    def run(example: T) -> None:
-        outputs, told = check(example)
-        count.examples += 1
-        count.outputs += outputs
-        count.telling += told
-        count.tokens.add(example.token())
 
-    limits = settings(
-        max_examples=wanted,
-        deadline=None,
-        database=None,
-        report_multiple_bugs=False,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    # Every claim and dtype draws other examples.
-    start = SEED * 2**32 + zlib.crc32(f"{claim} {dtype}".encode())
-    seed(start)(limits(given(strategy)(run)))()
-    require(count, telling)
+def dtypes(claim: Claim, scope: Scope) -> tuple[str, ...]:
+    """Return the dtypes that `claim` is explored in within `scope`."""
+    if claim.dtypes == ("all",):
+        return claim.dtypes
+    return tuple(dtype for dtype in claim.dtypes if dtype in scope.dtypes)
 
 
-def require(count: Count, telling: float) -> None:
-    """Demand nine tenths of the wanted examples, mostly distinct, and enough telling outputs.
+def total(counts: Iterable[Count]) -> Mapping[str, int]:
+    """Return the sums of examples, distinct examples, outputs and telling values."""
+    listed = list(counts)
+    return {
+        "examples": sum(count.examples for count in listed),
+        "distinct": sum(len(count.tokens) for count in listed),
+        "outputs": sum(count.outputs for count in listed),
+        "telling": sum(count.telling for count in listed),
+    }
 
-    Raises
-    ------
-    AssertionError
-        If the run compared less.
-    """
-    if count.examples < 0.9 * count.wanted or len(count.tokens) < 0.5 * count.wanted:
-        raise AssertionError(
-            f"{count.claim} {count.dtype}: ran {count.examples} examples, {len(count.tokens)} of"
-            f" them distinct, instead of {count.wanted}"
-        )
-    if count.telling < telling * count.examples:
-        raise AssertionError(
-            f"{count.claim} {count.dtype}: only {count.telling} telling outputs in"
-            f" {count.examples} examples, at least {telling} each were expected"
-        )
+
+def _bin(ratio: float) -> int:
+    if ratio <= 0 or not math.isfinite(ratio):
+        return _LOWEST
+    return max(_LOWEST, math.floor(BINS_PER_OCTAVE * math.log2(ratio)))
+
+
+class Run:
+    """What one run of pytest draws from and counts."""
+
+    def __init__(self) -> None:
+        self.seed = 0
+        self.counts: Counts = {}
+        self.doubts: list[str] = []
+
+    def multiplied(self, examples: int) -> int:
+        """Return `examples` times the environment variable ``PARITY_EXAMPLES`` (default 1)."""
+        return max(1, round(examples * float(os.environ.get("PARITY_EXAMPLES", "1"))))
+
+
+RUN = Run()

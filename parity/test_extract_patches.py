@@ -10,46 +10,7 @@ import pytest
 
 import npconv
 from parity import tensorflow_oracle
-from parity.case import DTYPES, Case
-from parity.compare import assert_exact
-from parity.strategies import cases
-from parity.tally import prove
 from parity.tensorflow_oracle import verdict
-
-
-def arguments(case: Case) -> tuple[list[int], list[int], list[int], str]:
-    """Return sizes, strides, rates and padding; explicit pads have no equal here."""
-    rows, columns = case.filters_shape[:2]
-    padding = case.padding if isinstance(case.padding, str) else "SAME"
-    return [1, rows, columns, 1], [1, *case.strides, 1], [1, *case.dilations, 1], padding
-
-
-def check(case: Case) -> tuple[int, int]:
-    """Compare the two on the case's input, folded to rank 4 and taken as NHWC."""
-    images, _ = case.arrays()
-    images = images.reshape(-1 if images.size else 0, *images.shape[-3:])
-    results: list[Any] = []
-    theirs = verdict(
-        lambda: results.append(tensorflow_oracle.extract_patches(images, *arguments(case)))
-    )
-    if theirs != "ok":  # NHWC was NCHW: the kernel may be too long for the image
-        with pytest.raises(ValueError, match="sizes"):
-            npconv.extract_patches(images, *arguments(case))
-        return 0, 0
-    assert_exact(
-        case=case,
-        got=npconv.extract_patches(images, *arguments(case)),
-        expected=results[0],
-        names=("npconv.extract_patches", "tf.image.extract_patches"),
-    )
-    return results[0].size, int(np.count_nonzero(results[0]))
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_patches_agree_bit_for_bit(dtype: str) -> None:
-    strategy = cases(dtypes=[dtype], kinds=["lattice", "special"])
-    prove("extract_patches", dtype, strategy, check, examples=500, telling=10)
-
 
 IMAGES = np.ones((1, 4, 5, 2), np.float32)
 ONE = [1, 1, 1, 1]

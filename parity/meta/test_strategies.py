@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 
 from parity import bounds
+from parity.calls import FAULTS, Call, nearly_valid_calls
 from parity.case import DTYPES, Case
-from parity.strategies import FAULTS, Call, cases, nearly_valid_calls
+from parity.strategies import cases
+from parity.subject import Scope
 
 
 def nhwc(case: Case) -> tuple[int, int, int]:
@@ -87,7 +89,7 @@ def test_every_corner_is_reached_often() -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_asked_for_dtypes_and_kinds_only(dtype: str) -> None:
-    @given(cases(dtypes=(dtype,), kinds=("special",), empties=False))
+    @given(cases(dtypes=(dtype,), kinds=("special",), scope=Scope(without=frozenset({"empties"}))))
     @settings(max_examples=100, deadline=None, derandomize=True)
     def check(case: Case) -> None:
         assert (case.dtype, case.kind) == (dtype, "special")

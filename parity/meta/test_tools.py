@@ -1,4 +1,4 @@
-"""The tally, the ledger, the subject and the oracle."""
+"""The ledger, the subject and the oracle."""
 
 from __future__ import annotations
 
@@ -10,47 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import ledger, subject, tally, tensorflow_default, tensorflow_oracle
-from parity.case import Case
+from parity import ledger, subject, tensorflow_default, tensorflow_oracle
 from parity.rules import ROWS
-from parity.strategies import cases
-from parity.tally import Count, prove, require
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_a_claim_that_compares_only_zeros_fails() -> None:
-    with pytest.raises(AssertionError, match="only 0 telling outputs"):
-        prove("planted", "float32", cases(), lambda case: (9, 0), examples=30, telling=1)
-
-
-def test_a_claim_that_hardly_runs_fails() -> None:
-    tokens = {str(i) for i in range(90)}
-    enough = Count("planted", "all", 100, examples=90, outputs=1, telling=90, tokens=tokens)
-    require(enough, 1)
-    enough.examples = 89
-    with pytest.raises(AssertionError, match="ran 89 examples"):
-        require(enough, 1)
-    same = Count("planted", "all", 100, examples=100, telling=100, tokens={"a"})
-    with pytest.raises(AssertionError, match="1 of them distinct"):
-        require(same, 1)
-
-
-def test_a_failing_check_is_passed_on_and_shrunk() -> None:
-    def check(case: Case) -> tuple[int, int]:
-        assert case.filters_shape[0] < 3, f"token: {case.token()}"
-        return 1, 1
-
-    with pytest.raises(AssertionError) as raised:
-        prove("planted", "float32", cases(), check, examples=100, telling=0)
-    assert "token: float16 NHWC 1x3x1x1 w3x1x1x1 s1,1 d1,1 VALID lattice:0" in str(raised.value)
-
-
-def test_examples_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PARITY_EXAMPLES", "2.5")
-    assert tally.multiplied(100) == 250
-    monkeypatch.setenv("PARITY_EXAMPLES", "0.0001")
-    assert tally.multiplied(100) == 1
 
 
 def test_the_ledger_refuses_rows_that_say_nothing(tmp_path: Path) -> None:

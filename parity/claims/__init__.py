@@ -1,0 +1,34 @@
+"""What the suite holds a subject to, one claim a file."""
+
+from __future__ import annotations
+
+from parity import subject
+from parity.claims import bounded, exact, extract_patches, halves, layouts, special
+from parity.claims.claim import Claim
+from parity.subject import Scope
+
+CLAIMS: dict[str, Claim] = {
+    module.CLAIM.name: module.CLAIM
+    for module in (exact, layouts, bounded, halves, special, extract_patches)
+}
+"""Every claim by its name, those that find most faults soonest first."""
+
+
+def chosen(scope: Scope) -> list[Claim]:
+    """Return the claims of `scope`; `extract_patches` is about npconv's own function.
+
+    Raises
+    ------
+    ValueError
+        If the scope names a claim that does not exist.
+    """
+    unknown = [name for name in scope.claims if name not in CLAIMS]
+    if unknown:
+        raise ValueError(f"--claims: allowed are {', '.join(CLAIMS)}, received {unknown[0]!r}")
+    return [
+        claim
+        for name, claim in CLAIMS.items()
+        if (name in scope.claims or not scope.claims)
+        and (name != "extract_patches" or subject.is_npconv())
+        and set(claim.dtypes) & {*scope.dtypes, "all"}
+    ]

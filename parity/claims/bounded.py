@@ -1,0 +1,76 @@
+"""On floats each side lies within the proven bound of the exact value.
+
+The two then differ by at most the sum of their bounds (`parity.bounds` derives them).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import currently_in_test_context, target
+from hypothesis.strategies import SearchStrategy
+
+from parity import bounds, data, tensorflow_oracle
+from parity.case import DTYPES, Case, Conv2d
+from parity.claims.claim import Claim, Told
+from parity.compare import assert_within_bound
+from parity.strategies import cases
+from parity.subject import Scope, scope
+
+FLOATS = ("float32", "float64", "float16", "bfloat16")
+
+
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
+    """Draw cases of floats whose sums do not overflow."""
+    return cases([dtype], ["bounded"], scope)
+
+
+def admits(case: Case) -> bool:
+    """Say whether `case` holds finite floats that do not overflow."""
+    return case.dtype in FLOATS and case.kind in ("bounded", "normal", *data.EXACT)
+
+
+def flushes(case: Case, conv2d: Conv2d) -> bool:
+    """Say whether the subject may be taken to flush subnormals of the dtype of `case`.
+
+    One that claims subnormals may not; any other is asked.
+    """
+    if scope().has("subnormals"):
+        return False
+    info = bounds.limits(DTYPES[case.dtype])
+    least = np.full((1, 1, 1, 1), info.smallest_subnormal).astype(DTYPES[case.dtype])
+    return not conv2d(least, np.ones_like(least), strides=1, padding="VALID").any()
+
+
+def check(case: Case, conv2d: Conv2d) -> Told:
+    """Compare each side with what its handling of subnormals allows; seek the largest error."""
+    x, w = case.arrays()
+    ratios = {}
+    permitted = bounds.allowances(case, x, w)
+    for name, function, flush in (
+        ("TensorFlow", tensorflow_oracle.conv2d, True),
+        ("subject", conv2d, flushes(case, conv2d)),
+    ):
+        allowed = permitted[flush]
+        ratios[name] = assert_within_bound(
+            case=case,
+            got=case.call_on(function, x, w),
+            allowed=allowed,
+            names=(name, "the exact value"),
+        )
+        if currently_in_test_context():
+            target(ratios[name], label=f"{name}: error / bound")
+    # Telling: the bound is so small that a wrong product or a wrong tap would break it.
+    tight = allowed.finite & (allowed.bound < 0.1 * allowed.gross)
+    return Told(allowed.value.size, int(np.count_nonzero(tight)), ratios)
+
+
+CLAIM = Claim(
+    name="bounded",
+    statement="Floats: both sides within the proven bound of the exact value.",
+    dtypes=FLOATS,
+    strategy=strategy,
+    check=check,
+    admits=admits,
+    examples=1500,
+    telling=10,
+)

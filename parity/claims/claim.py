@@ -1,0 +1,85 @@
+"""What a claim is: a strategy that draws examples and a check that raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hypothesis.strategies import SearchStrategy
+
+from parity import corners
+from parity.case import Case, Conv2d
+from parity.subject import Scope
+
+
+class Example(Protocol):
+    """Anything that a claim is checked on, named in one line."""
+
+    def token(self) -> str:
+        """Return the line."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one check has compared.
+
+    Attributes
+    ----------
+    outputs
+        How many values were compared.
+    telling
+        How many of them would have shown a fault: non-zero, bounded tightly, ...
+    ratios
+        The largest |error| / bound of each side, where there is a bound.
+    classes
+        What the example turned out to be, beside what it was built as.
+    """
+
+    outputs: int
+    telling: int
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+
+
+def never(_: Case) -> bool:
+    """Admit no case: the claim is about something else."""
+    return False
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that the suite holds a subject to.
+
+    Attributes
+    ----------
+    name, statement
+        A word, and a sentence for tables.
+    dtypes
+        The dtypes that it is about; each is explored by itself.
+    strategy
+        Draws examples of one dtype within a scope.
+    check
+        Compares one example; raises AssertionError where the claim fails.
+    examples
+        How many examples a dtype gets in a usual run.
+    telling
+        The least mean number of telling values an example.
+    admits
+        Whether the claim can be checked on a given case (for replay and regressions).
+    classes
+        The corner classes of an example.
+    minima
+        The least share of examples of each class, within a scope; see `parity.corners`.
+    """
+
+    name: str
+    statement: str
+    dtypes: tuple[str, ...]
+    strategy: Callable[[str, Scope], SearchStrategy[Any]]
+    check: Callable[[Any, Conv2d], Told]
+    examples: int
+    telling: float
+    admits: Callable[[Case], bool] = never
+    classes: Callable[[Any], Iterable[str]] = corners.classes
+    minima: Callable[[Scope], Mapping[str, float]] = corners.minima

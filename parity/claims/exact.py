@@ -1,0 +1,51 @@
+"""Where the arithmetic is exact in every order, both sides give the same bits.
+
+Integers small enough that no sum of products is rounded, and int32 over its whole range, modulo
+2**32.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from parity import bounds, data, tensorflow_oracle
+from parity.case import Case, Conv2d
+from parity.claims.claim import Claim, Told
+from parity.compare import assert_exact
+from parity.strategies import cases
+from parity.subject import DTYPES, Scope
+
+
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
+    """Draw cases of integers."""
+    kinds = ("lattice", "bounded", "special") if dtype == "int32" else ("lattice",)
+    return cases([dtype], kinds, scope)
+
+
+def admits(case: Case) -> bool:
+    """Say whether the sums of `case` are exact."""
+    return case.kind in data.EXACT or case.dtype == "int32"
+
+
+def check(case: Case, conv2d: Conv2d) -> Told:
+    """Compare both sides with the integer sums of int64, rounded once."""
+    x, w = case.arrays()
+    expected = bounds.integers(case, x, w)
+    theirs = case.call_on(tensorflow_oracle.conv2d, x, w)
+    ours = case.call_on(conv2d, x, w)
+    assert_exact(case=case, got=theirs, expected=expected, names=("TensorFlow", "exact"))
+    assert_exact(case=case, got=ours, expected=expected, names=("subject", "exact"))
+    return Told(expected.size, int(np.count_nonzero(expected)))
+
+
+CLAIM = Claim(
+    name="exact",
+    statement="Integers: every output bit for bit; int32 over its full range, modulo 2**32.",
+    dtypes=DTYPES,
+    strategy=strategy,
+    check=check,
+    admits=admits,
+    examples=1900,
+    telling=10,
+)

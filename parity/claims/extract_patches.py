@@ -1,0 +1,65 @@
+"""npconv.extract_patches gives tf.image.extract_patches, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from parity import tensorflow_oracle
+from parity.case import Case, Conv2d
+from parity.claims.claim import Claim, Told
+from parity.compare import assert_exact, explain
+from parity.strategies import cases
+from parity.subject import DTYPES, Scope
+from parity.tensorflow_oracle import verdict
+
+
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
+    """Draw cases, of which the filters only lend their size."""
+    return cases([dtype], ["lattice", "special"], scope)
+
+
+def arguments(case: Case) -> tuple[list[int], list[int], list[int], str]:
+    """Return sizes, strides, rates and padding; explicit pads have no equal here."""
+    rows, columns = case.filters_shape[:2]
+    padding = case.padding if isinstance(case.padding, str) else "SAME"
+    return [1, rows, columns, 1], [1, *case.strides, 1], [1, *case.dilations, 1], padding
+
+
+def check(case: Case, _: Conv2d) -> Told:
+    """Compare the two on the case's input, folded to rank 4 and taken as NHWC."""
+    import npconv
+
+    images, _ = case.arrays()
+    images = images.reshape(-1 if images.size else 0, *images.shape[-3:])
+    results: list[Any] = []
+    theirs = verdict(
+        lambda: results.append(tensorflow_oracle.extract_patches(images, *arguments(case)))
+    )
+    if theirs != "ok":  # NHWC was NCHW: the kernel may be too long for the image
+        try:
+            npconv.extract_patches(images, *arguments(case))
+        except ValueError as error:
+            if "sizes" in str(error):
+                return Told(0, 0, classes=("refused",))
+        raise AssertionError(f"a kernel too long for the image is not refused\n{explain(case)}")
+    assert_exact(
+        case=case,
+        got=npconv.extract_patches(images, *arguments(case)),
+        expected=results[0],
+        names=("npconv.extract_patches", "tf.image.extract_patches"),
+    )
+    return Told(results[0].size, int(np.count_nonzero(results[0])))
+
+
+CLAIM = Claim(
+    name="extract_patches",
+    statement="Step 2 on its own: bit for bit tf.image.extract_patches.",
+    dtypes=DTYPES,
+    strategy=strategy,
+    check=check,
+    examples=500,
+    telling=10,
+)

@@ -1,0 +1,56 @@
+"""float16 and bfloat16 are a float32 convolution rounded once, bit for bit, on both sides.
+
+What that convolution may be is bounded by the claim ``bounded``, its special values by ``special``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from parity import tensorflow_oracle
+from parity.case import DTYPES, Case, Conv2d
+from parity.claims.claim import Claim, Told
+from parity.compare import assert_exact
+from parity.strategies import cases
+from parity.subject import Scope
+
+HALVES = ("float16", "bfloat16")
+
+
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
+    """Draw cases of any data."""
+    return cases([dtype], ["bounded", "lattice", "special"], scope)
+
+
+def admits(case: Case) -> bool:
+    """Say whether `case` holds halves."""
+    return case.dtype in HALVES
+
+
+def check(case: Case, conv2d: Conv2d) -> Told:
+    """Compare each side's half with its own float32 convolution of the same values."""
+    x, w = case.arrays()
+    half = DTYPES[case.dtype]
+    for name, function in (("TensorFlow", tensorflow_oracle.conv2d), ("subject", conv2d)):
+        got = case.call_on(function, x, w)
+        single = case.call_on(function, x.astype(np.float32), w.astype(np.float32))
+        with np.errstate(all="ignore"):
+            expected = single.astype(half)
+        names = (name, f"{name}'s float32 convolution rounded once")
+        assert_exact(case=case, got=got, expected=expected, names=names)
+    # Telling: the rounding had something to do.
+    rounded = (got.astype(np.float32) != single) & ~np.isnan(single)
+    return Told(got.size, int(np.count_nonzero(rounded)))
+
+
+CLAIM = Claim(
+    name="halves",
+    statement="float16 and bfloat16: a float32 convolution, rounded once, bit for bit.",
+    dtypes=HALVES,
+    strategy=strategy,
+    check=check,
+    admits=admits,
+    examples=2100,
+    telling=8,
+)

@@ -1,0 +1,60 @@
+"""inf, nan, signed zeros, overflow and subnormals come out as IEEE arithmetic says.
+
+Padding is zeros that are multiplied, so inf and nan in the filters reach the outputs beside it.
+TensorFlow computes with subnormals flushed to zero, npconv without (divergence ``subnormals``):
+each is held against the exact value of what it sees.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from parity import bounds, tensorflow_oracle
+from parity.case import Case, Conv2d
+from parity.claims.bounded import FLOATS, flushes
+from parity.claims.claim import Claim, Told
+from parity.compare import assert_special
+from parity.strategies import cases
+from parity.subject import Scope
+
+
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
+    """Draw cases with special values."""
+    return cases([dtype], ["special"], scope)
+
+
+def admits(case: Case) -> bool:
+    """Say whether `case` holds floats; any will do."""
+    return case.dtype in FLOATS
+
+
+def check(case: Case, conv2d: Conv2d) -> Told:
+    """Compare each side with what it must give; count what was not left open."""
+    x, w = case.arrays()
+    permitted = bounds.allowances(case, x, w)
+    for name, function, flush in (
+        ("TensorFlow", tensorflow_oracle.conv2d, True),
+        ("subject", conv2d, flushes(case, conv2d)),
+    ):
+        allowed = permitted[flush]
+        assert_special(
+            case=case,
+            got=case.call_on(function, x, w),
+            allowed=allowed,
+            names=(name, "the exact value"),
+        )
+    strange = allowed.nan | allowed.positive | allowed.negative
+    return Told(int(np.count_nonzero(~allowed.open)), int(np.count_nonzero(strange)))
+
+
+CLAIM = Claim(
+    name="special",
+    statement="inf, nan, -0, overflow and subnormals as IEEE arithmetic says.",
+    dtypes=FLOATS,
+    strategy=strategy,
+    check=check,
+    admits=admits,
+    examples=1400,
+    telling=10,
+)

@@ -1,0 +1,114 @@
+"""Explore a claim with Hypothesis: draw examples, check them, shrink what fails."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import FlakyFailure, HypothesisException
+
+from parity.case import Conv2d
+from parity.claims.claim import Claim, Example, Told
+from parity.subject import Scope
+from parity.tally import Count
+
+Seen = Callable[[Example], None]
+Kept = Callable[[Example, Told], None]
+
+
+class Disagreement(AssertionError):  # noqa: N818 - what is found, not what went wrong here
+    """A subject does not do what a claim says.
+
+    Attributes
+    ----------
+    claim
+        The claim's name.
+    example
+        The smallest example found.
+    """
+
+    def __init__(self, claim: str, example: Example, reason: str) -> None:
+        self.claim = claim
+        self.example = example
+        super().__init__(f"{claim}: {example.token()}\n{reason}")
+
+
+def explore(
+    claim: Claim,
+    dtype: str,
+    conv2d: Conv2d,
+    scope: Scope,
+    count: Count,
+    *,
+    examples: int,
+    start: int,
+    shrink: bool = True,
+    before: Seen | None = None,
+    after: Kept | None = None,
+) -> None:
+    """Check `claim` on drawn examples of one dtype and count them.
+
+    Parameters
+    ----------
+    claim, dtype, conv2d, scope
+        What is checked, on what, within which limits.
+    count
+        Where the examples are counted.
+    examples
+        How many are drawn.
+    start
+        The seed; every claim and dtype draws other examples from it.
+    shrink
+        Whether a failing example is made smaller, which takes time.
+    before, after
+        Called with each example before it is checked, and with what it told.
+
+    Raises
+    ------
+    Disagreement
+        With the smallest failing example.
+    """
+    failing: list[Example] = []
+
+    def run(example: Example) -> None:
+        if before is not None:
+            before(example)
+        try:
+            told = claim.check(example, conv2d)
+        except Exception:
+            failing[:] = [example]
+            raise
+        count.add(example, told, claim.classes(example))
+        if after is not None:
+            after(example, told)
+
+    limits = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        phases=[Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])],
+        suppress_health_check=list(HealthCheck),
+    )
+    drawn = start * 2**32 + zlib.crc32(f"{claim.name} {dtype}".encode())
+    try:
+        seed(drawn)(limits(given(claim.strategy(dtype, scope))(run)))()
+    except FlakyFailure as error:
+        if not failing:
+            raise
+        reason = "it fails, but not each time: the subject gives the same call other results"
+        raise Disagreement(claim.name, failing[0], reason) from error
+    except HypothesisException:
+        raise
+    except Exception as error:  # whatever the subject raises on a valid call
+        if not failing:
+            raise
+        raise Disagreement(claim.name, failing[0], describe(error)) from error
+
+
+def describe(error: Exception) -> str:
+    """Return what an AssertionError says, and of any other error its class as well."""
+    if isinstance(error, AssertionError):
+        return str(error)
+    return f"the subject raises {type(error).__name__}: {error}"

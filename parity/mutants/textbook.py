@@ -1,0 +1,245 @@
+"""conv2d in plain NumPy, one step a method: right as it stands, and easy to get wrong in one step.
+
+It takes and refuses the calls that npconv takes and refuses, by asking it first; how the result is
+computed shares nothing with npconv.
+"""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import npconv
+from parity.calls import Call
+from parity.case import Array
+
+Pair = tuple[int, int]
+Pads = str | Pair
+
+
+class Arguments(NamedTuple):
+    """The arguments of a call as they were written."""
+
+    input: Any
+    filters: Any
+    strides: Any
+    padding: Any
+    data_format: Any
+    dilations: Any
+
+
+class Axis(NamedTuple):
+    """Rows or columns: pixels, taps, their steps, zeros before the first pixel, outputs."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+    outputs: int
+
+
+class Textbook:
+    """tf.nn.conv2d, done right."""
+
+    example: str | Call = "float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7"
+    """Of a mutant: the token of a case, or a call, that shows its fault."""
+    tile_rows = 4
+    """How many rows of the output are computed at once."""
+
+    def __call__(
+        self,
+        input: Any,
+        filters: Any,
+        strides: Any,
+        padding: Any,
+        data_format: Any = "NHWC",
+        dilations: Any = None,
+        name: Any = None,
+    ) -> Array:
+        """Convolve as ``npconv.conv2d`` does, raising what it raises."""
+        call = self.accepted(Arguments(input, filters, strides, padding, data_format, dilations))
+        layout = "NHWC" if call.data_format is None else call.data_format
+        images = self.channels_last(self.read(call.input), layout)
+        kernels = self.read(call.filters)
+        with np.errstate(all="ignore"):
+            return self.as_asked(self.result(images, kernels, call, layout), layout)
+
+    # What was asked.
+
+    def accepted(self, call: Arguments) -> Arguments:
+        """Return the call, or raise what npconv raises about it."""
+        npconv.conv2d(*call)
+        return call
+
+    def read(self, array: Any) -> Array:
+        """Return the values of an argument in native byte order."""
+        values = np.asarray(array)
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+    def strides(self, value: Any, layout: str) -> Pair:
+        """Return the strides of rows and columns."""
+        return self.steps(value, layout)
+
+    def dilations(self, value: Any, layout: str) -> Pair:
+        """Return the dilations of rows and columns."""
+        return self.steps(value, layout)
+
+    def steps(self, value: Any, layout: str) -> Pair:
+        """Read None, an integer, or one, two or four of them."""
+        if value is None:
+            return 1, 1
+        single = hasattr(value, "__index__") and not isinstance(value, np.ndarray)
+        steps = [index(step) for step in ([value] if single else value)]
+        if len(steps) == 4:
+            steps = self.spatial(steps, layout)
+        return steps[0], steps[-1]
+
+    def pads(self, value: Any, layout: str) -> tuple[Pads, Pads]:
+        """Return "SAME" or (before, after) for rows and columns."""
+        if isinstance(value, (str, bytes)):
+            same = value in ("SAME", b"SAME")
+            return ("SAME", "SAME") if same else ((0, 0), (0, 0))
+        rows, columns = self.spatial(value, layout)
+        return (index(rows[0]), index(rows[1])), (index(columns[0]), index(columns[1]))
+
+    def spatial(self, four: Any, layout: str) -> Any:
+        """Return what stands for rows and columns among four."""
+        return four[2:] if layout == "NCHW" else four[1:3]
+
+    # Sizes.
+
+    def axis(self, size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
+        """Return one axis, its padding and outputs worked out."""
+        if isinstance(pads, str):
+            before = self.same_before(self.same_pads(size, kernel, stride, dilation))
+            outputs = self.same_outputs(size, stride)
+        else:
+            before, after = pads
+            outputs = self.fitting(before + size + after, self.reach(kernel, dilation), stride)
+        return Axis(size, kernel, stride, dilation, before, outputs)
+
+    def reach(self, kernel: int, dilation: int) -> int:
+        """Return how many pixels lie under a kernel, the skipped ones included."""
+        return (kernel - 1) * dilation + 1
+
+    def fitting(self, size: int, reach: int, stride: int) -> int:
+        """Return the outputs of a padded axis; npconv has refused those far below none."""
+        return max(0, (size - reach + stride) // stride)
+
+    def same_outputs(self, size: int, stride: int) -> int:
+        """Return the outputs of an axis under SAME."""
+        return -(-size // stride)
+
+    def same_pads(self, size: int, kernel: int, stride: int, dilation: int) -> int:
+        """Return how many zeros SAME adds to an axis."""
+        last = (self.same_outputs(size, stride) - 1) * stride
+        return max(0, last + self.reach(kernel, dilation) - size)
+
+    def same_before(self, pads: int) -> int:
+        """Return how many of them come before the first pixel."""
+        return pads // 2
+
+    # The result, channels last.
+
+    def result(self, images: Array, kernels: Array, call: Arguments, layout: str) -> Array:
+        """Return the result (..., OH, OW, OC) for images (..., H, W, C)."""
+        kernels = kernels.astype(images.dtype)
+        strides = self.strides(call.strides, layout)
+        dilations = self.dilations(call.dilations, layout)
+        pads = self.pads(call.padding, layout)
+        rows, columns = map(
+            self.axis, images.shape[-3:-1], kernels.shape[:2], strides, dilations, pads
+        )
+        lead = images.shape[:-3]
+        shape = (*lead, rows.outputs, columns.outputs, kernels.shape[3])
+        if 0 in shape or images.size == 0:
+            return self.nothing(images, kernels, shape)
+        wide = self.accumulator(images.dtype)
+        folded = self.folded(images)
+        sums = self.convolve(folded.astype(wide), kernels.astype(wide), rows, columns)
+        return self.unfolded(self.rounded(sums, images.dtype), lead)
+
+    def nothing(self, images: Array, kernels: Array, shape: tuple[int, ...]) -> Array:
+        """Return the result where there is no output, or no pixel to read."""
+        return np.zeros(shape, images.dtype)
+
+    def convolve(self, images: Array, kernels: Array, rows: Axis, columns: Axis) -> Array:
+        """Return (N, OH, OW, OC) for (N, H, W, C) and (KH, KW, C / groups, OC)."""
+        groups = images.shape[3] // kernels.shape[2]
+        weights = self.flattened(kernels, groups)
+        shape = (images.shape[0], rows.outputs, columns.outputs, kernels.shape[3])
+        result = np.zeros(shape, images.dtype)
+        for tile in self.tiles(rows.outputs):
+            patches = self.grouped(self.patches(images, rows, columns, tile), groups)
+            sums = self.multiplied(patches, weights)  # (groups, N*R*OW, OC / groups)
+            result[:, tile] = sums.swapaxes(0, 1).reshape(result[:, tile].shape)
+        return result
+
+    def tiles(self, outputs: int) -> list[slice]:
+        """Cut the rows of the output into tiles; the last may be shorter."""
+        starts = range(0, outputs, self.tile_rows)
+        return [slice(start, min(start + self.tile_rows, outputs)) for start in starts]
+
+    def pixels(self, axis: Axis) -> Array:
+        """Return the pixel under each tap of each output, (outputs, kernel)."""
+        first = np.arange(axis.outputs)[:, None] * axis.stride - axis.before
+        return first + np.arange(axis.kernel) * axis.dilation
+
+    def outside(self, pixels: Array, size: int) -> Array:
+        """Say which pixels are padding."""
+        return (pixels < 0) | (pixels >= size)
+
+    def patches(self, images: Array, rows: Axis, columns: Axis, tile: slice) -> Array:
+        """Return the pixels under the windows of a tile, (N, R, OW, KH, KW, C)."""
+        down, across = self.pixels(rows)[tile], self.pixels(columns)
+        windows = images[:, down.clip(0, rows.size - 1)]  # (N, R, KH, W, C)
+        windows = windows[:, :, :, across.clip(0, columns.size - 1)]  # (N, R, KH, OW, KW, C)
+        windows[:, self.outside(down, rows.size)] = 0
+        windows[:, :, :, self.outside(across, columns.size)] = 0
+        return windows.swapaxes(2, 3)
+
+    def grouped(self, patches: Array, groups: int) -> Array:
+        """Return patches (N, R, OW, KH, KW, C) as (groups, N*R*OW, KH*KW*C / groups)."""
+        *windows, height, width, channels = patches.shape
+        split = patches.reshape(-1, height * width, groups, channels // groups)
+        return np.moveaxis(split, 2, 0).reshape(groups, int(np.prod(windows)), -1)
+
+    def flattened(self, kernels: Array, groups: int) -> Array:
+        """Return filters (KH, KW, D, OC) as (groups, KH*KW*D, OC / groups)."""
+        terms = int(np.prod(kernels.shape[:3]))
+        return kernels.reshape(terms, groups, -1).swapaxes(0, 1)
+
+    def accumulator(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the dtype of the sums: float32 for halves."""
+        return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+
+    def multiplied(self, patches: Array, weights: Array) -> Array:
+        """Return (groups, M, K) times (groups, K, F); int32 wraps."""
+        product: Array = patches @ weights
+        product += 0  # a sum starts at +0.0
+        return product
+
+    def rounded(self, sums: Array, dtype: np.dtype[Any]) -> Array:
+        """Return the sums in the dtype of the result."""
+        return sums.astype(dtype)
+
+    # Dimensions.
+
+    def channels_last(self, images: Array, layout: str) -> Array:
+        """Return the images as (..., H, W, C)."""
+        return np.moveaxis(images, -3, -1) if layout == "NCHW" else images
+
+    def as_asked(self, result: Array, layout: str) -> Array:
+        """Return the result in the order of `layout`, contiguous."""
+        return np.ascontiguousarray(np.moveaxis(result, -1, -3)) if layout == "NCHW" else result
+
+    def folded(self, images: Array) -> Array:
+        """Fold the leading dimensions into one."""
+        return images.reshape(-1, *images.shape[-3:])
+
+    def unfolded(self, result: Array, lead: tuple[int, ...]) -> Array:
+        """Give the result its leading dimensions again."""
+        return result.reshape(*lead, *result.shape[1:])

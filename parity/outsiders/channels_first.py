@@ -1,0 +1,101 @@
+"""A call of tf.nn.conv2d in the terms of ONNX and PyTorch: NCHW, OIHW, four pads, groups."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a convolution of rank 4 with channels first needs to know.
+
+    Attributes
+    ----------
+    images
+        (N, C, H, W), a view of the input: leading dimensions beyond the first are folded into N.
+    filters
+        (OC, C / groups, KH, KW), a view of the filters.
+    strides, dilations
+        Rows, columns.
+    pads
+        Top, bottom, left, right.
+    groups
+        How many.
+    """
+
+    images: Array
+    filters: Array
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    groups: int
+    _lead: tuple[int, ...]
+    _channels_last: bool
+
+    def restored(self, result: Array) -> Array:
+        """Give a result (N, OC, OH, OW) the leading dimensions and the format of the input."""
+        whole = result.reshape(*self._lead, *result.shape[1:])
+        return np.moveaxis(whole, -3, -1) if self._channels_last else whole
+
+
+def read(
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: Any,
+    data_format: str = "NHWC",
+    dilations: Any = None,
+) -> Call:
+    """Translate a valid call of tf.nn.conv2d; wrong calls are not looked for."""
+    input, filters = np.asarray(input), np.asarray(filters)
+    channels_last = data_format == "NHWC"
+    images = np.moveaxis(input, -1, -3) if channels_last else input
+    lead, planes = images.shape[:-3], images.shape[-3:]
+    kernel = np.transpose(filters, (3, 2, 0, 1))
+    rows, columns = (2, 3) if data_format == "NCHW" else (1, 2)
+    down, across = _pair(strides, rows)
+    tall, wide = _pair(dilations, rows)
+    if padding == "SAME":
+        pads = (
+            *same(planes[1], kernel.shape[2], down, tall),
+            *same(planes[2], kernel.shape[3], across, wide),
+        )
+    elif padding == "VALID":
+        pads = (0, 0, 0, 0)
+    else:
+        (top, bottom), (left, right) = padding[rows], padding[columns]
+        pads = (top, bottom, left, right)
+    return Call(
+        images=images.reshape(math.prod(lead), *planes),
+        filters=kernel,
+        strides=(down, across),
+        dilations=(tall, wide),
+        pads=pads,
+        groups=planes[0] // kernel.shape[1] or 1,
+        _lead=lead,
+        _channels_last=channels_last,
+    )
+
+
+def same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Return the pads of one axis under SAME; the odd one comes after."""
+    reach = (kernel - 1) * dilation + 1
+    total = max(0, (-(-size // stride) - 1) * stride + reach - size)
+    return total // 2, total - total // 2
+
+
+def _pair(value: Any, rows: int) -> tuple[int, int]:
+    """Read strides or dilations: None, one number, two or four; `rows` is their place in four."""
+    if value is None:
+        return 1, 1
+    listed = [value] if isinstance(value, int) else list(value)
+    if len(listed) == 4:
+        listed = listed[rows : rows + 2]
+    return listed[0], listed[-1]

@@ -1,0 +1,75 @@
+"""torch.nn.functional.conv2d as tf.nn.conv2d.
+
+    python -m parity fuzz --subject parity.outsiders.pytorch:conv2d
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch.nn import functional
+
+from parity.outsiders import channels_first
+from parity.outsiders.channels_first import Array
+
+
+def conv2d(
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: Any,
+    data_format: str = "NHWC",
+    dilations: Any = None,
+    name: Any = None,
+) -> Array:
+    """Run the kernel that PyTorch chooses, on x86-64 mostly one of oneDNN's.
+
+    The pads are put around the images beforehand: SAME is not symmetric where the stride is not 1,
+    which conv2d's own padding has to be.
+    """
+    call = channels_first.read(input, filters, strides, padding, data_format, dilations)
+    top, bottom, left, right = call.pads
+    result = functional.conv2d(
+        functional.pad(_tensor(call.images), (left, right, top, bottom)),
+        _tensor(call.filters),
+        stride=call.strides,
+        dilation=call.dilations,
+        groups=call.groups,
+    )
+    return call.restored(_array(result))
+
+
+def conv2d_without_onednn(
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: Any,
+    data_format: str = "NHWC",
+    dilations: Any = None,
+    name: Any = None,
+) -> Array:
+    """Run the kernels of PyTorch's own."""
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
+    try:
+        return conv2d(input, filters, strides, padding, data_format, dilations, name)
+    finally:
+        torch.backends.mkldnn.enabled = before
+
+
+def _tensor(array: Array) -> torch.Tensor:
+    """Hand over the memory of `array`; PyTorch reads NumPy's bfloat16 by its bits only."""
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    if tensor.dtype == torch.bfloat16:
+        bits: Array = tensor.view(torch.int16).numpy()
+        return bits.view(ml_dtypes.bfloat16)
+    array: Array = tensor.numpy()
+    return array
