@@ -1,6 +1,6 @@
 """``python -m parity``: the suite's commands.
 
-Exit codes: 0 agreement, 1 disagreement, 2 a wrong call.
+Exit codes: 0 agreement, 1 disagreement, 2 a wrong call, 3 mistrusted: too little was compared.
 """
 
 from __future__ import annotations
@@ -13,22 +13,28 @@ from collections.abc import Sequence
 # Name, the module with add_arguments(parser) and run(arguments) -> exit code, help.
 # A new command is a row here and a module there.
 COMMANDS = (
+    ("sweep", "parity.sweep.command", "compare every small geometry with TensorFlow, bit for bit"),
     ("speed", "parity.speed.command", "time npconv beside TensorFlow, layer by layer"),
     ("report", "parity.report.command", "agreement and speed as one HTML page and one JSON file"),
-    ("replay", "parity.replay", "compare one case, given by its token, and show a script for it"),
+    ("fuzz", "parity.fuzz", "explore every claim with fresh examples until time is up"),
+    ("replay", "parity.replay", "check one example again, given by its token"),
+    ("mutants", "parity.mutants.command", "point the suite at wrong implementations"),
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names; return the exit code."""
+    given = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(prog="python -m parity", description="npconv and TensorFlow")
     commands = parser.add_subparsers(metavar="command", required=True)
     for name, module, help in COMMANDS:
-        command = importlib.import_module(module)
-        child = commands.add_parser(name, help=help, description=command.__doc__)
-        command.add_arguments(child)
-        child.set_defaults(run=command.run)
-    arguments = parser.parse_args(argv)
+        child = commands.add_parser(name, help=help)
+        if name in given[:1]:  # the others may need seconds to import
+            command = importlib.import_module(module)
+            child.description = command.__doc__
+            command.add_arguments(child)
+            child.set_defaults(run=command.run)
+    arguments = parser.parse_args(given)
     code: int = arguments.run(arguments)
     return code
 

@@ -1,100 +1,74 @@
-"""``python -m parity replay TOKEN``: run one case again and show how it compares."""
+"""``python -m parity replay TOKEN``: check one example again, by every claim that admits it."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from parity import bounds, compare
-from parity.case import Array, Case
-from parity.real_input import ORACLE
-from parity.speed import agreement
-from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
+from parity import jobs, subject, summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("token", nargs="+", help="the case's token, in quotes or not")
-    parser.add_argument(
-        "--subject", default="npconv:conv2d", metavar="MODULE:CALLABLE", help="what is compared"
-    )
+    parser.add_argument("token", nargs="+", help="the example's token, in quotes or not")
     parser.add_argument("--snippet", action="store_true", help="also print a script for the case")
+    subject.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare the case; return 1 if it disagrees and 2 if the token is none."""
+    """Print what each claim says; return 1 if one fails and 2 if the token is none."""
     console = Console()
+    token = " ".join(arguments.token)
     try:
-        case = Case.parse(" ".join(arguments.token))
+        subject.use(arguments)
+        subject.load()
     except ValueError as error:
-        Console(stderr=True).print(f"parity replay: {error}", style="red", markup=False)
-        return 2
-    x, w = case.arrays()
-    console.print(case.token(), markup=False, highlight=False, soft_wrap=True)
+        return _wrong(str(error))
+    answers: list[tuple[str, str]] = []
+    crashes = jobs.run("parity.replay:work", [token], 1, lambda _, answer: answers.append(answer))
+    console.print(token, markup=False, highlight=False, soft_wrap=True)
+    for kind, text in answers:
+        if kind == "wrong":
+            return _wrong(text)
+        if kind != "snippet" or arguments.snippet:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for crash in crashes:
+        console.print(f"DISAGREES: the process ends: {crash}", markup=False, soft_wrap=True)
+    failed = [kind for kind, _ in answers if kind == "fails"]
+    return summary.verdict([*failed, *crashes], [])
+
+
+def work(token: str, send: Callable[[tuple[str, str]], None]) -> None:
+    """Check every admitting claim in a process of its own, which the subject may kill."""
+    from parity import claims
+    from parity.case import Case
+    from parity.explore import describe
+
     try:
-        with Workers() as workers:
-            ours = workers.start(arguments.subject, environment())
-            theirs = workers.start(ORACLE, environment(onednn=False))
-            results = [_result(worker, case, x, w) for worker in (ours, theirs)]
-    except StartError as error:
-        Console(stderr=True).print(f"parity replay: {error}", style="red", markup=False)
-        return 2
-    refused = [isinstance(result, WorkerError) for result in results]
-    for result in results:
-        if isinstance(result, WorkerError):
-            lines = str(result).strip().splitlines() or [""]
-            shown = lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
-            console.print(shown, style="yellow", markup=False)
-    code = 0
-    if any(refused):
-        # A subject refuses by ValueError or TypeError; to die or to hang is no refusal.
-        last = str(results[0]).strip().splitlines()[-1:] if refused[0] else ["ValueError"]
-        clean = bool(last) and last[0].startswith(("ValueError", "TypeError"))
-        code = 0 if all(refused) and clean else 1
-        one = "one refuses the call" if clean else "the subject fails"
-        console.print(f"DISAGREES: {one}" if code else "both refuse the call")
-    else:
+        example = claims.parse(token)
+        admitting = claims.admitting(example, subject.scope())
+    except ValueError as error:
+        send(("wrong", str(error)))
+        return
+    if not admitting:
+        send(("wrong", "none of the claims that were asked for admits this example"))
+    conv2d: Any = subject.load()
+    for claim in admitting:
         try:
-            console.print(_compare(case, x, w, *results), markup=False)
-        except AssertionError as error:
-            console.print(f"DISAGREES: {error}", markup=False, highlight=False, soft_wrap=True)
-            return 1
-    if arguments.snippet or code:
-        console.print(case.snippet(), markup=False, highlight=False, soft_wrap=True)
-    return code
+            told = claim.check(example, conv2d)
+        except Exception as error:
+            send(("fails", f"{claim.name}: DISAGREES: {describe(error)}"))
+        else:
+            said = [f"{side} {ratio:.3g}" for side, ratio in told.ratios.items()]
+            ratios = f"; error / bound: {', '.join(said)}" if said else ""
+            send(("holds", f"{claim.name}: holds, {told.outputs:,} values compared{ratios}"))
+    if isinstance(example, Case):
+        send(("snippet", example.snippet()))
 
 
-def _result(worker: Worker, case: Case, x: Array, w: Array) -> Any:
-    try:
-        return worker.call("run", x, w, case.arguments())
-    except WorkerError as error:
-        return error
-
-
-def _compare(case: Case, x: Array, w: Array, ours: Array, theirs: Array) -> str:
-    """Return the verdict in words; raise AssertionError where the case's claim fails."""
-    names = ("subject", "TensorFlow")
-    if case.kind == "lattice" or case.dtype == "int32":
-        compare.assert_exact(case=case, got=ours, expected=theirs, names=names)
-        return "bit-identical, as it must be"
-    if case.kind == "normal":
-        found = agreement.compare(agreement.gauge(case, x, w), ours, theirs)
-        if found.verdict == "DISAGREES":
-            raise AssertionError(
-                f"error / bound: subject {found.subject}, TensorFlow {found.other}"
-            )
-        return f"{found.verdict}; error / bound {found.subject:.3g}, TensorFlow {found.other:.3g}"
-    shares = [
-        compare.assert_special(
-            case=case,
-            got=result,
-            allowed=bounds.allow(case, x, w, flush=name == "TensorFlow"),
-            names=(name, "the exact value"),
-        )
-        for name, result in zip(names, (ours, theirs), strict=True)
-    ]
-    same = "the same values" if np.array_equal(ours, theirs, equal_nan=True) else "within bound"
-    return f"{same}; error / bound {shares[0]:.3g}, TensorFlow {shares[1]:.3g}"
+def _wrong(reason: str) -> int:
+    Console(stderr=True).print(f"parity replay: {reason}", style="red", markup=False)
+    return summary.WRONG_CALL

@@ -13,6 +13,7 @@ wanted outputs need.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ class Dials:
 
     def seed(self) -> int:
         """Return 0 to 2**32 - 1, from four bytes."""
-        return int.from_bytes(bytes(next(self._left) for _ in range(4)), "big")
+        return int.from_bytes(bytes(islice(self._left, 4)), "big")
 
 
 class Axis(NamedTuple):
@@ -80,23 +81,25 @@ def cases(
     """
 
     def build(drawn: bytes) -> Case:
-        return _case(Dials(drawn), tuple(dtypes), tuple(kinds), scope, layouts)
+        return assembled(Dials(drawn), dtypes, kinds, scope, layouts=layouts)
 
     return st.binary(min_size=BYTES, max_size=BYTES).map(build)
 
 
-BYTES = 29
-"""How many decisions a case is made of."""
+BYTES = 31
+"""How many decisions make a case; the last four are its seed."""
 
 
-def _case(
-    dials: Dials, dtypes: tuple[str, ...], kinds: tuple[str, ...], scope: Scope, layouts: bool
+def assembled(
+    dials: Dials, dtypes: Sequence[str], kinds: Sequence[str], scope: Scope, *, layouts: bool
 ) -> Case:
+    """Return the case that `BYTES` dials say."""
     paddings = ("VALID", "SAME", "explicit") if scope.has("explicit") else ("VALID", "SAME")
     padding = dials.pick(paddings)
     deep = dials.rarely(8)
-    rows = _axis(dials, padding, deep, scope)
-    columns = _axis(dials, padding, deep, scope)
+    plain, square = dials.pick(((False, False), (False, False), (False, True), (True, True)))
+    rows = _axis(dials, padding, deep, scope, plain=plain)
+    columns = _axis(dials, padding, deep, scope, plain=plain, like=rows if square else None)
     groups = dials.pick((1, 1, 1, 1, 2, 3) if scope.has("groups") else (1,))
     depth = 8 + dials.below(33) if deep else 1 + dials.below(4)
     filters = groups * (1 + dials.below(5 if groups == 1 else 2))
@@ -140,15 +143,28 @@ def _case(
     )
 
 
-def _axis(dials: Dials, padding: str, short: bool, scope: Scope) -> Axis:
+def _axis(
+    dials: Dials,
+    padding: str,
+    short: bool,
+    scope: Scope,
+    *,
+    plain: bool = False,
+    like: Axis | None = None,
+) -> Axis:
     """Build one axis with at least one output; all zeros are one pixel under one tap.
 
     Strides may exceed the kernel, the kernel may be the whole input, pads may be longer than the
-    kernel so that windows lie wholly in them.
+    kernel so that windows lie wholly in them.  A plain axis has no stride and no dilation; one like
+    another has its kernel, stride and dilation.
     """
     kernel = dials.pick((1, 2, 3) if short else (1, 2, 3, 3, 4, 5, 7))
     stride = dials.pick((1, 1, 2, 3, 5))
     dilation = dials.pick((1, 1, 1, 2, 3) if scope.has("dilations") else (1,))
+    if plain:
+        stride = dilation = 1
+    if like is not None:
+        kernel, stride, dilation = like[1:4]
     reach = (kernel - 1) * dilation + 1
     slack = dials.below(3 if short else 10)
     pads = _pad(dials, reach), _pad(dials, reach)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from parity import subject
+from parity.case import Case
 from parity.claims import bounded, exact, extract_patches, halves, layouts, special
-from parity.claims.claim import Claim
+from parity.claims.claim import Claim, Example
 from parity.subject import Scope
 
 CLAIMS: dict[str, Claim] = {
@@ -32,3 +33,19 @@ def chosen(scope: Scope) -> list[Claim]:
         and (name != "extract_patches" or subject.is_npconv())
         and set(claim.dtypes) & {*scope.dtypes, "all"}
     ]
+
+
+def parse(token: str) -> Example:
+    """Return the example that `token` names.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return Case.parse(token)
+
+
+def admitting(example: Example, scope: Scope) -> list[Claim]:
+    """Return the claims of `scope` that can be checked on `example`."""
+    return [claim for claim in chosen(scope) if claim.admits(example)]

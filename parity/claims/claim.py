@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from hypothesis.strategies import SearchStrategy
 
 from parity import corners
-from parity.case import Case, Conv2d
+from parity.case import Conv2d
 from parity.subject import Scope
 
 
@@ -42,8 +42,8 @@ class Told:
     classes: tuple[str, ...] = ()
 
 
-def never(_: Case) -> bool:
-    """Admit no case: the claim is about something else."""
+def never(_: object) -> bool:
+    """Admit nothing: the claim cannot be checked on a given example."""
     return False
 
 
@@ -66,7 +66,7 @@ class Claim:
     telling
         The least mean number of telling values an example.
     admits
-        Whether the claim can be checked on a given case (for replay and regressions).
+        Whether the claim can be checked on a given example (for replay and regressions).
     classes
         The corner classes of an example.
     minima
@@ -80,6 +80,6 @@ class Claim:
     check: Callable[[Any, Conv2d], Told]
     examples: int
     telling: float
-    admits: Callable[[Case], bool] = never
+    admits: Callable[[Any], bool] = never
     classes: Callable[[Any], Iterable[str]] = corners.classes
     minima: Callable[[Scope], Mapping[str, float]] = corners.minima

@@ -1,4 +1,4 @@
-"""Every class of corner is reached, every drawn case is valid, faults do what they say."""
+"""Drawn cases are valid, within their scope, seldom repeated, small enough, and shrink well."""
 
 from __future__ import annotations
 
@@ -7,96 +7,153 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 
-from parity import bounds
+from parity import bounds, corners
 from parity.calls import FAULTS, Call, nearly_valid_calls
 from parity.case import DTYPES, Case
-from parity.strategies import cases
-from parity.subject import Scope
+from parity.strategies import BYTES, NOTHINGS, Dials, assembled, cases
+from parity.subject import FEATURES, FORMATS, Scope
+
+SEARCH = settings(max_examples=2000, database=None, derandomize=True, deadline=None)
+NARROWED = [
+    *(Scope(without=frozenset({feature})) for feature in FEATURES),
+    Scope(without=frozenset(FEATURES)),
+    *(Scope(formats=(one,)) for one in FORMATS),
+    Scope(layouts=("C", "F"), dtypes=("int32",)),
+]
 
 
-def nhwc(case: Case) -> tuple[int, int, int]:
-    a, b, c = case.input_shape[-3:]
-    return (a, b, c) if case.data_format == "NHWC" else (b, c, a)
+def drawn(count: int, scope: Scope, *, layouts: bool = False) -> list[Case]:
+    """Return what Hypothesis draws."""
+    found: list[Case] = []
+
+    @given(cases(scope.dtypes, ("lattice",), scope, layouts=layouts))
+    @settings(max_examples=count, deadline=None, derandomize=True, database=None)
+    def keep(case: Case) -> None:
+        found.append(case)
+
+    keep()
+    return found
 
 
-def reach(case: Case, axis: int) -> int:
-    return (case.filters_shape[axis] - 1) * case.dilations[axis] + 1
+def image(case: Case) -> tuple[int, ...]:
+    shape = case.input_shape[-3:]
+    return shape if case.data_format == "NHWC" else (*shape[1:], shape[0])
 
 
-def in_padding(case: Case) -> bool:
-    """Whether the first window of rows lies wholly in the padding."""
-    return isinstance(case.padding, tuple) and case.padding[0] >= reach(case, 0)
-
-
-def groups(case: Case) -> int:
-    return nhwc(case)[2] // case.filters_shape[2]
-
-
-CORNERS: dict[str, Callable[[Case], bool]] = {
-    "NCHW": lambda c: c.data_format == "NCHW",
-    "rank 5": lambda c: len(c.input_shape) == 5,
-    "rank 6": lambda c: len(c.input_shape) == 6,
-    "SAME": lambda c: c.padding == "SAME",
-    "VALID": lambda c: c.padding == "VALID",
-    "asymmetric pads": lambda c: isinstance(c.padding, tuple) and c.padding[0] != c.padding[1],
-    "window in the padding": in_padding,
-    "stride beyond the kernel": lambda c: c.strides[0] > reach(c, 0),
-    "unequal strides": lambda c: c.strides[0] != c.strides[1],
-    "dilated": lambda c: c.dilations[0] > 1 and c.filters_shape[0] > 1,
-    "dilated and strided": lambda c: c.dilations[0] > 1 and c.strides[0] > 1,
-    "odd rows": lambda c: nhwc(c)[0] % 2 == 1,
-    "even rows": lambda c: nhwc(c)[0] % 2 == 0,
-    "kernel is the input": lambda c: nhwc(c)[0] == reach(c, 0) > 1 and c.padding == "VALID",
-    "kernel beyond the input": lambda c: c.padding == "SAME" and reach(c, 0) > nhwc(c)[0] > 0,
-    "1x1 kernel": lambda c: c.filters_shape[:2] == (1, 1),
-    "one channel": lambda c: nhwc(c)[2] == 1,
-    "one filter": lambda c: c.filters_shape[3] == 1,
-    "groups": lambda c: groups(c) > 1,
-    "depthwise": lambda c: groups(c) > 1 and c.filters_shape[2] == 1,
-    "many terms": lambda c: c.terms > 100,
-    "batch 0": lambda c: 0 in c.input_shape[:-3],
-    "no filters": lambda c: c.filters_shape[3] == 0,
-    "no channels": lambda c: nhwc(c)[2] == 0 and 0 not in bounds.output_shape(c),
-    "no rows, but outputs": lambda c: nhwc(c)[0] == 0 and 0 not in bounds.output_shape(c),
-    "no rows": lambda c: nhwc(c)[0] == 0,
-    "rule 18: kernel too long": lambda c: bounds.output_geometry(c)[0][0] == 0 < nhwc(c)[0],
-}
-EXAMPLES = 3000
-
-
-def test_every_corner_is_reached_often() -> None:
-    counted: Counter[str] = Counter()
-    sizes: list[int] = []
-
-    @given(cases(dtypes=("float32",)))
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
-    def count(case: Case) -> None:
+def test_cases_are_valid_bounded_and_not_repeated() -> None:
+    found = drawn(3000, Scope())
+    work: list[int] = []
+    for case in found:
         shape = bounds.output_shape(case)
         assert min(shape) >= 0, f"not valid: {case.token()}"
-        assert case.input_shape
-        assert nhwc(case)[2] % case.filters_shape[2] == 0
-        sizes.append(math.prod(shape) * case.terms)
-        counted.update(name for name, there in CORNERS.items() if there(case))
+        assert image(case)[2] % case.filters_shape[2] == 0
+        assert min(case.filters_shape[:3]) > 0
+        work.append(math.prod(shape) * case.terms)
+    assert max(work) < 3_000_000  # products; the widest have 16 bytes
+    assert sum(work) / len(work) < 20_000
+    assert len({case.token() for case in found}) > 0.99 * len(found)
+    # More than the seed differs.
+    assert len({case.token().partition("lattice")[0] for case in found}) > 0.95 * len(found)
 
-    count()
-    rare = {name: counted[name] for name in CORNERS if counted[name] < EXAMPLES / 1000}
-    assert not rare
-    assert max(sizes) < 3_000_000  # products; the widest have 16 bytes
-    assert sum(sizes) / len(sizes) < 20_000
+
+EMPTY: dict[str, Callable[[Case], bool]] = {
+    "batch": lambda c: 0 in c.input_shape[:-3],
+    "filters": lambda c: c.filters_shape[3] == 0,
+    "channels": lambda c: image(c)[2] == 0 and 0 not in bounds.output_shape(c),
+    "rows": lambda c: image(c)[0] == 0 and bounds.output_geometry(c)[0][0] > 0,
+    "columns": lambda c: image(c)[1] == 0 and bounds.output_geometry(c)[0][1] > 0,
+    "output rows": lambda c: bounds.output_geometry(c)[0][0] == 0 < image(c)[0],
+    "output columns": lambda c: bounds.output_geometry(c)[0][1] == 0 < image(c)[1],
+}
+
+
+def test_every_way_to_be_empty_is_drawn() -> None:
+    assert set(EMPTY) == set(NOTHINGS)
+    counted = Counter(
+        name for case in drawn(3000, Scope()) for name, there in EMPTY.items() if there(case)
+    )
+    assert min(counted[name] for name in EMPTY) > 5, counted
+
+
+def test_an_output_is_empty_though_the_kernel_is_too_long_by_more_than_a_stride() -> None:
+    def beyond(case: Case) -> bool:
+        rows = (case.filters_shape[0] - 1) * case.dilations[0] + 1
+        return case.padding == "VALID" and rows - image(case)[0] > case.strides[0]
+
+    assert any(beyond(case) for case in drawn(3000, Scope()))
+
+
+@pytest.mark.parametrize("scope", NARROWED, ids=str)
+def test_nothing_is_drawn_outside_the_scope(scope: Scope) -> None:
+    for case in drawn(500, scope, layouts=True):
+        assert corners.within(case, scope), case.token()
+        assert min(bounds.output_shape(case)) >= 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_asked_for_dtypes_and_kinds_only(dtype: str) -> None:
-    @given(cases(dtypes=(dtype,), kinds=("special",), scope=Scope(without=frozenset({"empties"}))))
+    @given(cases(dtypes=(dtype,), kinds=("special",)))
     @settings(max_examples=100, deadline=None, derandomize=True)
     def check(case: Case) -> None:
         assert (case.dtype, case.kind) == (dtype, "special")
-        assert 0 not in case.input_shape
-        assert 0 not in bounds.output_shape(case)
+        assert (case.input_layout, case.filters_layout) == ("C", "C")
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "smallest"),
+    [
+        (lambda c: True, "1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID lattice:0"),
+        (lambda c: c.strides[0] > 1, "1x1x1x1 w1x1x1x1 s2,1 d1,1 VALID lattice:0"),
+        (lambda c: c.padding == "SAME", "1x1x1x1 w1x1x1x1 s1,1 d1,1 SAME lattice:0"),
+        (lambda c: c.filters_shape[3] >= 3, "1x1x1x1 w1x1x1x3 s1,1 d1,1 VALID lattice:0"),
+        (lambda c: c.seed > 1000 and c.seed % 2, "1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID lattice:1001"),
+        ("dilation", "1x3x1x1 w2x1x1x1 s1,1 d2,1 VALID lattice:0"),
+        ("groups", "1x1x1x2 w1x1x1x2 s1,1 d1,1 VALID lattice:0"),
+        ("odd SAME pad", "1x1x1x1 w2x1x1x1 s1,1 d1,1 SAME lattice:0"),
+        ("window in padding", "1x1x1x1 w1x1x1x1 s1,1 d1,1 0,1,0,0 lattice:0"),
+        ("rank >= 5", "1x2x1x1x1 w1x1x1x1 s1,1 d1,1 VALID lattice:0"),
+        ("empty output", "0x1x1x1 w1x1x1x1 s1,1 d1,1 VALID lattice:0"),
+        ("layout F", "1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID lattice:0 x:C w:F"),
+        (
+            lambda c: (c.filters_shape[0], c.strides[1], c.padding) == (3, 2, "SAME"),
+            "1x1x1x1 w3x1x1x1 s1,2 d1,1 SAME lattice:0",
+        ),
+    ],
+)
+def test_cases_shrink_to_the_smallest_of_their_kind(
+    wanted: str | Callable[[Case], bool], smallest: str
+) -> None:
+    def there(case: Case) -> bool:
+        return wanted in corners.classes(case) if isinstance(wanted, str) else wanted(case)
+
+    tried: list[Case] = []
+
+    def counted(case: Case) -> bool:
+        tried.append(case)
+        return there(case)
+
+    case = find(cases(kinds=("lattice", "special"), layouts=True), counted, settings=SEARCH)
+    assert case.token() == f"float16 NHWC {smallest}"
+    assert len(tried) < 400
+
+
+def test_every_byte_is_read_and_each_decision_has_its_own() -> None:
+    for drawn_bytes in (bytes(BYTES), b"\xff" * BYTES, bytes(range(BYTES))):
+        for scope in (Scope(), Scope(without=frozenset(FEATURES))):
+            dials = Dials(drawn_bytes)
+            assert assembled(dials, ("float32",), ("lattice",), scope, layouts=True)
+            with pytest.raises(StopIteration):
+                dials.below(1)
+
+
+def test_dials_start_with_the_first_choice_and_reach_the_last() -> None:
+    assert [Dials(bytes([one])).pick("abc") for one in range(4)] == ["a", "b", "c", "a"]
+    assert [one for one in range(24) if Dials(bytes([one])).rarely(12)] == [11, 23]
+    assert Dials(bytes([0, 1, 0, 2])).seed() == 65538
 
 
 def test_every_fault_is_drawn_alone_and_in_pairs() -> None:

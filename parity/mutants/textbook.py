@@ -7,7 +7,7 @@ computed shares nothing with npconv.
 from __future__ import annotations
 
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,8 @@ class Axis(NamedTuple):
 class Textbook:
     """tf.nn.conv2d, done right."""
 
-    example: str | Call = "float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7"
-    """Of a mutant: the token of a case, or a call, that shows its fault."""
+    example: ClassVar[str | Call]
+    """Every mutant has one: the token of a case, or a call, that shows its fault."""
     tile_rows = 4
     """How many rows of the output are computed at once."""
 

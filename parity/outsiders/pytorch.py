@@ -15,6 +15,8 @@ from torch.nn import functional
 from parity.outsiders import channels_first
 from parity.outsiders.channels_first import Array
 
+torch.set_num_threads(1)  # what the suite sends is small
+
 
 def conv2d(
     input: Any,
@@ -27,8 +29,9 @@ def conv2d(
 ) -> Array:
     """Run the kernel that PyTorch chooses, on x86-64 mostly one of oneDNN's.
 
-    The pads are put around the images beforehand: SAME is not symmetric where the stride is not 1,
-    which conv2d's own padding has to be.
+    The pads are put around the images beforehand, because those of SAME may differ by one and
+    conv2d's own padding is symmetric.  Some kernels give -0.0 where the only product is -0.0;
+    TensorFlow's sums begin at +0.0, which is added here.
     """
     call = channels_first.read(input, filters, strides, padding, data_format, dilations)
     top, bottom, left, right = call.pads
@@ -39,7 +42,7 @@ def conv2d(
         dilation=call.dilations,
         groups=call.groups,
     )
-    return call.restored(_array(result))
+    return call.restored(_array(result + 0))
 
 
 def conv2d_without_onednn(

@@ -1,0 +1,249 @@
+"""Run tasks in worker processes, and say what a process was doing when it died.
+
+A worker takes one task at a time.  What it sends arrives at the parent; what it notes lies in
+memory that both share, so that the parent still reads it after the worker has been killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+NOTE_BYTES = 4096
+# The workers share the cores: more threads in each would only wait for one another.
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_PATIENCE = 10.0  # seconds for a worker without tasks to end by itself
+
+# Workers import TensorFlow, whose threads do not survive a fork.
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A task that raised, or that took its process with it.
+
+    Attributes
+    ----------
+    job
+        The number of the worker, from 0.
+    task
+        The task.
+    note
+        What `Send.note` was last given during the task.
+    status
+        The exit status of the process, negative for a signal; None if the task raised.
+    traceback
+        Of what the task raised.
+    """
+
+    job: int
+    task: Any
+    note: str
+    status: int | None = None
+    traceback: str = ""
+
+    @property
+    def reason(self) -> str:
+        """What happened, in a few words."""
+        if self.status is None:
+            return self.traceback.strip().rpartition("\n")[2]
+        if self.status < 0:
+            try:
+                return f"killed by {signal.Signals(-self.status).name}"
+            except ValueError:
+                return f"killed by signal {-self.status}"
+        return f"ended with exit status {self.status}"
+
+
+class Send:
+    """How a task speaks to the parent."""
+
+    def __init__(self, pipe: Connection[Any, Any], slot: Any) -> None:
+        self._pipe = pipe
+        self._slot = slot
+
+    def __call__(self, message: Any) -> None:
+        """Send a message, anything that can be pickled."""
+        self._pipe.send(("message", message))
+
+    def note(self, text: str) -> None:
+        """Leave `text`, of which at most `NOTE_BYTES` - 1 bytes are kept, for a `Crash`."""
+        self._slot.value = text.encode()[: NOTE_BYTES - 1]
+
+
+def run(
+    target: str,
+    tasks: Sequence[Any],
+    jobs: int,
+    on_message: Callable[[int, Any], None],
+    *,
+    most_crashes: int | None = None,
+) -> list[Crash]:
+    """Call ``target(task, send)`` for every task, each in one of `jobs` processes.
+
+    A process that dies is replaced; its task is not tried again.  Whatever is raised here, also
+    KeyboardInterrupt, kills the workers first.
+
+    Parameters
+    ----------
+    target
+        ``module:function``; it is given a task and a `Send`.
+    tasks
+        Anything that can be pickled; handed out in this order.
+    jobs
+        The number of worker processes, each with ``ENVIRONMENT`` in its environment.
+    on_message
+        Called here with the worker's number and each message that it sent.
+    most_crashes
+        After so many crashes no more tasks are handed out; by default all are.
+
+    Returns
+    -------
+    list of Crash
+        The tasks that raised or killed their process.
+    """
+    left = deque(tasks)
+    crashes: list[Crash] = []
+    working: list[_Worker] = []
+    ending: list[_Worker] = []
+
+    def more() -> bool:
+        return bool(left) and (most_crashes is None or len(crashes) < most_crashes)
+
+    def employ(worker: _Worker) -> None:
+        if more():
+            worker.begin(left.popleft())
+            working.append(worker)
+        else:
+            worker.pipe.close()
+            ending.append(worker)
+
+    try:
+        for job in range(min(jobs, len(left))):
+            employ(_Worker(job, target))
+        while working:
+            ready = wait([sign for worker in working for sign in worker.signs()])
+            for worker in [one for one in working if set(one.signs()) & set(ready)]:
+                dead = worker.process.sentinel in ready
+                for kind, content in worker.received(everything=dead):
+                    if kind == "message":
+                        on_message(worker.job, content)
+                    else:
+                        worker.busy = False
+                        if kind == "failed":
+                            crashes.append(worker.crash(traceback=content))
+                if dead:
+                    worker.process.join()
+                    if worker.busy:
+                        crashes.append(worker.crash(status=worker.process.exitcode))
+                    worker.pipe.close()
+                    working.remove(worker)
+                    if more():
+                        employ(_Worker(worker.job, target))
+                elif not worker.busy:
+                    working.remove(worker)
+                    employ(worker)
+        for worker in ending:
+            worker.process.join(_PATIENCE)
+    finally:
+        for worker in working + ending:
+            worker.process.kill()
+            worker.process.join()
+    return crashes
+
+
+class _Worker:
+    """A process, the pipe to it and the memory shared with it."""
+
+    def __init__(self, job: int, target: str) -> None:
+        self.job = job
+        self.busy = False
+        self._task: Any = None
+        self._slot: Any = _SPAWN.RawArray(ctypes.c_char, NOTE_BYTES)
+        self.pipe, theirs = _SPAWN.Pipe()
+        self.process = _SPAWN.Process(target=_work, args=(target, theirs, self._slot, os.getpid()))
+        with _surroundings():
+            self.process.start()
+        theirs.close()
+
+    def begin(self, task: Any) -> None:
+        """Hand over a task."""
+        self._task = task
+        self.busy = True
+        self._slot.value = b""
+        # A worker that has just died cannot take it; its sentinel tells.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send(task)
+
+    def signs(self) -> tuple[Any, ...]:
+        """Return what becomes ready when the worker speaks and when it dies."""
+        return self.pipe, self.process.sentinel
+
+    def received(self, *, everything: bool) -> list[tuple[str, Any]]:
+        """Return one message that has come, or everything that a dead worker has said."""
+        found: list[tuple[str, Any]] = []
+        with suppress(EOFError, OSError):  # it died in the middle of a message
+            while (everything or not found) and self.pipe.poll():
+                found.append(self.pipe.recv())
+        return found
+
+    def crash(self, *, status: int | None = None, traceback: str = "") -> Crash:
+        """Return what became of the task."""
+        note = self._slot.value.decode(errors="replace")
+        return Crash(self.job, self._task, note, status, traceback)
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies (on Linux)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("the parent died first")
+
+
+def _work(target: str, pipe: Connection[Any, Any], slot: Any, parent: int) -> None:
+    """Take and run tasks until the pipe closes."""
+    die_with(parent)
+    # Ctrl-C reaches every process of a terminal; the parent sees to the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    send = Send(pipe, slot)
+    module, _, function = target.partition(":")
+    with suppress(EOFError, ConnectionError):
+        while True:
+            task = pipe.recv()
+            try:
+                getattr(import_module(module), function)(task, send)
+            except Exception:
+                pipe.send(("failed", traceback.format_exc()))
+            else:
+                pipe.send(("done", None))
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """Let a process start with `ENVIRONMENT` and with SIGINT blocked until it ignores it."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -1,0 +1,170 @@
+"""``python -m parity mutants``: point the suite at wrong implementations; it must find each one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from parity import jobs, subject, summary
+from parity.speed import tables
+
+CONTROL = "textbook"
+"""The implementation that the mutants are made from: the suite must find nothing in it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("names", nargs="*", metavar="MUTANT", help="which (default: all)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="processes (default: cores)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="what examples are drawn from")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the table")
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one mutant.
+
+    Attributes
+    ----------
+    name
+        The mutant.
+    claim, dtype
+        What killed it; "" for a survivor.
+    examples, seconds
+        How many examples and how long that took, all claims before the killing one included.
+    token
+        A case that shows the fault.
+    """
+
+    name: str
+    claim: str
+    dtype: str
+    examples: int
+    seconds: float
+    token: str
+
+
+def work(task: tuple[str, int], send: Callable[[Fate], None]) -> None:
+    """Check claim after claim on one mutant until one fails; send its fate."""
+    from parity import claims
+    from parity.explore import Disagreement, explore
+    from parity.subject import Scope
+    from parity.tally import Count, dtypes
+
+    name, seed = task
+    os.environ["PARITY_SUBJECT"] = f"parity.mutants:{name}"
+    conv2d, scope = subject.load(), Scope()
+    began, examples = time.monotonic(), 0
+    for claim in claims.chosen(scope):
+        for dtype in dtypes(claim, scope):
+            count = Count(claim.name, dtype)
+            try:
+                explore(
+                    claim,
+                    dtype,
+                    conv2d,
+                    scope,
+                    count,
+                    # The control has to pass as much as one claim needs at most to kill a mutant.
+                    examples=claim.examples // 2,
+                    start=seed,
+                    shrink=False,
+                )
+            except Disagreement as found:
+                examples += count.examples + 1
+                seconds = time.monotonic() - began
+                send(Fate(name, claim.name, dtype, examples, seconds, found.example.token()))
+                return
+            examples += count.examples
+    send(Fate(name, "", "", examples, time.monotonic() - began, ""))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the fate of every mutant; return 1 if one survives or the control does not."""
+    from parity.mutants import MUTANTS
+
+    console = tables.console()
+    names = arguments.names or list(MUTANTS)
+    unknown = [name for name in names if name not in MUTANTS]
+    if unknown or arguments.jobs < 1:
+        wrong = f"no mutant {unknown[0]!r}" if unknown else "--jobs has to be positive"
+        Console(stderr=True).print(f"parity mutants: {wrong}", style="red", markup=False)
+        return summary.WRONG_CALL
+    document = hunt(console, names, seed=arguments.seed, processes=arguments.jobs)
+    if arguments.output:
+        arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return int(document["exit_code"])
+
+
+def hunt(console: Console, names: list[str], *, seed: int, processes: int) -> dict[str, Any]:
+    """Hunt the mutants of `names` and the control; print the table and return it for JSON."""
+    from parity.mutants import MUTANTS
+
+    fates: dict[str, Fate] = {}
+    before = os.environ.get("PARITY_SUBJECT")
+    with tables.progress(console, "mutants", len(names) + 1) as bar:
+
+        def hear(_: int, fate: Fate) -> None:
+            fates[fate.name] = fate
+            bar.advance(bar.task_ids[0])
+
+        # The control takes longest: first, so that it runs beside all others.
+        tasks = [(name, seed) for name in (CONTROL, *names)]
+        crashes = jobs.run("parity.mutants.command:work", tasks, processes, hear)
+    assert os.environ.get("PARITY_SUBJECT") == before
+    rows = [
+        {"mutant": name, "fault": MUTANTS[name].fault, **vars(fates[name])}
+        for name in names
+        if name in fates
+    ]
+    survivors = [row["mutant"] for row in rows if not row["claim"]]
+    control = fates.get(CONTROL)
+    wrong = [*survivors, *crashes]
+    if control is None or control.claim:
+        wrong.append(CONTROL)
+    document = {
+        "mutants": rows,
+        "survivors": survivors,
+        "control": vars(control) if control else None,
+        "crashes": [vars(one) for one in crashes],
+        "exit_code": summary.verdict(wrong, []),
+    }
+    _show(console, document)
+    return document
+
+
+def _show(console: Console, document: dict[str, Any]) -> None:
+    table = Table(title="mutants: wrong implementations, and what finds them")
+    for heading in ("mutant", "fault", "killed by"):
+        table.add_column(heading)
+    for heading in ("examples", "seconds"):
+        table.add_column(heading, justify="right")
+    for row in document["mutants"]:
+        killer = f"{row['claim']} {row['dtype']}" if row["claim"] else "[bold red]SURVIVES[/]"
+        table.add_row(
+            row["mutant"], row["fault"], killer, f"{row['examples']:,}", f"{row['seconds']:.1f}"
+        )
+    control = document["control"]
+    if control is not None:
+        table.add_section()
+        fate = "[bold red]KILLED by " + control["claim"] + "[/]" if control["claim"] else "agrees"
+        cells = f"{control['examples']:,}", f"{control['seconds']:.1f}"
+        table.add_row(CONTROL, "none: the control", fate, *cells)
+    console.print(table)
+    if control is not None and control["claim"]:
+        console.print(f"{CONTROL}: {control['token']}", style="red", markup=False)
+    for crash in document["crashes"]:
+        console.print(f"A JOB ENDED: {crash}", style="bold red", markup=False)
+    killed = len(document["mutants"]) - len(document["survivors"])
+    console.print(f"{killed} of {len(document['mutants'])} mutants killed", highlight=False)

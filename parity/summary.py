@@ -1,0 +1,58 @@
+"""Tables of what a run has compared, for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from parity.tally import Count, total
+
+AGREEMENT, DISAGREEMENT, WRONG_CALL, MISTRUSTED = range(4)
+"""The exit codes of every command."""
+VERDICTS = {AGREEMENT: "agreement", DISAGREEMENT: "disagreement", MISTRUSTED: "mistrusted"}
+
+
+def verdict(failures: Sequence[Any], doubts: Sequence[Any]) -> int:
+    """Return the exit code of a run: what failed counts before what is in doubt."""
+    if failures:
+        return DISAGREEMENT
+    return MISTRUSTED if doubts else AGREEMENT
+
+
+def counts_table(counts: Iterable[Count], title: str) -> Table:
+    """Return examples, outputs and the largest errors by claim and dtype."""
+    listed = sorted(counts, key=lambda count: count.claim)
+    table = Table(title=title)
+    table.add_column("claim")
+    table.add_column("dtype")
+    for heading in ("examples", "distinct", "outputs", "telling"):
+        table.add_column(heading, justify="right")
+    table.add_column("largest error / bound")
+    for count in listed:
+        ratios = ", ".join(f"{side} {one:.3f}" for side, (one, _) in sorted(count.largest.items()))
+        table.add_row(
+            count.claim, count.dtype, *(f"{one:,}" for one in total([count]).values()), ratios
+        )
+    table.add_section()
+    table.add_row("all", "", *(f"{one:,}" for one in total(listed).values()), "")
+    return table
+
+
+def classes_table(counts: Iterable[Count], title: str) -> Table:
+    """Return the examples of each corner class, all claims and dtypes together."""
+    classes: Counter[str] = Counter()
+    for count in counts:
+        classes += count.classes
+    table = Table(title=title)
+    for _ in range(3):
+        table.add_column("class")
+        table.add_column("examples", justify="right")
+    cells = [(name, f"{number:,}") for name, number in sorted(classes.items())]
+    rows = -(-len(cells) // 3)
+    cells += [("", "")] * (3 * rows - len(cells))
+    for row in range(rows):
+        table.add_row(*(text for cell in cells[row::rows] for text in cell))
+    return table

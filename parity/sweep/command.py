@@ -1,0 +1,169 @@
+"""``python -m parity sweep``: compare every small geometry with TensorFlow, bit for bit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from parity import subject
+from parity.sweep.run import exit_code, run_sweep
+from parity.sweep.state import StateError
+
+_INTERRUPTED = 130
+_LINE_SECONDS = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=_positive, default=cores, metavar="N", help=f"processes (default {cores})"
+    )
+    parser.add_argument(
+        "--every",
+        type=_positive,
+        default=1,
+        metavar="K",
+        help="compare one geometry in K, spread over every axis (default: all)",
+    )
+    parser.add_argument(
+        "--state",
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="keep in FILE what is done; where FILE exists, go on from there",
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the counts as JSON")
+    subject.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sweep and print; return 1 on disagreement, 2 for a wrong call, 3 for too little compared."""
+    console, errors = Console(), Console(stderr=True)
+    try:
+        scope = subject.use(arguments)
+        subject.load()
+        if arguments.output and not arguments.output.parent.is_dir():
+            raise ValueError(f"--output: there is no directory {arguments.output.parent}")
+    except ValueError as error:
+        errors.print(f"parity sweep: {error}", style="red", markup=False)
+        return 2
+    try:
+        with _progress(errors) as progress:
+            document = run_sweep(
+                scope,
+                every=arguments.every,
+                jobs=arguments.jobs,
+                state=arguments.state,
+                progress=progress,
+            )
+    except StateError as error:
+        errors.print(f"parity sweep: {error}", style="red", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        kept = f"; --state {arguments.state} goes on from here" if arguments.state else ""
+        errors.print(f"interrupted{kept}", style="yellow", markup=False)
+        return _INTERRUPTED
+    if arguments.output:
+        arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    show(document, console)
+    return exit_code(document)
+
+
+def show(document: dict[str, Any], console: Console) -> None:
+    """Print a result."""
+    table = Table(
+        title=f"{document['subject']} and TensorFlow {document['tensorflow']}, bit for bit"
+    )
+    table.add_column("dtype")
+    headings = ("geometries", "outputs", "not 0", "disagreements")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for dtype, row in document["by_dtype"].items():
+        share = row["nonzero"] / max(1, row["outputs"])
+        table.add_row(
+            dtype,
+            f"{row['compared']:,}",
+            f"{row['outputs']:,}",
+            f"{share:.0%}",
+            f"{row['disagreements']:,}",
+        )
+    console.print(table)
+
+    def say(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    say(
+        f"{document['geometries']:,} geometries in {document['seconds']:,.0f} s,"
+        f" {document['rate_per_job']:,}/s a job; {document['left_out']:,} combinations of the grid"
+        " are no valid calls"
+    )
+    call = f" --subject {document['subject']}" if document["subject"] != subject.DEFAULT else ""
+    for found in document["first"]:
+        say(f"DISAGREES: {found['token']}\n  {found['reason']}", "red")
+        say(f"  python -m parity replay {shlex.quote(found['token'])}{call}")
+    if document["disagreements"] > len(document["first"]):
+        say(f"... {document['disagreements']:,} geometries disagree", "red")
+    if document["simplest"]:
+        simplest = document["simplest"]
+        say(f"The first, with simpler data: {simplest['token']}\n  {simplest['reason']}")
+        say(f"  python -m parity replay {shlex.quote(simplest['token'])}{call}")
+    for doubt in document["doubts"]:
+        say(f"MISTRUSTED: {doubt}", "bold yellow")
+
+
+class _Rate(ProgressColumn):
+    """Geometries a second."""
+
+    def render(self, task: Task) -> Text:
+        """Show them."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, otherwise a line now and then."""
+    if not console.is_terminal:
+        start = last = time.monotonic()
+
+        def line(done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last > _LINE_SECONDS:
+                last = time.monotonic()
+                print(f"{done:,} of {total:,} geometries, {last - start:.0f} s", file=console.file)
+
+        yield line
+        return
+    columns = (
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} geometries"),
+        BarColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None, start=False)
+
+        def advance(done: int, total: int) -> None:
+            bar.start_task(task)
+            bar.update(task, completed=done, total=total)
+
+        yield advance
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

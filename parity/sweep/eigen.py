@@ -1,0 +1,30 @@
+"""The oracle of the sweep: TensorFlow without oneDNN, asked as cheaply as it may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parity.case import Array
+from parity.sweep.grid import Step
+from parity.sweep.worker import Answer
+from parity.tensorflow_oracle import tf
+
+
+def eigen(x: Array, w: Array) -> Answer:
+    """Return what convolves `x` (N, H, W, C) with the filters `w`, given a step.
+
+    The arrays become tensors once, and the operation behind ``tf.nn.conv2d`` is called directly,
+    which leaves out the part that reads its many spellings.
+    """
+    tensors: dict[str, Any] = {"input": tf.constant(x), "filter": tf.constant(w)}
+
+    def answer(step: Step) -> Array:
+        padding = {"padding": step.padding}
+        if not isinstance(step.padding, str):
+            padding = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *step.padding, 0, 0]}
+        found: Array = tf.raw_ops.Conv2D(
+            **tensors, **padding, strides=[1, *step.strides, 1], dilations=[1, *step.dilations, 1]
+        ).numpy()
+        return found
+
+    return answer

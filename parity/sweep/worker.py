@@ -1,0 +1,167 @@
+"""What a worker process does: compare the geometries of one block."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from parity import compare, corners, subject
+from parity.case import Array, Case, Conv2d
+from parity.explore import Disagreement, describe
+from parity.jobs import Send
+from parity.sweep.grid import Block, Grid, Step, case
+
+LISTED = 10
+"""Disagreements that are told with a token; the others are only counted."""
+
+Answer = Callable[[Step], Array]
+Oracle = Callable[[Array, Array], Answer]
+"""Takes input (N, H, W, C) and filters, then a step, and gives the output (N, OH, OW, OC)."""
+
+
+@dataclass
+class Found:
+    """What the comparison of a block has found.
+
+    Attributes
+    ----------
+    block
+        The number of the block.
+    compared, outputs, nonzero
+        Geometries, values compared, values that are not 0.
+    wall, cpu
+        Seconds that it took, without the start of the process.
+    classes
+        Geometries of each corner class.
+    disagreements
+        How many geometries disagree.
+    listed
+        Token and reason of the first of them.
+    """
+
+    block: int
+    compared: int = 0
+    outputs: int = 0
+    nonzero: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+    classes: Counter[str] = field(default_factory=Counter)
+    disagreements: int = 0
+    listed: list[tuple[str, str]] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """Return this as JSON knows it."""
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, document: dict[str, Any]) -> Self:
+        """Rebuild this from its document."""
+        found = cls(**document)
+        found.classes = Counter(found.classes)
+        found.listed = [(token, reason) for token, reason in found.listed]
+        return found
+
+
+def work(task: tuple[Grid, Block], send: Send) -> None:
+    """Compare one block of a grid; send `Found`."""
+    from parity.sweep.eigen import eigen
+
+    send(compare_block(*task, subject.load(), eigen, send.note))
+
+
+def simplify(token: str, send: Send) -> None:
+    """Send the token and reason of the simplest failing case with the geometry of `token`."""
+    from parity import claims, reduce
+
+    send.note(token)
+    conv2d, claim, failing = subject.load(), claims.CLAIMS["exact"], Case.parse(token)
+    try:
+        claim.check(failing, conv2d)
+    except Exception as error:
+        found = Disagreement(claim.name, failing, describe(error))
+        found = reduce.reduced(claim, found, conv2d)
+        reason = shortened(str(found).partition("\n")[2])
+        send({"token": found.example.token(), "reason": reason})
+
+
+def compare_block(
+    grid: Grid, block: Block, conv2d: Conv2d, oracle: Oracle, note: Callable[[str], None]
+) -> Found:
+    """Compare every geometry of a block with an oracle, bit for bit.
+
+    Parameters
+    ----------
+    grid, block
+        What is compared.
+    conv2d, oracle
+        By what, and with what.
+    note
+        Given each token before the subject runs on it.
+    """
+    found = Found(block.number)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for shapes, steps in grid.geometries(block):
+        inputs, filters = {}, []
+        for data_format in grid.formats:
+            # The arrays of a case do not depend on its step.
+            inputs[data_format], w = case(block, shapes, steps[0], data_format).arrays()
+            filters.append(w)
+        kept = [array.tobytes() for array in (*inputs.values(), w)]
+        if any(other.tobytes() != kept[-1] for other in filters):
+            raise AssertionError("the data_format must not change the filters of a case")
+        # One call of the oracle, in NHWC, serves every format: their images make one batch.
+        answer = oracle(np.concatenate([_nhwc(*one) for one in inputs.items()]), w.copy())
+        for step in steps:
+            expected = answer(step)
+            found.outputs += expected.size
+            found.nonzero += int(np.count_nonzero(expected))
+            for number, (data_format, x) in enumerate(inputs.items()):
+                part = expected[number * shapes.batch : (number + 1) * shapes.batch]
+                if data_format == "NCHW":
+                    part = part.transpose(0, 3, 1, 2)
+                this = case(block, shapes, step, data_format)
+                note(token := this.token())
+                reason = _difference(this, conv2d, x, w, part)
+                if [x.tobytes(), w.tobytes()] != [kept[number], kept[-1]]:
+                    reason = reason or "the subject writes into its arguments"
+                    for array, data in ((x, kept[number]), (w, kept[-1])):
+                        array[...] = np.frombuffer(data, array.dtype).reshape(array.shape)
+                found.compared += 1
+                found.classes.update(corners.classes(this))
+                if reason:
+                    found.disagreements += 1
+                    if len(found.listed) < LISTED:
+                        found.listed.append((token, reason))
+    found.wall, found.cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return found
+
+
+def shortened(reason: str) -> str:
+    """Leave out of an error the lines on how to see it again."""
+    return reason.partition("\ntoken: ")[0]
+
+
+def _nhwc(data_format: str, x: Array) -> Array:
+    return x if data_format == "NHWC" else x.transpose(0, 2, 3, 1)
+
+
+def _difference(case: Case, conv2d: Conv2d, x: Array, w: Array, expected: Array) -> str:
+    """Say how the subject differs from `expected`; "" if it does not."""
+    try:
+        got = case.call_on(conv2d, x, w)
+        if (
+            type(got) is np.ndarray
+            and got.shape == expected.shape
+            and got.dtype == expected.dtype
+            and got.tobytes() == expected.tobytes()
+        ):
+            return ""
+        compare.assert_exact(case=case, got=got, expected=expected, names=("subject", "TensorFlow"))
+    except Exception as error:
+        return shortened(describe(error))
+    return ""
