@@ -138,7 +138,7 @@ def flushed(array: Array) -> Array:
 
 def exact(case: Case, x: Array, w: Array) -> Exact:
     """Sum every output of `case` in a wider format, with IEEE rules for inf and nan."""
-    wide = np.longdouble if x.dtype == np.float64 else np.float64
+    wide = np.longdouble if case.dtype == "float64" else np.float64
     with np.errstate(all="ignore"):
         products = _products(case, x.astype(wide), w.astype(wide))
         sane = np.isfinite(products)

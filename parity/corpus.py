@@ -11,6 +11,15 @@ from parity.campaign import Interesting
 _HEADING = "# Examples worth checking first: token  # why, and the error / bound if that is why.\n"
 
 
+REGRESSIONS = Path(__file__).with_name("regressions.txt")
+
+
+def regressions() -> list[str]:
+    """Return the tokens of regressions.txt, which every run checks first."""
+    lines = REGRESSIONS.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
 class Corpus:
     """A file of tokens, one for each reason.
 

@@ -92,7 +92,8 @@ def campaign(
             f" {largest:.3f}, {len(failures)} failures",
         )
 
-    tasks = [Job(i, seed, seconds, kept.tokens[i::processes]) for i in range(processes)]
+    first = (*corpus.regressions(), *kept.tokens)
+    tasks = [Job(i, seed, seconds, first[i::processes]) for i in range(processes)]
     with progress:
         bar = progress.add_task(f"fuzz {subject.name()}", total=seconds, said="")
         crashes = jobs.run("parity.campaign:work", tasks, processes, hear)

@@ -185,3 +185,11 @@ class Run:
 
 
 RUN = Run()
+
+
+def total_of_classes(documents: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the examples of each corner class, all claims and dtypes together."""
+    classes: Counter[str] = Counter()
+    for document in documents:
+        classes.update(document["classes"])
+    return dict(sorted(classes.items()))

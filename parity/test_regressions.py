@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from parity import claims, corners, subject
 from parity.case import Case
+from parity.corpus import regressions
 
-LINES = Path(__file__).with_name("regressions.txt").read_text().splitlines()
-TOKENS = [line for line in LINES if line.strip() and not line.startswith("#")]
 SCOPE = subject.scope()
 
 
-@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("token", regressions())
 def test_regression(token: str, conv2d: Any) -> None:
     case = Case.parse(token)
     if not corners.within(case, SCOPE):

@@ -57,7 +57,7 @@ class Fate:
 
 def work(task: tuple[str, int], send: Callable[[Fate], None]) -> None:
     """Check claim after claim on one mutant until one fails; send its fate."""
-    from parity import claims
+    from parity import claims, corpus
     from parity.explore import Disagreement, explore
     from parity.subject import Scope
     from parity.tally import Count, dtypes
@@ -66,6 +66,16 @@ def work(task: tuple[str, int], send: Callable[[Fate], None]) -> None:
     os.environ["PARITY_SUBJECT"] = f"parity.mutants:{name}"
     conv2d, scope = subject.load(), Scope()
     began, examples = time.monotonic(), 0
+    for token in corpus.regressions():
+        example = claims.parse(token)
+        for claim in claims.admitting(example, scope):
+            examples += 1
+            try:
+                claim.check(example, conv2d)
+            except Exception:  # whatever a wrong implementation does on a valid call
+                seconds = time.monotonic() - began
+                send(Fate(name, claim.name, "regression", examples, seconds, token))
+                return
     for claim in claims.chosen(scope):
         for dtype in dtypes(claim, scope):
             count = Count(claim.name, dtype)

@@ -19,7 +19,7 @@ def eigen(x: Array, w: Array) -> Answer:
     tensors: dict[str, Any] = {"input": tf.constant(x), "filter": tf.constant(w)}
 
     def answer(step: Step) -> Array:
-        padding = {"padding": step.padding}
+        padding: dict[str, Any] = {"padding": step.padding}
         if not isinstance(step.padding, str):
             padding = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *step.padding, 0, 0]}
         found: Array = tf.raw_ops.Conv2D(

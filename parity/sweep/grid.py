@@ -133,12 +133,12 @@ class Grid:
                 for data_format in self.formats:
                     yield case(block, shapes, step, data_format)
 
-    def counts(self) -> dict[str, int]:
-        """Return how many geometries are compared in each dtype."""
-        found = dict.fromkeys(self.dtypes, 0)
+    def sizes(self) -> dict[Block, int]:
+        """Return how many geometries are compared in each block, where there is any."""
+        found: dict[Block, int] = {}
         for block in self.blocks():
-            steps = sum(len(steps) for _, steps in self.geometries(block))
-            found[block.dtype] += steps * len(self.formats)
+            if steps := sum(len(steps) for _, steps in self.geometries(block)):
+                found[block] = steps * len(self.formats)
         return found
 
     def left_out(self) -> int:

@@ -13,14 +13,15 @@ from parity import corners
 from parity.jobs import Crash
 from parity.jobs import run as run_jobs
 from parity.subject import Scope
-from parity.sweep.grid import Grid
+from parity.sweep.grid import Block, Grid
 from parity.sweep.state import State, header
 from parity.sweep.worker import LISTED, Found
 
 NONZERO = 0.5
 """The least share of outputs that are not 0, as those of windows in the padding are."""
 MOST_CRASHES = 10
-_BEYOND = {"rank >= 5", "empty input", "many terms"}  # no geometry of the grid is
+BEYOND = {"rank >= 5", "empty input", "outputs of nothing", "many terms"}
+"""Classes of which no geometry of the grid is."""
 
 
 def run_sweep(
@@ -57,8 +58,8 @@ def run_sweep(
         If `state` cannot be used, as that of another sweep.
     """
     grid = Grid.of(scope, every)
-    expected = grid.counts()
-    total = sum(expected.values())
+    sizes = grid.sizes()
+    total = sum(sizes.values())
     start = time.monotonic()
     with State(state, grid) as kept:
         resumed = compared = sum(found.compared for found in kept.done.values())
@@ -70,7 +71,7 @@ def run_sweep(
             compared += found.compared
             progress(compared, total)
 
-        left = [(grid, block) for block in grid.blocks() if block.number not in kept.done]
+        left = [(grid, block) for block in sizes if block.number not in kept.done]
         crashes = run_jobs(
             "parity.sweep.worker:work", left, jobs, listen, most_crashes=MOST_CRASHES
         )
@@ -79,7 +80,7 @@ def run_sweep(
     document = header(grid) | {
         "jobs": jobs,
         "geometries": compared,
-        "by_dtype": _by_dtype(grid, expected, parts),
+        "by_dtype": _by_dtype(grid, sizes, parts),
         "left_out": grid.left_out(),
         "outputs": sum(found.outputs for found in parts),
         "nonzero": sum(found.nonzero for found in parts),
@@ -104,17 +105,16 @@ def exit_code(document: dict[str, Any]) -> int:
 
 
 def _by_dtype(
-    grid: Grid, expected: dict[str, int], parts: Iterable[Found]
+    grid: Grid, sizes: dict[Block, int], parts: Iterable[Found]
 ) -> dict[str, dict[str, int]]:
-    rows = {
-        dtype: {"expected": count, "compared": 0, "outputs": 0, "nonzero": 0, "disagreements": 0}
-        for dtype, count in expected.items()
-    }
+    names = ("compared", "outputs", "nonzero", "disagreements")
+    rows = {dtype: dict.fromkeys(("expected", *names), 0) for dtype in grid.dtypes}
+    for block, size in sizes.items():
+        rows[block.dtype]["expected"] += size
     blocks = grid.blocks()
     for found in parts:
-        row = rows[blocks[found.block].dtype]
-        for name in ("compared", "outputs", "nonzero", "disagreements"):
-            row[name] += getattr(found, name)
+        for name in names:
+            rows[blocks[found.block].dtype][name] += getattr(found, name)
     return rows
 
 
@@ -147,7 +147,7 @@ def _doubts(document: dict[str, Any], scope: Scope, crashes: Iterable[Crash]) ->
     for dtype, row in document["by_dtype"].items():
         if row["compared"] < max(1, row["expected"]):
             doubts.append(f"{row['compared']} of {row['expected']} geometries in {dtype}")
-    asked = corners.minima(scope).keys() - _BEYOND
+    asked = corners.minima(scope).keys() - BEYOND
     missing = sorted(asked - document["classes"].keys())
     doubts += [f"no geometry of the class {name!r}" for name in missing]
     least = math.ceil(NONZERO * document["outputs"])

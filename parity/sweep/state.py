@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib import metadata, util
+import os
 from hashlib import blake2b
+from importlib import metadata, util
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,24 +49,20 @@ class State:
             return
         mine = json.dumps(header(grid)) + "\n"
         try:
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        except FileNotFoundError:
-            lines = []
+            text = path.read_bytes().decode() if path.exists() else ""
+            # The last line may have been cut off.
+            whole = text[: text.rfind("\n") + 1]
+            first, *rest = whole.splitlines() or [mine]
+            _compare(path, first, mine)
+            for line in rest:
+                found = Found.parse(json.loads(line))
+                self.done[found.block] = found
+            self._file = path.open("r+" if whole else "w", encoding="utf-8")
+            self._file.truncate(len(whole.encode()))
+            self._file.seek(0, os.SEEK_END)
+            self._file.write("" if whole else mine)
         except (OSError, UnicodeDecodeError) as error:
             raise StateError(f"{path}: {error}") from error
-        first, *rest = lines or [mine]
-        _compare(path, first, mine)
-        # The last line may have been cut off.
-        whole = [line for line in rest if line.endswith("\n")]
-        for line in whole:
-            found = Found.parse(json.loads(line))
-            self.done[found.block] = found
-        try:
-            self._file = path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise StateError(f"{path}: {error}") from error
-        self._file.write("".join([mine, *whole]))
-        self._file.flush()
 
     def add(self, found: Found) -> None:
         """Remember a block."""
@@ -91,15 +88,14 @@ def _compare(path: Path, first: str, mine: str) -> None:
     """Raise StateError unless the headers `first` and `mine` say the same."""
     try:
         theirs = json.loads(first)
-        changed = {
-            name: value for name, value in json.loads(mine).items() if theirs.get(name) != value
-        }
+        changed = [name for name, one in json.loads(mine).items() if theirs.get(name) != one]
     except (ValueError, AttributeError):
         raise StateError(f"{path} is not the state of a sweep") from None
-    for name, value in changed.items():
+    if changed:
+        name = changed[0]
         raise StateError(
             f"{path} is the state of another sweep: {name} is {theirs.get(name)!r} there and"
-            f" {value!r} here"
+            f" {json.loads(mine)[name]!r} here"
         )
 
 

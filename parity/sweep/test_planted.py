@@ -40,7 +40,8 @@ def places(case: Case, row: Array, column: Array) -> Array:
     height, width = case.input_shape[1:3]
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     taps = case.filters_shape[0] * case.filters_shape[1]
-    return np.where(inside, row * width + column, PADDING).reshape(-1, taps)
+    found: Array = np.where(inside, row * width + column, PADDING).reshape(-1, taps)
+    return found
 
 
 def convolved(case: Case, x: Array, w: Array, read: Array) -> Array:
@@ -55,7 +56,8 @@ def convolved(case: Case, x: Array, w: Array, read: Array) -> Array:
     sums = np.einsum("notgd,tdgf->nogf", patches, kernel)
     with np.errstate(over="ignore"):
         half = sums.astype(np.float32).astype(DTYPES[case.dtype])
-    return half if case.dtype in ("float16", "bfloat16") else sums
+    outputs: Array = half if case.dtype in ("float16", "bfloat16") else sums
+    return outputs.reshape(batch, len(read), filters)
 
 
 def taken(*taps: int) -> Fault:
@@ -73,7 +75,8 @@ def flipped(*axes: int) -> Fault:
     """Return a fault that reads the taps backwards along axes of the kernel."""
 
     def fault(case: Case, read: Array) -> Array:
-        return np.flip(read.reshape(-1, *case.filters_shape[:2]), axes).reshape(read.shape)
+        kernel = read.reshape(-1, *case.filters_shape[:2])
+        return np.flip(kernel, axes).reshape(read.shape)
 
     return fault
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -56,7 +56,7 @@ class Found:
 
     def document(self) -> dict[str, Any]:
         """Return this as JSON knows it."""
-        return asdict(self)
+        return vars(self) | {"classes": dict(self.classes)}
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> Self:

@@ -1,0 +1,82 @@
+"""The parity half of the report: sweep, campaign, mutants, ledger and errors, run live."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from parity import fuzz, ledger_command, subject, summary
+from parity.corpus import Corpus
+from parity.mutants import MUTANTS
+from parity.mutants import command as mutants
+from parity.report import errors
+from parity.sweep import command as sweep
+from parity.sweep.run import exit_code, run_sweep
+from parity.tally import total_of_classes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how much of each is run."""
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="of the campaign of fresh examples (default: 1)"
+    )
+    parser.add_argument(
+        "--every", type=int, default=10, metavar="K", help="one geometry of the sweep in K"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the campaign (default: 0)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+
+
+def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Run everything; print the tables and return the document.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive.
+    """
+    if arguments.every < 1 or arguments.jobs < 1 or not arguments.minutes > 0:
+        raise ValueError("--every, --jobs and --minutes have to be positive")
+    scope = subject.scope()
+    console.rule("sweep")
+    swept = run_sweep(scope, every=arguments.every, jobs=arguments.jobs)
+    sweep.show(swept, console)
+    console.rule("campaign")
+    with tempfile.TemporaryDirectory() as folder:  # a report leaves no corpus behind
+        campaign = fuzz.campaign(
+            console,
+            Corpus(Path(folder) / "corpus.txt"),
+            seconds=60 * arguments.minutes,
+            seed=arguments.seed,
+            processes=arguments.jobs,
+        )
+    console.rule("errors")
+    samples, wrong = errors.sample(scope.dtypes, arguments.jobs)
+    for line in wrong:
+        console.print(f"DISAGREES: {line}", style="bold red", markup=False)
+    console.rule("mutants")
+    hunted = mutants.hunt(console, list(MUTANTS), seed=0, processes=arguments.jobs)
+    console.rule("ledger")
+    checked = ledger_command.check(console)
+    codes = [
+        exit_code(swept),
+        campaign["exit_code"],
+        summary.verdict(wrong, []),
+        hunted["exit_code"],
+        checked["exit_code"],
+    ]
+    worst = next((code for code in (1, 3) if code in codes), 0)
+    return {
+        "exit_code": worst,
+        "verdict": summary.VERDICTS[worst],
+        "sweep": swept,
+        "campaign": campaign | {"classes": total_of_classes(campaign["counts"])},
+        "errors": samples,
+        "mutants": hunted,
+        "ledger": checked,
+    }

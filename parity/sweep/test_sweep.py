@@ -1,0 +1,378 @@
+"""The grid, the comparison of its blocks, and the command."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import npconv
+from parity import bounds, corners, subject, tensorflow_oracle
+from parity.__main__ import main
+from parity.case import Case
+from parity.jobs import Crash
+from parity.subject import Scope
+from parity.sweep import run
+from parity.sweep.eigen import eigen
+from parity.sweep.grid import CHANNELS, DILATIONS, HEIGHTS, KERNELS, STRIDES, WIDTHS, Grid
+from parity.sweep.state import State, StateError, header
+from parity.sweep.worker import LISTED, Found, compare_block
+
+HERE = "parity.sweep.test_sweep"
+EVERY = 3000
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the environment as it was: the command's options go through it."""
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith("PARITY_")]:
+        monkeypatch.delenv(name)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+
+
+def wrong_for_one_class(input: Any, filters: Any, **named: Any) -> Any:
+    """Convolve as npconv does, one pixel off for SAME at a stride of 3 and a dilation of 2."""
+    result = npconv.conv2d(input, filters, **named)
+    chosen = named["padding"] == "SAME" and named["strides"][0] == 3 and named["dilations"][0] == 2
+    if chosen and filters.shape[0] == 3:
+        rows = -3 if named["data_format"] == "NHWC" else -2
+        return npconv.conv2d(np.roll(input, 1, axis=rows), filters, **named)
+    return result
+
+
+def dying(input: Any, filters: Any, **named: Any) -> Any:
+    if filters.shape[:2] == (3, 1) and input.shape[-2] == 3 and named["strides"] == [3, 2]:
+        os.abort()
+    return npconv.conv2d(input, filters, **named)
+
+
+def writing(input: Any, filters: Any, **named: Any) -> Any:
+    result = npconv.conv2d(input, filters, **named)
+    if input.shape[0] == 2:
+        filters[0] = 0
+    return result
+
+
+def refusing(input: Any, filters: Any, **named: Any) -> Any:
+    if named["dilations"] == [2, 1]:
+        raise NotImplementedError("unequal dilations")
+    return npconv.conv2d(input, filters, **named)
+
+
+def compared(grid: Grid, conv2d: Any, number: int) -> Found:
+    return compare_block(grid, grid.blocks()[number], conv2d, eigen, lambda token: None)
+
+
+def counted(grid: Grid) -> Counter[str]:
+    sizes: Counter[str] = Counter()
+    for block, size in grid.sizes().items():
+        sizes[block.dtype] += size
+    return sizes
+
+
+# The grid.
+
+
+def test_the_number_of_geometries() -> None:
+    grid = Grid()
+    assert counted(grid) == {
+        "float32": 1_032_834,
+        "float64": 140_910,
+        "int32": 140_582,
+        "float16": 140_842,
+        "bfloat16": 140_544,
+    }
+    per_axis = len(KERNELS) * len(STRIDES) * len(DILATIONS)
+    everything = len(HEIGHTS) * len(WIDTHS) * per_axis**2 * 5 * 11 * 2
+    assert counted(grid)["float32"] + grid.left_out() == everything
+    assert len(grid.channels()) == 11  # every in_channels, out_channels and common divisor
+
+
+def test_geometries_are_valid_distinct_and_complete() -> None:
+    grid = Grid()
+    seen: set[str] = set()
+    for block in grid.blocks()[:270:9]:
+        cases = list(grid.cases(block))
+        tokens = {case.token() for case in cases}
+        assert len(tokens) == len(cases)
+        assert not tokens & seen
+        seen |= tokens
+        for case in cases:
+            assert min(bounds.output_geometry(case)[0]) >= 0
+            assert case.dtype == "float32"
+    assert len(seen) > 100_000
+
+
+def test_the_first_dtype_is_compared_whole_and_others_on_one_channel() -> None:
+    grid = Grid(dtypes=("float32", "float16"))
+    first, other = grid.blocks()[100], grid.blocks()[370]
+    assert first[2:] == other[2:]
+    whole = {case.token().partition(" ")[2]: case for case in grid.cases(first)}
+    part = {case.token().partition(" ")[2]: case for case in grid.cases(other)}
+    assert part.keys() < whole.keys()
+    for token, case in whole.items():
+        if case.filters_shape[2:] == (1, 1) and "x1 w" in token:
+            assert token in part or case.data_format == "NCHW"
+    assert 0.1 < len(part) / len(whole) < 0.2
+
+
+@pytest.mark.parametrize("every", [997, 1000])
+def test_every_spreads_over_every_axis(every: int) -> None:
+    grid = Grid(dtypes=("float32",), every=every)
+    cases = [case for block in grid.blocks() for case in grid.cases(block)]
+    assert len(cases) == sum(grid.sizes().values())
+    assert 0.9 < len(cases) * every / 1_032_834 < 1.1
+    pairs: Counter[Any] = Counter()
+    for case in cases:
+        if case.data_format == "NHWC":
+            axes = (*case.input_shape[1:], *case.filters_shape, *case.strides, *case.dilations)
+            padding = case.padding if isinstance(case.padding, str) else "explicit"
+            pairs.update(combinations(enumerate((*axes, padding)), 2))
+    # Every value of every axis has met every value of every other axis.
+    values = [HEIGHTS, WIDTHS, CHANNELS, KERNELS, KERNELS, CHANNELS, CHANNELS, STRIDES, STRIDES]
+    axes_values = [*values, DILATIONS, DILATIONS, ("SAME", "VALID", "explicit")]
+    for (one, firsts), (other, seconds) in combinations(enumerate(axes_values), 2):
+        if {one, other} == {2, 5}:
+            continue  # in_channels of a filter divide the channels of the image
+        for first in firsts:
+            for second in seconds:
+                assert pairs[(one, first), (other, second)], (one, first, other, second)
+
+
+def test_a_scope_narrows_the_grid() -> None:
+    without = frozenset({"groups", "dilations", "explicit", "empties"})
+    scope = Scope(dtypes=("int32", "float32"), formats=("NCHW",), without=without)
+    grid = Grid.of(scope, every=500)
+    assert grid.dtypes == ("float32", "int32")
+    cases = [case for block in grid.blocks() for case in grid.cases(block)]
+    assert cases
+    assert all(corners.within(case, scope) for case in cases)
+    met = {name for case in cases for name in corners.classes(case)}
+    assert corners.minima(scope).keys() - run.BEYOND <= met
+
+
+def test_every_corner_class_is_in_the_grid_but_those_beyond_it() -> None:
+    grid = Grid(every=1000)
+    met = {name for block in grid.blocks() for case in grid.cases(block)
+           for name in corners.classes(case)}  # fmt: skip
+    assert corners.minima(Scope()).keys() - met == run.BEYOND
+
+
+# The comparison of a block.
+
+
+def test_the_cheap_call_of_tensorflow_means_the_same() -> None:
+    grid = Grid(dtypes=("float32", "bfloat16"), formats=("NHWC",), every=EVERY)
+    for block in grid.blocks():
+        for shapes, steps in grid.geometries(block):
+            for case, step in zip(grid.cases(block), steps, strict=False):
+                if case.seed == shapes.seed:
+                    x, w = case.arrays()
+                    expected = case.call_on(tensorflow_oracle.conv2d, x, w)
+                    got = eigen(x, w)(step)
+                    assert got.shape == expected.shape
+                    assert got.tobytes() == expected.tobytes()
+
+
+def test_npconv_agrees_on_a_block_of_each_dtype() -> None:
+    grid = Grid(every=7)
+    for number in (265, 270 + 133, 540 + 17, 810 + 200, 1080 + 51):
+        found = compared(grid, npconv.conv2d, number)
+        expected = list(grid.cases(grid.blocks()[number]))
+        assert found.compared == len(expected) > 50
+        assert (found.disagreements, found.listed) == (0, [])
+        sizes = sum(int(np.prod(bounds.output_shape(case))) for case in expected)
+        assert found.outputs == sizes
+        assert found.nonzero > 0.3 * sizes
+        classes = Counter(name for case in expected for name in corners.classes(case))
+        assert found.classes == classes
+        assert Found.parse(json.loads(json.dumps(found.document()))) == found
+
+
+def test_a_fault_of_one_class_is_found_in_each_of_its_geometries_and_nowhere_else() -> None:
+    grid = Grid(dtypes=("float32",))
+    number = next(
+        block.number for block in grid.blocks() if block[2:] == (6, 3, (3, 2))
+    )  # height, width, kernel
+    found = compared(grid, wrong_for_one_class, number)
+    wrong = [
+        case.token()
+        for case in grid.cases(grid.blocks()[number])
+        if case.padding == "SAME" and case.strides[0] == 3 and case.dilations[0] == 2
+    ]
+    assert found.disagreements == len(wrong) > 100
+    assert [token for token, _ in found.listed] == wrong[:LISTED]
+    assert "bit-identical" in found.listed[0][1]
+
+
+@pytest.mark.parametrize(
+    ("conv2d", "reason"),
+    [
+        (writing, "writes into its arguments"),
+        (refusing, "raises NotImplementedError: unequal dilations"),
+        (lambda *arrays, **named: None, "subject gave NoneType"),
+        (lambda *arrays, **named: npconv.conv2d(*arrays, **named)[:, :0], "subject gave ndarray"),
+        (lambda *arrays, **named: -npconv.conv2d(*arrays, **named), "bit-identical"),
+    ],
+)
+def test_whatever_else_goes_wrong_is_told(conv2d: Any, reason: str) -> None:
+    found = compared(Grid(dtypes=("float32",), every=20), conv2d, 188)
+    assert found.disagreements
+    assert reason in found.listed[0][1]
+    assert "token" not in found.listed[0][1]
+    assert Case.parse(found.listed[0][0]).kind == "distinct"
+
+
+def test_a_subject_that_writes_does_not_spoil_the_next_comparison() -> None:
+    grid = Grid(dtypes=("float32",), every=20)
+    found = compared(grid, writing, 188)
+    assert {reason for _, reason in found.listed} == {"the subject writes into its arguments"}
+    batches = [case.input_shape[0] for case in grid.cases(grid.blocks()[188])]
+    assert found.disagreements == batches.count(2)
+
+
+# The run.
+
+
+def test_a_state_refuses_another_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, grid = tmp_path / "state", Grid(every=100)
+    found = Found(3, compared=2, classes=Counter({"SAME": 1}), listed=[("a", "b")])
+    with State(path, grid) as state:
+        state.add(found)
+    path.write_text(path.read_text() + '{"block": 4, "comp')  # killed while it wrote
+    with State(path, grid) as state:
+        assert state.done == {3: found}
+        state.add(Found(5))
+    with State(path, grid) as state:
+        assert state.done == {3: found, 5: Found(5)}
+    with pytest.raises(StateError, match="grid is"):
+        State(path, Grid(every=101))
+    monkeypatch.setenv("PARITY_SUBJECT", "numpy:dot")
+    with pytest.raises(StateError, match="subject is"):
+        State(path, grid)
+    path.write_text("something else\n")
+    with pytest.raises(StateError, match="not the state"):
+        State(path, grid)
+    with pytest.raises(StateError, match="directory"):
+        State(tmp_path, grid)
+
+
+def test_the_header_knows_the_files_of_the_subject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PARITY_SUBJECT", "swept.inner:conv2d")
+    package = tmp_path / "swept"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "inner.py").write_text("conv2d = print\n")
+    before = header(Grid())
+    (package / "inner.py").write_text("conv2d = repr\n")
+    after = header(Grid())
+    assert before.pop("source") != after.pop("source")
+    assert before == after
+
+
+def test_a_run_is_mistrusted_that_compared_too_little() -> None:
+    scope = Scope(dtypes=("float32",), without=frozenset({"groups"}))
+    classes = dict.fromkeys((*corners.minima(scope), "float32"), 1)
+    good: dict[str, Any] = {
+        "by_dtype": {"float32": {"expected": 5, "compared": 5}},
+        "classes": classes,
+        "outputs": 10,
+        "nonzero": 5,
+        "disagreements": 0,
+    }
+
+    def doubts(crashes: Any = (), **changes: Any) -> list[str]:
+        document = good | changes
+        found = run._doubts(document, scope, crashes)
+        assert run.exit_code(document | {"doubts": found}) == (3 if found else 0)
+        assert run.exit_code(document | {"doubts": found, "disagreements": 1}) == 1
+        return found
+
+    assert doubts() == []
+    assert doubts(by_dtype={"float32": {"expected": 5, "compared": 4}}) == [
+        "4 of 5 geometries in float32"
+    ]
+    assert doubts(by_dtype={"float32": {"expected": 0, "compared": 0}})
+    assert doubts(nonzero=4) == ["only 4 of 10 outputs are not 0"]
+    fewer = {name: 1 for name in classes if name != "odd SAME pad"}
+    assert doubts(classes=fewer) == ["no geometry of the class 'odd SAME pad'"]
+    assert "worker" in doubts([Crash(0, None, "", traceback="Traceback")])[0]
+
+
+def test_the_command_agrees_resumes_and_refuses(tmp_path: Path, capsys: Any) -> None:
+    state, output = tmp_path / "state", tmp_path / "counts.json"
+    call = ["sweep", "--jobs", "1", "--dtypes", "float32,int32"]
+    files = ["--state", str(state), "--output", str(output)]
+    assert main([*call, "--every", str(EVERY), *files]) == 0
+    first = json.loads(output.read_text())
+    assert "npconv:conv2d" in capsys.readouterr().out
+    assert first["geometries"] == sum(Grid(("float32", "int32"), every=EVERY).sizes().values())
+    assert (first["disagreements"], first["resumed"], first["doubts"]) == (0, 0, [])
+    # Interrupted: the later half of the blocks is missing.
+    lines = state.read_text().splitlines(keepends=True)
+    state.write_text("".join(lines[: len(lines) // 2]))
+    assert main([*call, "--every", str(EVERY), *files]) == 0
+    second = json.loads(output.read_text())
+    assert 0 < second["resumed"] < first["geometries"]
+    for name in ("geometries", "by_dtype", "outputs", "nonzero", "classes"):
+        assert second[name] == first[name]
+    for wrong in (
+        [*call, "--every", "2999", *files],
+        [*call, "--every", str(EVERY), *files, "--subject", f"{HERE}:refusing"],
+        [*call, "--subject", "nowhere:conv2d"],
+        [*call, "--dtypes", "float128"],
+        [*call, "--output", str(tmp_path / "missing" / "counts.json")],
+    ):
+        assert main(wrong) == 2
+        assert "parity sweep: " in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([*call, "--every", "0"])
+
+
+def test_the_command_lists_disagreements_and_simplifies_the_first(
+    tmp_path: Path, capsys: Any
+) -> None:
+    output = tmp_path / "counts.json"
+    call = ["sweep", "--jobs", "1", "--dtypes", "float32", "--every", str(EVERY)]
+    assert main([*call, "--subject", f"{HERE}:wrong_for_one_class", "--output", str(output)]) == 1
+    found = json.loads(output.read_text())
+    assert 0 < found["disagreements"] < found["geometries"] / 20
+    assert len(found["first"]) == min(LISTED, found["disagreements"])
+    printed = capsys.readouterr().out
+    for one in found["first"]:
+        case = Case.parse(one["token"])
+        assert (case.padding, case.strides[0], case.dilations[0]) == ("SAME", 3, 2)
+        assert f"python -m parity replay '{one['token']}' --subject {HERE}:wrong" in printed
+    simplest = Case.parse(found["simplest"]["token"])
+    first = Case.parse(found["first"][0]["token"])
+    assert simplest.filters_shape == first.filters_shape
+    assert (simplest.kind, simplest.filters_only) != (first.kind, first.filters_only)
+
+
+def test_a_subject_that_ends_its_process_disagrees(capsys: Any) -> None:
+    call = ["sweep", "--jobs", "1", "--dtypes", "float32", "--layouts", "NHWC", "--every", "1500"]
+    assert main([*call, "--subject", f"{HERE}:dying"]) == 1
+    printed = capsys.readouterr().out
+    [token] = [line.split(": ")[1] for line in printed.splitlines() if "DISAGREES" in line]
+    case = Case.parse(token)
+    assert (case.filters_shape[:2], case.input_shape[2], case.strides) == ((3, 1), 3, (3, 2))
+    assert "the subject's process: killed by SIGABRT" in printed
+
+
+def test_a_run_that_compares_nothing_is_mistrusted(capsys: Any) -> None:
+    assert main(["sweep", "--jobs", "1", "--every", "1000000000"]) == 3
+    assert "MISTRUSTED: 0 of 0 geometries in float32" in capsys.readouterr().out
+    assert subject.name() == "npconv:conv2d"
