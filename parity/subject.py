@@ -38,6 +38,8 @@ _OPTIONS = (
         f"what it does not support, of {','.join(FEATURES)}",
     ),
 )
+VARIABLES = ("PARITY_SUBJECT", *(variable for _, variable, _, _ in _OPTIONS))
+"""The environment variables that choose and narrow the subject."""
 SUBJECT_HELP = "the conv2d to check, with TensorFlow's signature (default: npconv:conv2d)"
 
 

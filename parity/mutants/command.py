@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, default=os.cpu_count(), help="processes (default: cores)"
     )
     parser.add_argument("--seed", type=int, default=0, help="what examples are drawn from")
+    parser.add_argument(
+        "--control",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="how much of a claim's usual examples the control has to pass (default: 1)",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the table")
 
 
@@ -55,14 +62,15 @@ class Fate:
     token: str
 
 
-def work(task: tuple[str, int], send: Callable[[Fate], None]) -> None:
+def work(task: tuple[str, int, float], send: Callable[[Fate], None]) -> None:
     """Check claim after claim on one mutant until one fails; send its fate."""
     from parity import claims, corpus
     from parity.explore import Disagreement, explore
     from parity.subject import Scope
     from parity.tally import Count, dtypes
 
-    name, seed = task
+    name, seed, share = task
+    os.environ.update(dict.fromkeys(subject.VARIABLES, ""))  # nothing is narrowed
     os.environ["PARITY_SUBJECT"] = f"parity.mutants:{name}"
     conv2d, scope = subject.load(), Scope()
     began, examples = time.monotonic(), 0
@@ -86,8 +94,7 @@ def work(task: tuple[str, int], send: Callable[[Fate], None]) -> None:
                     conv2d,
                     scope,
                     count,
-                    # The control has to pass as much as one claim needs at most to kill a mutant.
-                    examples=claim.examples // 2,
+                    examples=max(1, round(share * claim.examples)),
                     start=seed,
                     shrink=False,
                 )
@@ -111,18 +118,25 @@ def run(arguments: argparse.Namespace) -> int:
         wrong = f"no mutant {unknown[0]!r}" if unknown else "--jobs has to be positive"
         Console(stderr=True).print(f"parity mutants: {wrong}", style="red", markup=False)
         return summary.WRONG_CALL
-    document = hunt(console, names, seed=arguments.seed, processes=arguments.jobs)
+    document = hunt(
+        console,
+        names,
+        seed=arguments.seed,
+        processes=arguments.jobs,
+        control=arguments.control,
+    )
     if arguments.output:
         arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return int(document["exit_code"])
 
 
-def hunt(console: Console, names: list[str], *, seed: int, processes: int) -> dict[str, Any]:
+def hunt(
+    console: Console, names: list[str], *, seed: int, processes: int, control: float = 1.0
+) -> dict[str, Any]:
     """Hunt the mutants of `names` and the control; print the table and return it for JSON."""
     from parity.mutants import MUTANTS
 
     fates: dict[str, Fate] = {}
-    before = os.environ.get("PARITY_SUBJECT")
     with tables.progress(console, "mutants", len(names) + 1) as bar:
 
         def hear(_: int, fate: Fate) -> None:
@@ -130,23 +144,22 @@ def hunt(console: Console, names: list[str], *, seed: int, processes: int) -> di
             bar.advance(bar.task_ids[0])
 
         # The control takes longest: first, so that it runs beside all others.
-        tasks = [(name, seed) for name in (CONTROL, *names)]
+        tasks = [(CONTROL, seed, control), *((name, seed, 1.0) for name in names)]
         crashes = jobs.run("parity.mutants.command:work", tasks, processes, hear)
-    assert os.environ.get("PARITY_SUBJECT") == before
     rows = [
         {"mutant": name, "fault": MUTANTS[name].fault, **vars(fates[name])}
         for name in names
         if name in fates
     ]
     survivors = [row["mutant"] for row in rows if not row["claim"]]
-    control = fates.get(CONTROL)
+    right = fates.get(CONTROL)
     wrong = [*survivors, *crashes]
-    if control is None or control.claim:
+    if right is None or right.claim:
         wrong.append(CONTROL)
     document = {
         "mutants": rows,
         "survivors": survivors,
-        "control": vars(control) if control else None,
+        "control": vars(right) if right else None,
         "crashes": [vars(one) for one in crashes],
         "exit_code": summary.verdict(wrong, []),
     }

@@ -30,19 +30,21 @@ def conv2d(
     """Run the kernel that PyTorch chooses, on x86-64 mostly one of oneDNN's.
 
     The pads are put around the images beforehand, because those of SAME may differ by one and
-    conv2d's own padding is symmetric.  Some kernels give -0.0 where the only product is -0.0;
-    TensorFlow's sums begin at +0.0, which is added here.
+    conv2d's own padding is symmetric.  The bias of zeros is what TensorFlow's sums begin at: without
+    it some kernels give -0.0 where the only product is -0.0.
     """
     call = channels_first.read(input, filters, strides, padding, data_format, dilations)
     top, bottom, left, right = call.pads
+    kernel = _tensor(call.filters)
     result = functional.conv2d(
         functional.pad(_tensor(call.images), (left, right, top, bottom)),
-        _tensor(call.filters),
+        kernel,
+        bias=kernel.new_zeros(len(kernel)),
         stride=call.strides,
         dilation=call.dilations,
         groups=call.groups,
     )
-    return call.restored(_array(result + 0))
+    return call.restored(_array(result))
 
 
 def conv2d_without_onednn(

@@ -15,9 +15,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from parity import real_input
+from parity import real_input, subject
 from parity.case import Array
-from parity.report import document, forest
+from parity.report import document, forest, pictures, proof
 from parity.speed import command as speed
 from parity.speed import layers, tables
 from parity.speed.processes import StartError, WorkerError
@@ -44,18 +44,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["resnet50", "small"],
         help="layer sets (default: resnet50 small)",
     )
+    subject.add_arguments(parser)
     speed.add_settings(parser)
+    proof.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, measure, write, print; return 1 if anything disagrees, 2 for a wrong call."""
+    """Compare, measure, write, print; return 1 if anything disagrees, 2 for a wrong call.
+
+    3 if too little was compared for the agreement to be trusted.
+    """
     console = tables.console()
     start = time.monotonic()
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
+        subject.use(arguments)  # the proof's processes read the environment
+        subject.load()
         with tables.progress(console, "real input", len(real_input.examples())) as bar:
-            results = real_input.run(arguments.subject, lambda name: bar.advance(bar.task_ids[0]))
+            results = real_input.run(subject.name(), lambda name: bar.advance(bar.task_ids[0]))
         chosen = [layer for net in arguments.layers for layer in layers.read(net)]
+        proved = proof.gather(arguments, console)
         times = speed.times(chosen, speed.settings(arguments), console)
     except (OSError, ValueError, StartError) as error:
         Console(stderr=True).print(f"parity report: {error}", style="red", markup=False)
@@ -63,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     except WorkerError as error:  # a valid call that fails is a disagreement
         Console(stderr=True).print(f"DISAGREES: {error}", style="bold red", markup=False)
         return 1
-    data = document.build(results, times)
+    data = document.build(results, times, proved)
     page, numbers = arguments.output / "report.html", arguments.output / "report.json"
     numbers.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     page.write_text(render(data, results), encoding="utf-8")
@@ -76,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in written:
         console.print(f"{path}  {path.stat().st_size / 1024:.0f} kB", highlight=False)
     agreeing = sum(row["agrees"] for row in data["real_input"])
+    console.print(f"the proof: {proved['verdict']}", highlight=False)
     timed = len(times["rows"]) - len(speed.disagreements(times))
     console.print(
         f"real input: {agreeing} of {len(data['real_input'])} agree; layers: {timed} of "
@@ -83,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         style="bold green" if data["agrees"] else "bold red",
         highlight=False,
     )
-    return 0 if data["agrees"] else 1
+    return int(proved["exit_code"]) if data["agrees"] else 1
 
 
 def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
@@ -96,7 +105,7 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         lstrip_blocks=True,
     )
     engine.filters["digits"] = tables.digits
-    pictures = [
+    shown = [
         {
             "name": result.example.name,
             "photograph": Path(result.example.photograph).stem,
@@ -105,9 +114,12 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         }
         for result, before, after in real_input.pictures(results)
     ]
+    name = data["speed"]["settings"]["subject"].partition(":")[0]
     page: str = engine.get_template("page.html.jinja").render(
         **data,
-        pictures=pictures,
+        pictures=shown,
+        histogram=lambda one: pictures.histogram(one, name),
+        heatmap=lambda one: pictures.heatmap(one, name),
         plot=forest.draw(data["speed"]),
         doubt=speed.doubtful(data["speed"]),
     )

@@ -14,8 +14,10 @@ from parity.real_input import Result
 _SCHEMA = Path(__file__).with_name("report.schema.json")
 
 
-def build(results: list[Result], speed: dict[str, Any]) -> dict[str, Any]:
-    """Join the real input's results and a speed document.
+def build(
+    results: list[Result], speed: dict[str, Any], proof: dict[str, Any]
+) -> dict[str, Any]:
+    """Join the real input's results, a speed document and the proof.
 
     Raises
     ------
@@ -25,10 +27,13 @@ def build(results: list[Result], speed: dict[str, Any]) -> dict[str, Any]:
     real = [result.row() for result in results]
     slow = [row["agreement"]["verdict"] != "DISAGREES" for row in speed["rows"]]
     document = {
-        "format": "npconv parity report 1",
+        "format": "npconv parity report 2",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "agrees": all(row["agrees"] for row in real) and all(slow),
+        "agrees": all(row["agrees"] for row in real)
+        and all(slow)
+        and proof["exit_code"] != 1,
         "real_input": real,
+        "proof": proof,
         "speed": speed,
     }
     check(document)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from parity import subject
 from parity.speed import layers, machine, measure, tables
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, WorkerError, Workers
@@ -29,15 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--row", metavar="TOKEN", action="append", help="time this case only; may be repeated"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows and raw times")
+    parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=subject.SUBJECT_HELP)
     add_settings(parser)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `report` shares."""
     default = measure.Settings()
-    parser.add_argument(
-        "--subject", default=default.subject, metavar="MODULE:CALLABLE", help="what is timed"
-    )
     parser.add_argument(
         "--rounds",
         type=_positive,
@@ -59,9 +58,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def settings(arguments: argparse.Namespace) -> measure.Settings:
-    """Read the arguments of `add_settings`."""
+    """Read the arguments of `add_settings`, and the subject."""
     return measure.Settings(
-        subject=arguments.subject,
+        subject=arguments.subject or subject.name(),
         rounds=arguments.rounds,
         seconds=arguments.seconds,
         threads=arguments.threads or 0,

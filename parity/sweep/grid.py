@@ -223,7 +223,7 @@ def _scattered(numbers: Any) -> Any:
 
     A stride through the grid, were it long, would see only some combinations of axis values.
     """
-    mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (mixed ^ (mixed >> np.uint64(31))) / 2.0**64

@@ -148,7 +148,7 @@ def test_planted_faults_are_seen_wherever_they_change_what_is_read(dtype: str) -
     met: Counter[str] = Counter()
     missed: list[str] = []
     axes: list[set[object]] = [set() for _ in range(12)]
-    for case in sample(dtype, 400):
+    for case in sample(dtype, 800):
         padding = case.padding if isinstance(case.padding, str) else "explicit"
         values = (*case.input_shape[1:], *case.filters_shape, *case.strides, *case.dilations)
         for axis, value in zip(axes, (*values, padding), strict=True):

@@ -1,0 +1,294 @@
+"""Laws that every convolution obeys, each relating calls of the subject to one another.
+
+Nothing else says what the right result is, save arithmetic on whole numbers that is written out
+here: an oracle that is wrong cannot hide anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from parity import bounds
+from parity.case import DTYPES, Array, Case, Conv2d
+from parity.subject import Scope
+
+Sides = tuple[Array, Array]
+_EXACT = {"float16": 2**11, "bfloat16": 2**8}
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A case and what the subject makes of it.
+
+    Attributes
+    ----------
+    case, conv2d, scope
+        What is called, with which arguments, and what else may be asked of it.
+    x, w, y
+        Input and output as (..., rows, columns, channels) whatever the case's format; the filters.
+    """
+
+    case: Case
+    conv2d: Conv2d
+    scope: Scope
+    x: Array
+    w: Array
+    y: Array
+
+    @classmethod
+    def of(cls, case: Case, conv2d: Conv2d, scope: Scope) -> Instance:
+        """Call the subject on `case`."""
+        x, w = case.arrays()
+        x = x if case.data_format == "NHWC" else np.moveaxis(x, -3, -1)
+        return cls(case, conv2d, scope, x, w, _call(case, conv2d, x, w))
+
+    def call(self, x: Array | None = None, w: Array | None = None, **changes: Any) -> Array:
+        """Call the subject with other arrays or with fields of the case changed."""
+        case = replace(self.case, **changes)
+        return _call(case, self.conv2d, self.x if x is None else x, self.w if w is None else w)
+
+    @property
+    def groups(self) -> int:
+        """Groups of channels; 0 where there are no channels."""
+        return self.x.shape[-1] // self.w.shape[2]
+
+    @property
+    def pads(self) -> tuple[int, int, int, int]:
+        """Top, bottom, left and right, of SAME as well."""
+        return bounds.output_geometry(self.case)[1]
+
+    @property
+    def writable(self) -> bool:
+        """Whether the pads can be given as numbers: there are none, or the scope has them."""
+        return self.scope.has("explicit") or not any(self.pads)
+
+    def padded(self) -> Array:
+        """Return the input with zeros around it."""
+        top, bottom, left, right = self.pads
+        none = [(0, 0)] * (self.x.ndim - 3)
+        return np.pad(self.x, [*none, (top, bottom), (left, right), (0, 0)])
+
+    def draws(self) -> np.random.Generator:
+        """Return what a law's own choices are drawn from."""
+        return np.random.default_rng(self.case.seed)
+
+
+def _call(case: Case, conv2d: Conv2d, x: Array, w: Array) -> Array:
+    """Call with contiguous arrays in the order of `case`; x and the result have channels last."""
+    if case.data_format == "NCHW":
+        x = np.moveaxis(x, -1, -3)
+    y = case.call_on(conv2d, np.ascontiguousarray(x), np.ascontiguousarray(w))
+    return y if case.data_format == "NHWC" else np.moveaxis(y, -3, -1)
+
+
+def one_tap(it: Instance) -> Sides | None:
+    """Filters with a single 1 show the input, shifted by that tap, strided and padded."""
+    if not it.x.size or not it.y.size:
+        return None
+    shape, case = it.w.shape, it.case
+    w = np.zeros_like(it.w)
+    expected = np.zeros_like(it.y)
+    padded, (rows, columns) = it.padded(), it.y.shape[-3:-1]
+    taps = it.draws().integers(0, shape[:3], (shape[3], 3)).tolist()
+    for filter, (i, j, c) in enumerate(taps):
+        w[i, j, c, filter] = 1
+        group = filter // (shape[3] // it.groups)
+        seen = padded[..., i * case.dilations[0] :, j * case.dilations[1] :, group * shape[2] + c]
+        expected[..., filter] = seen[..., :: case.strides[0], :: case.strides[1]][
+            ..., :rows, :columns
+        ]
+    return it.call(w=w), expected
+
+
+def sum_of_inputs(it: Instance) -> Sides | None:
+    """conv(x1 + x2, w) = conv(x1, w) + conv(x2, w)."""
+    if not _sums_are_exact(it):
+        return None
+    one = _part(it, it.x)
+    return it.y, it.call(one) + it.call(it.x - one)
+
+
+def sum_of_filters(it: Instance) -> Sides | None:
+    """conv(x, w1 + w2) = conv(x, w1) + conv(x, w2)."""
+    if not _sums_are_exact(it):
+        return None
+    one = _part(it, it.w)
+    return it.y, it.call(w=one) + it.call(w=it.w - one)
+
+
+def negation(it: Instance) -> Sides | None:
+    """conv(-x, w) = -conv(x, w), without negative zeros."""
+    return (it.call(0 - it.x), 0 - it.y) if it.y.size else None
+
+
+def pads_are_zeros(it: Instance) -> Sides | None:
+    """Padding is a border of zeros under VALID."""
+    return (it.y, it.call(it.padded(), padding="VALID")) if any(it.pads) else None
+
+
+def same_is_its_pads(it: Instance) -> Sides | None:
+    """SAME is explicit padding, the odd pixel at the end."""
+    if it.case.padding != "SAME" or not it.scope.has("explicit"):
+        return None
+    return it.y, it.call(padding=it.pads)
+
+
+def groups_one_by_one(it: Instance) -> Sides | None:
+    """Groups are convolutions of their own, side by side."""
+    if it.groups < 2:
+        return None
+    inputs, filters = (np.split(array, it.groups, axis=-1) for array in (it.x, it.w))
+    parts = [it.call(x, w) for x, w in zip(inputs, filters, strict=True)]
+    return it.y, np.concatenate(parts, axis=-1)
+
+
+def matrix_product(it: Instance) -> Sides | None:
+    """A kernel of one pixel, or as large as the image, is a matrix product."""
+    kernel, image = it.w.shape[:2], it.x.shape[-3:-1]
+    if it.groups != 1 or any(it.pads) or not it.y.size:
+        return None
+    x = it.x.astype(np.int64)
+    if kernel == (1, 1):
+        x = x[..., :: it.case.strides[0], :: it.case.strides[1], :]
+    elif kernel == image and it.case.dilations == (1, 1):
+        x = x.reshape(*x.shape[:-3], 1, 1, -1)
+    else:
+        return None
+    product = x @ it.w.astype(np.int64).reshape(-1, it.w.shape[3])
+    with np.errstate(over="ignore"):
+        if it.case.dtype in _EXACT:  # rounded once, from float32
+            product = product.astype(np.float32)
+        return it.y, product.astype(DTYPES[it.case.dtype])
+
+
+def images_apart(it: Instance) -> Sides | None:
+    """A batch may be cut in two."""
+    if len(it.x) < 2:
+        return None
+    cut = int(it.draws().integers(1, len(it.x)))
+    return it.y, np.concatenate([it.call(it.x[:cut]), it.call(it.x[cut:])])
+
+
+def rank_by_reshape(it: Instance) -> Sides | None:
+    """Leading axes are one batch."""
+    if it.x.ndim == 4:
+        return None
+    folded = it.x.reshape(math.prod(it.x.shape[:-3]), *it.x.shape[-3:])
+    return it.y, it.call(folded).reshape(it.y.shape)
+
+
+def stride_by_slicing(it: Instance) -> Sides | None:
+    """A stride takes some of the outputs that stride 1 gives."""
+    if it.case.strides == (1, 1) or not it.y.size or not it.writable:
+        return None
+    every = it.call(strides=(1, 1), padding=it.pads if any(it.pads) else "VALID")
+    rows, columns = it.y.shape[-3:-1]
+    taken = every[..., :: it.case.strides[0], :: it.case.strides[1], :]
+    return it.y, taken[..., :rows, :columns, :]
+
+
+def formats_by_transposing(it: Instance) -> Sides | None:
+    """NCHW and NHWC are the same but for the order of axes."""
+    if len(it.scope.formats) < 2:
+        return None
+    return it.y, it.call(data_format="NHWC" if it.case.data_format == "NCHW" else "NCHW")
+
+
+def dilation_by_zeros(it: Instance) -> Sides | None:
+    """A dilated kernel is one with zeros between its taps."""
+    kernel, dilations = it.w.shape[:2], it.case.dilations
+    if all(size == 1 or step == 1 for size, step in zip(kernel, dilations, strict=True)):
+        return None
+    reach = [(size - 1) * step + 1 for size, step in zip(kernel, dilations, strict=True)]
+    stuffed = np.zeros((*reach, *it.w.shape[2:]), it.w.dtype)
+    stuffed[:: dilations[0], :: dilations[1]] = it.w
+    return it.y, it.call(w=stuffed, dilations=(1, 1))
+
+
+def filters_apart(it: Instance) -> Sides | None:
+    """Filters do not know of one another."""
+    if it.groups != 1 or it.w.shape[3] < 2:
+        return None
+    cut = int(it.draws().integers(1, it.w.shape[3]))
+    parts = [it.call(w=it.w[..., :cut]), it.call(w=it.w[..., cut:])]
+    return it.y, np.concatenate(parts, axis=-1)
+
+
+def channels_permuted(it: Instance) -> Sides | None:
+    """The order of channels does not matter where input and filters share it."""
+    depth = it.w.shape[2]
+    if depth < 2 or not it.groups:
+        return None
+    order = np.roll(np.arange(depth), it.draws().integers(1, depth))  # every channel moves
+    grouped = it.x.reshape(*it.x.shape[:-1], it.groups, depth)[..., order]
+    return it.y, it.call(grouped.reshape(it.x.shape), it.w[:, :, order])
+
+
+def turned(it: Instance) -> Sides | None:
+    """At stride 1, image and kernel turned by half give the output turned by half."""
+    if it.case.strides != (1, 1) or not it.writable:
+        return None
+    top, bottom, left, right = it.pads
+    padding = (bottom, top, right, left) if any(it.pads) else "VALID"
+    y = it.call(it.x[..., ::-1, ::-1, :], it.w[::-1, ::-1], padding=padding)
+    return it.y, y[..., ::-1, ::-1, :]
+
+
+def rows_for_columns(it: Instance) -> Sides | None:
+    """Rows and columns may change places everywhere."""
+    changes: dict[str, Any] = {
+        "strides": it.case.strides[::-1],
+        "dilations": it.case.dilations[::-1],
+    }
+    if not isinstance(it.case.padding, str):
+        changes["padding"] = (*it.case.padding[2:], *it.case.padding[:2])
+    y = it.call(it.x.swapaxes(-3, -2), it.w.swapaxes(0, 1), **changes)
+    return it.y, y.swapaxes(-3, -2)
+
+
+def _part(it: Instance, array: Array) -> Array:
+    """Return whole numbers between 0 and those of `array`: no sum grows."""
+    share = it.draws().random(array.shape)
+    whole = np.trunc(array.astype(np.float64) * share) + 0.0  # no -0.0
+    return whole.astype(array.dtype)
+
+
+def _sums_are_exact(it: Instance) -> bool:
+    """Say whether outputs of parts add up without rounding."""
+    if not it.y.size:
+        return False
+    limit = _EXACT.get(it.case.dtype)
+    if limit is None:
+        return True
+    largest = [float(np.abs(array.astype(np.float32)).max(initial=0)) for array in (it.x, it.w)]
+    return it.case.terms * largest[0] * largest[1] <= limit
+
+
+LAWS: dict[str, Callable[[Instance], Sides | None]] = {
+    law.__name__.replace("_", " "): law
+    for law in (
+        one_tap,
+        sum_of_inputs,
+        sum_of_filters,
+        negation,
+        pads_are_zeros,
+        same_is_its_pads,
+        groups_one_by_one,
+        matrix_product,
+        images_apart,
+        rank_by_reshape,
+        stride_by_slicing,
+        formats_by_transposing,
+        dilation_by_zeros,
+        filters_apart,
+        channels_permuted,
+        turned,
+        rows_for_columns,
+    )
+}
+"""Each gives its two sides, or None where it has nothing to say of a case."""
