@@ -5,6 +5,7 @@ Runs in a process of its own (`parity.jobs`); the parent only counts and prints.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ def work(job: Job, send: Send) -> None:
     Sends `Count` after each round, `Failure` and `Interesting` as they come.
     """
     conv2d, scope = subject.load(), subject.scope()
+    gc.freeze()  # TensorFlow's million objects need not be searched again and again
     until = time.monotonic() + job.seconds
     for token in job.corpus:
         example = claims.parse(token)

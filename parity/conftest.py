@@ -7,6 +7,7 @@ be trusted ends with exit code 3.
 
 from __future__ import annotations
 
+import gc
 import random
 from typing import Any
 
@@ -48,6 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def conv2d() -> Any:
     """Return the implementation under test."""
+    gc.freeze()  # TensorFlow's million objects need not be searched again and again
     return subject.load()
 
 

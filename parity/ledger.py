@@ -1,21 +1,31 @@
 """Reader of divergences.toml: where npconv deliberately differs from TensorFlow.
 
 Every row shows itself by expressions, together with what each side makes of them; the outcome is
-one line, so that a row that no longer differs, or differs otherwise, is found out.
+one line, so that a row that no longer differs, or differs otherwise, is found out.  A predicate
+says for which calls the row holds.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from parity import predicates
+from parity.case import DTYPES
+from parity.tensorflow_default import Killed
+
 LEDGER = Path(__file__).with_name("divergences.toml")
 BUILDS = ("eigen", "onednn")
+VERDICTS = ("", "TypeError", "ValueError")
+KILLED = "killed"
+TAKEN = "taken"
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Shown:
     Attributes
     ----------
     expression
-        Python over ``np``, ``conv2d`` and ``extract_patches``.
+        Python over ``np``, ``conv2d`` and ``extract_patches``; ``bfloat16`` is ml_dtypes'.
     tensorflow, npconv
         What `outcome` says of it, or "killed" where the process does not survive.
     """
@@ -51,6 +61,16 @@ class Divergence:
         The TensorFlow versions in which it was seen.
     shown
         At least one expression that shows it.
+    predicate
+        The calls of conv2d that it is about; see `parity.predicates`.
+    unpredicated
+        Why there is no predicate, where there is none.
+    verdict
+        What npconv makes of those calls where TensorFlow takes them: "TypeError", "ValueError",
+        or "" where the row is not about what is taken.
+    instead
+        The arguments, as a dict, with which TensorFlow is asked what npconv has to make of such
+        a call; "" for none.
     url
         An issue about it, or "".
     cpu
@@ -64,8 +84,25 @@ class Divergence:
     build: Literal["eigen", "onednn"]
     versions: str
     shown: tuple[Shown, ...]
+    predicate: str = ""
+    unpredicated: str = ""
+    verdict: str = ""
+    instead: str = ""
     url: str = ""
     cpu: str = ""
+
+    def holds(self, arguments: Mapping[str, Any]) -> bool:
+        """Say whether the row is about the call of conv2d with these arguments."""
+        return bool(self.predicate) and predicates.holds(self.predicate, arguments)
+
+    def lists(self, version: str) -> bool:
+        """Say whether the row is about the TensorFlow of this version, such as 2.21.0."""
+        return ".".join(version.split(".")[:2]) in self.versions.split(", ")
+
+    @property
+    def sorts(self) -> set[str]:
+        """What TensorFlow does there (see `sort`): the row excuses nothing else."""
+        return {sort(one.tensorflow) for one in self.shown}
 
 
 def load(path: Path = LEDGER) -> dict[str, Divergence]:
@@ -74,10 +111,11 @@ def load(path: Path = LEDGER) -> dict[str, Divergence]:
     Raises
     ------
     ValueError
-        If an id occurs twice, a build is unknown, or a row shows nothing or no difference.
+        If an id occurs twice, a build or a verdict is unknown, or a row shows nothing or no
+        difference, or has not either a predicate or the reason why there is none.
     """
     rows: dict[str, Divergence] = {}
-    for fields in tomllib.loads(path.read_text())["divergence"]:
+    for fields in tomllib.loads(path.read_text(encoding="utf-8"))["divergence"]:
         shown = tuple(Shown(**one) for one in fields.pop("shown"))
         row = Divergence(**fields, shown=shown)
         if row.id in rows or row.build not in BUILDS or not shown:
@@ -86,8 +124,55 @@ def load(path: Path = LEDGER) -> dict[str, Divergence]:
             )
         if any(one.tensorflow == one.npconv for one in shown):
             raise ValueError(f"divergence {row.id}: shows no difference")
+        if bool(row.predicate) == bool(row.unpredicated) or row.verdict not in VERDICTS:
+            raise ValueError(
+                f"divergence {row.id}: needs a predicate or the reason why it has none, and a"
+                f" verdict among {VERDICTS}"
+            )
         rows[row.id] = row
     return rows
+
+
+def rows() -> tuple[Divergence, ...]:
+    """Return the rows of the ledger, or of the one that ``PARITY_LEDGER`` names."""
+    return _rows(Path(os.environ.get("PARITY_LEDGER", LEDGER)))
+
+
+@cache
+def _rows(path: Path) -> tuple[Divergence, ...]:
+    return tuple(load(path).values())
+
+
+def excuse(
+    arguments: Mapping[str, Any], found: str, *, version: str, flags: Iterable[str]
+) -> Divergence | None:
+    """Return the row that excuses what TensorFlow's default build makes of a call, None if none.
+
+    Parameters
+    ----------
+    arguments
+        Of conv2d.
+    found
+        What that build does, and should not: "killed", the class of what it raises, or "taken",
+        where its result is another.
+    version
+        Of TensorFlow; a row holds for the versions that it lists.
+    flags
+        Of the CPU.
+    """
+    flags = set(flags)
+    return next(
+        (
+            row
+            for row in rows()
+            if found in row.sorts
+            and (row.build == "onednn" or found != TAKEN)  # the values of both are held alike
+            and row.lists(version)
+            and (not row.cpu or row.cpu in flags)
+            and row.holds(arguments)
+        ),
+        None,
+    )
 
 
 def outcome(
@@ -98,14 +183,46 @@ def outcome(
     Returns
     -------
     str
-        The class of what was raised, or the dtype and shape of the result, with its values where
-        they are at most four.
+        The class of what was raised, "killed" if that is `Killed`, or the dtype and shape of the
+        result, with its values where they are at most four.
     """
-    names = {"np": np, "conv2d": conv2d, "extract_patches": extract_patches}
     try:
-        result = np.asarray(eval(expression, names))
+        result = np.asarray(_evaluated(expression, conv2d, extract_patches))
+    except Killed:
+        return KILLED
     except Exception as error:  # whatever it is: its class is the outcome
         return type(error).__name__
     shape = "x".join(map(str, result.shape))
     values = f" {result.ravel().tolist()}" if 0 < result.size <= 4 else ""
     return f"{result.dtype.name} {shape}{values}"
+
+
+def sort(said: str) -> str:
+    """Return "killed", the class of what was raised, or "taken" for what `outcome` says."""
+    return TAKEN if " " in said else said
+
+
+def calls(expression: str) -> list[dict[str, Any]]:
+    """Return the arguments of every call of conv2d that `expression` makes."""
+    made: list[dict[str, Any]] = []
+
+    def conv2d(
+        input: Any,
+        filters: Any,
+        strides: Any,
+        padding: Any,
+        data_format: Any = "NHWC",
+        dilations: Any = None,
+        name: Any = None,
+    ) -> Any:
+        given = (input, filters, strides, padding, data_format, dilations)
+        made.append(dict(zip(predicates.ARGUMENTS, given, strict=True)))
+        return np.zeros(4, np.float32)
+
+    _evaluated(expression, conv2d, lambda *_: np.zeros(4, np.float32))
+    return made
+
+
+def _evaluated(expression: str, conv2d: Any, extract_patches: Any) -> Any:
+    names = {"np": np, "conv2d": conv2d, "extract_patches": extract_patches}
+    return eval(expression, {**names, "bfloat16": DTYPES["bfloat16"]})

@@ -1,60 +1,164 @@
-"""TensorFlow's default build, with oneDNN, asked in processes of its own.
+"""TensorFlow's default build, with oneDNN on x86-64, in a process of its own.
 
-It cannot live beside the build without oneDNN, and some calls kill it.
+It cannot live beside the build without oneDNN, and some calls kill it: whoever calls learns so by
+`Killed`, and the next call gets a new process.
+
+Two settings make its faults the same on every run.  Memory that it allocates is filled with large
+numbers (by glibc, elsewhere not), so that a result that it leaves unwritten is never right by
+chance.  Two threads, the least number with which it divides a convolution among threads.
 """
 
 from __future__ import annotations
 
-import json
+import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import warnings
+from functools import cache
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
-KILLED = "killed"
+from parity.case import Array
+
+SECONDS = 120.0
+"""How long a call may take."""
+THREADS = 2
+_ENVIRONMENT = {
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=1:glibc.malloc.tcache_count=0",
+}
 
 
-def outcomes(expressions: Sequence[str]) -> list[str]:
-    """Evaluate `expressions` in one child process; see `parity.ledger.outcome`.
+class Killed(Exception):  # noqa: N818 - what became of the process, not an error of ours
+    """The call ended the process, or was not done in time."""
 
-    Returns
-    -------
-    list of str
-        One outcome each, or "killed" for all if a signal ended the process.
+
+class Refused(Exception):  # noqa: N818 - TensorFlow's own error, by its name
+    """The call raised; the subclass has the name of what was raised."""
+
+
+class Child:
+    """A process with TensorFlow's default build."""
+
+    def __init__(self) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._pipe, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "parity.tensorflow_default", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                cwd=Path(__file__).parents[1],
+                env={**os.environ, **_ENVIRONMENT},
+            )
+        try:
+            self.version: str = self._answer()
+        except Killed as error:
+            self._log.seek(0)
+            log = self._log.read().decode(errors="replace")
+            raise RuntimeError(
+                f"TensorFlow's default build does not start: {error}\n{log}"
+            ) from error
+
+    def call(self, function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
+        """Return what ``conv2d`` or ``extract_patches`` gives, in the child.
+
+        Raises
+        ------
+        Killed
+            If the child dies of it, or does not answer in time; it cannot be called again.
+        Refused
+            If the call raises.
+        """
+        answer = self._answer((function, arguments, keywords))
+        if isinstance(answer, tuple):
+            name, message = answer
+            raise type(name, (Refused,), {})(message)
+        result: Array = answer
+        return result
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        self._pipe.close()
+        self._log.close()
+
+    def _answer(self, request: Any = None) -> Any:
+        try:
+            if request is not None:
+                self._pipe.send(request)
+            if not self._pipe.poll(SECONDS):
+                raise Killed(f"no answer within {SECONDS:.0f} s")
+            return self._pipe.recv()
+        except (EOFError, ConnectionError):
+            raise Killed(f"the process ended with status {self._process.wait(10)}") from None
+
+
+@cache
+def child() -> Child:
+    """Return the one child of this process, which ends with it."""
+    started = Child()
+    atexit.register(started.close)
+    return started
+
+
+def conv2d(*arguments: Any, **keywords: Any) -> Array:
+    """Call tf.nn.conv2d of the default build.
 
     Raises
     ------
-    RuntimeError
-        If the child fails in another way.
+    Killed, Refused
+        See `Child.call`.
     """
-    child = subprocess.run(
-        [sys.executable, "-m", "parity.tensorflow_default"],
-        input=json.dumps(list(expressions)),
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[1],
-        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-        timeout=300,
-        check=False,
-    )
-    if child.returncode < 0:
-        return [KILLED] * len(expressions)
-    if child.returncode:
-        raise RuntimeError(f"TensorFlow's default build failed:\n{child.stderr}")
-    found: list[str] = json.loads(child.stdout.splitlines()[-1])
-    return found
+    return _called("conv2d", arguments, keywords)
 
 
-def main() -> None:
-    """Read expressions from standard input, write outcomes to standard output."""
+def extract_patches(*arguments: Any, **keywords: Any) -> Array:
+    """Call tf.image.extract_patches of the default build; raises as `conv2d` does."""
+    return _called("extract_patches", arguments, keywords)
+
+
+def _called(function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
+    running = child()
+    try:
+        return running.call(function, arguments, keywords)
+    except Killed:
+        atexit.unregister(running.close)
+        running.close()
+        child.cache_clear()
+        raise
+
+
+def main(descriptor: int) -> None:
+    """Answer calls until the parent is gone."""
+    warnings.simplefilter("ignore")
+    import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
     import tensorflow as tf
 
-    from parity.ledger import outcome
-
-    expressions = json.load(sys.stdin)
-    print(json.dumps([outcome(one, tf.nn.conv2d, tf.image.extract_patches) for one in expressions]))
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    functions = {"conv2d": tf.nn.conv2d, "extract_patches": tf.image.extract_patches}
+    with Connection(descriptor) as pipe:
+        pipe.send(tf.__version__)
+        while True:
+            try:
+                function, arguments, keywords = pipe.recv()
+            except EOFError:
+                return
+            try:
+                answer = functions[function](*arguments, **keywords).numpy()
+            except Exception as error:  # whatever it is: the parent has to know
+                answer = type(error).__name__, str(error)
+            pipe.send(answer)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

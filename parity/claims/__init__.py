@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from parity import subject
 from parity.case import Case
-from parity.claims import bounded, exact, extract_patches, halves, layouts, special
+from parity.claims import (
+    bounded,
+    exact,
+    extract_patches,
+    halves,
+    large,
+    layouts,
+    metamorphic,
+    special,
+)
 from parity.claims.claim import Claim, Example
 from parity.subject import Scope
 
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.name: module.CLAIM
-    for module in (exact, layouts, bounded, halves, special, extract_patches)
+    for module in (exact, metamorphic, layouts, bounded, halves, special, large, extract_patches)
 }
 """Every claim by its name, those that find most faults soonest first."""
 

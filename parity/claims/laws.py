@@ -55,7 +55,7 @@ class Instance:
     @property
     def groups(self) -> int:
         """Groups of channels; 0 where there are no channels."""
-        return self.x.shape[-1] // self.w.shape[2]
+        return int(self.x.shape[-1] // self.w.shape[2])
 
     @property
     def pads(self) -> tuple[int, int, int, int]:
@@ -87,7 +87,7 @@ def _call(case: Case, conv2d: Conv2d, x: Array, w: Array) -> Array:
 
 
 def one_tap(it: Instance) -> Sides | None:
-    """Filters with a single 1 show the input, shifted by that tap, strided and padded."""
+    """Show the input, shifted, strided and padded, through filters with a single 1."""
     if not it.x.size or not it.y.size:
         return None
     shape, case = it.w.shape, it.case
@@ -106,7 +106,7 @@ def one_tap(it: Instance) -> Sides | None:
 
 
 def sum_of_inputs(it: Instance) -> Sides | None:
-    """conv(x1 + x2, w) = conv(x1, w) + conv(x2, w)."""
+    """Add two inputs, or their outputs."""
     if not _sums_are_exact(it):
         return None
     one = _part(it, it.x)
@@ -114,7 +114,7 @@ def sum_of_inputs(it: Instance) -> Sides | None:
 
 
 def sum_of_filters(it: Instance) -> Sides | None:
-    """conv(x, w1 + w2) = conv(x, w1) + conv(x, w2)."""
+    """Add two filters, or their outputs."""
     if not _sums_are_exact(it):
         return None
     one = _part(it, it.w)
@@ -122,24 +122,24 @@ def sum_of_filters(it: Instance) -> Sides | None:
 
 
 def negation(it: Instance) -> Sides | None:
-    """conv(-x, w) = -conv(x, w), without negative zeros."""
+    """Negate the input, or the output."""
     return (it.call(0 - it.x), 0 - it.y) if it.y.size else None
 
 
 def pads_are_zeros(it: Instance) -> Sides | None:
-    """Padding is a border of zeros under VALID."""
+    """Replace padding by a border of zeros and VALID."""
     return (it.y, it.call(it.padded(), padding="VALID")) if any(it.pads) else None
 
 
 def same_is_its_pads(it: Instance) -> Sides | None:
-    """SAME is explicit padding, the odd pixel at the end."""
+    """Replace SAME by explicit padding, the odd pixel at the end."""
     if it.case.padding != "SAME" or not it.scope.has("explicit"):
         return None
     return it.y, it.call(padding=it.pads)
 
 
 def groups_one_by_one(it: Instance) -> Sides | None:
-    """Groups are convolutions of their own, side by side."""
+    """Convolve the groups one by one and put the results side by side."""
     if it.groups < 2:
         return None
     inputs, filters = (np.split(array, it.groups, axis=-1) for array in (it.x, it.w))
@@ -148,7 +148,7 @@ def groups_one_by_one(it: Instance) -> Sides | None:
 
 
 def matrix_product(it: Instance) -> Sides | None:
-    """A kernel of one pixel, or as large as the image, is a matrix product."""
+    """Multiply matrices where the kernel is one pixel, or as large as the image."""
     kernel, image = it.w.shape[:2], it.x.shape[-3:-1]
     if it.groups != 1 or any(it.pads) or not it.y.size:
         return None
@@ -167,7 +167,7 @@ def matrix_product(it: Instance) -> Sides | None:
 
 
 def images_apart(it: Instance) -> Sides | None:
-    """A batch may be cut in two."""
+    """Cut the batch in two."""
     if len(it.x) < 2:
         return None
     cut = int(it.draws().integers(1, len(it.x)))
@@ -175,7 +175,7 @@ def images_apart(it: Instance) -> Sides | None:
 
 
 def rank_by_reshape(it: Instance) -> Sides | None:
-    """Leading axes are one batch."""
+    """Fold the leading axes into one batch."""
     if it.x.ndim == 4:
         return None
     folded = it.x.reshape(math.prod(it.x.shape[:-3]), *it.x.shape[-3:])
@@ -183,7 +183,7 @@ def rank_by_reshape(it: Instance) -> Sides | None:
 
 
 def stride_by_slicing(it: Instance) -> Sides | None:
-    """A stride takes some of the outputs that stride 1 gives."""
+    """Take every so many of the outputs of stride 1."""
     if it.case.strides == (1, 1) or not it.y.size or not it.writable:
         return None
     every = it.call(strides=(1, 1), padding=it.pads if any(it.pads) else "VALID")
@@ -193,14 +193,14 @@ def stride_by_slicing(it: Instance) -> Sides | None:
 
 
 def formats_by_transposing(it: Instance) -> Sides | None:
-    """NCHW and NHWC are the same but for the order of axes."""
+    """Give the axes the order of the other data_format."""
     if len(it.scope.formats) < 2:
         return None
     return it.y, it.call(data_format="NHWC" if it.case.data_format == "NCHW" else "NCHW")
 
 
 def dilation_by_zeros(it: Instance) -> Sides | None:
-    """A dilated kernel is one with zeros between its taps."""
+    """Replace the dilation by zeros between the taps."""
     kernel, dilations = it.w.shape[:2], it.case.dilations
     if all(size == 1 or step == 1 for size, step in zip(kernel, dilations, strict=True)):
         return None
@@ -211,7 +211,7 @@ def dilation_by_zeros(it: Instance) -> Sides | None:
 
 
 def filters_apart(it: Instance) -> Sides | None:
-    """Filters do not know of one another."""
+    """Cut the filters in two."""
     if it.groups != 1 or it.w.shape[3] < 2:
         return None
     cut = int(it.draws().integers(1, it.w.shape[3]))
@@ -220,7 +220,7 @@ def filters_apart(it: Instance) -> Sides | None:
 
 
 def channels_permuted(it: Instance) -> Sides | None:
-    """The order of channels does not matter where input and filters share it."""
+    """Give the channels of input and filters another order, which changes nothing."""
     depth = it.w.shape[2]
     if depth < 2 or not it.groups:
         return None
@@ -230,7 +230,7 @@ def channels_permuted(it: Instance) -> Sides | None:
 
 
 def turned(it: Instance) -> Sides | None:
-    """At stride 1, image and kernel turned by half give the output turned by half."""
+    """Turn image and kernel by 180 degrees, and with them, at stride 1, the output."""
     if it.case.strides != (1, 1) or not it.writable:
         return None
     top, bottom, left, right = it.pads
@@ -240,7 +240,7 @@ def turned(it: Instance) -> Sides | None:
 
 
 def rows_for_columns(it: Instance) -> Sides | None:
-    """Rows and columns may change places everywhere."""
+    """Let rows and columns change places everywhere."""
     changes: dict[str, Any] = {
         "strides": it.case.strides[::-1],
         "dilations": it.case.dilations[::-1],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import time
@@ -73,6 +74,7 @@ def work(task: tuple[str, int, float], send: Callable[[Fate], None]) -> None:
     os.environ.update(dict.fromkeys(subject.VARIABLES, ""))  # nothing is narrowed
     os.environ["PARITY_SUBJECT"] = f"parity.mutants:{name}"
     conv2d, scope = subject.load(), Scope()
+    gc.freeze()
     began, examples = time.monotonic(), 0
     for token in corpus.regressions():
         example = claims.parse(token)

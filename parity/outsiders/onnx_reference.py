@@ -1,6 +1,6 @@
 """The Conv operator of ONNX in its reference implementation in NumPy, as tf.nn.conv2d.
 
-    python -m parity fuzz --subject parity.outsiders.onnx_reference:conv2d
+For instance ``python -m parity fuzz --subject parity.outsiders.onnx_reference:conv2d``.
 """
 
 from __future__ import annotations

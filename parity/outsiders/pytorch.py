@@ -1,6 +1,6 @@
 """torch.nn.functional.conv2d as tf.nn.conv2d.
 
-    python -m parity fuzz --subject parity.outsiders.pytorch:conv2d
+For instance ``python -m parity fuzz --subject parity.outsiders.pytorch:conv2d``.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def conv2d(
 ) -> Array:
     """Run the kernel that PyTorch chooses, on x86-64 mostly one of oneDNN's.
 
-    The pads are put around the images beforehand, because those of SAME may differ by one and
-    conv2d's own padding is symmetric.  The bias of zeros is what TensorFlow's sums begin at: without
-    it some kernels give -0.0 where the only product is -0.0.
+    The pads are put around the images beforehand: those of SAME may differ by one, and conv2d's
+    own padding is symmetric.  TensorFlow's sums begin at +0.0, hence the bias of zeros: without it
+    some kernels give -0.0 where the only product is -0.0.
     """
     call = channels_first.read(input, filters, strides, padding, data_format, dilations)
     top, bottom, left, right = call.pads

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -107,8 +115,9 @@ def show(document: dict[str, Any], console: Console) -> None:
 
     say(
         f"{document['geometries']:,} geometries in {document['seconds']:,.0f} s,"
-        f" {document['rate_per_job']:,}/s a job; {document['left_out']:,} combinations of the grid"
-        " are no valid calls"
+        f" {document['rate_per_job']:,} a second and job"
+        f" ({document['rate_per_cpu_second']:,} a second of CPU time);"
+        f" {document['left_out']:,} combinations of the grid are no valid calls"
     )
     call = f" --subject {document['subject']}" if document["subject"] != subject.DEFAULT else ""
     for found in document["first"]:
@@ -147,16 +156,16 @@ def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
         yield line
         return
     columns = (
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} geometries"),
+        TextColumn("geometries"),
+        MofNCompleteColumn(),
         BarColumn(),
         _Rate(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, start=False)
+        task = bar.add_task("", total=None)
 
         def advance(done: int, total: int) -> None:
-            bar.start_task(task)
             bar.update(task, completed=done, total=total)
 
         yield advance

@@ -1,0 +1,259 @@
+"""Sizes beyond the tiles of buffers, the blocks of registers and the shares of threads.
+
+Kernels cut rows, columns, channels, filters and batch into blocks of 8 to 64, and what they copy
+into buffers that fit a cache; what is left over at the end of each takes another road.  Sizes are
+therefore blocks and a tail, and in some cases one dimension alone fills more than a buffer.  Whole
+numbers, compared bit for bit with TensorFlow and with sums that are exact in any order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+from parity import bounds, corners, data, tensorflow_oracle
+from parity.case import DTYPES, Array, Case, Conv2d
+from parity.claims import exact
+from parity.claims.claim import Claim, Told
+from parity.compare import assert_exact
+from parity.strategies import Axis, Dials
+from parity.subject import Scope
+
+WORK = 20_000_000  # multiply-adds of a case, at the most
+BUFFER = 4 << 20  # bytes: npconv's for patches, and of the order of a cache
+OUTSIDE = ("batch", "rows", "columns")
+INSIDE = ("kernel rows", "kernel columns", "channels", "filters", "groups")
+"""What may by itself fill more than a buffer: outputs, or a single patch or pixel of the output."""
+
+
+class Sizes(NamedTuple):
+    """A call in the sizes of its output; groups, and what each of them has."""
+
+    batch: int
+    rows: int
+    columns: int
+    kernel: tuple[int, int]
+    groups: int
+    channels: int
+    filters: int
+
+    @property
+    def patch(self) -> int:
+        """Elements under all the filters at one position."""
+        return math.prod(self.kernel) * self.groups * self.channels
+
+
+def strategy(dtype: str, scope: Scope) -> st.SearchStrategy[Case]:
+    """Draw large cases; they shrink towards one pixel under one tap."""
+    return st.binary(min_size=BYTES, max_size=BYTES).map(
+        lambda drawn: assembled(Dials(drawn), dtype, scope)
+    )
+
+
+BYTES = 38
+"""How many decisions make a case; the last four are its seed."""
+
+
+def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
+    """Return the case that `BYTES` dials say."""
+    longest = dials.pick((*["nothing"] * 12, *OUTSIDE, *INSIDE))
+    if longest == "groups" and not scope.has("groups"):
+        longest = "channels"
+    sizes = _blocks(dials, scope)
+    share = 1 + (1 + dials.below(256)) / 512  # up to half a buffer more than one
+    if longest != "nothing":
+        sizes = _lengthened(sizes, longest, int(share * _elements(dtype)))
+    paddings = ("VALID", "SAME", "explicit") if scope.has("explicit") else ("VALID", "SAME")
+    padding = dials.pick(paddings)
+    rows, columns = (
+        _axis(dials, padding, size, kernel, scope)
+        for size, kernel in zip((sizes.rows, sizes.columns), sizes.kernel, strict=True)
+    )
+    image = (rows.size, columns.size, sizes.groups * sizes.channels)
+    data_format = dials.pick((scope.formats[0], *scope.formats))
+    if data_format == "NCHW":
+        image = (image[2], *image[:2])
+    whole_range = ("bounded",) if dtype == "int32" else ()
+    # Distinct numbers take long where there are a million.
+    distinct = ("distinct",) if longest == "nothing" else ()
+    return Case(
+        input_shape=(sizes.batch, *image),
+        filters_shape=(*sizes.kernel, sizes.channels, sizes.groups * sizes.filters),
+        strides=(rows.stride, columns.stride),
+        padding=(*rows[4:], *columns[4:]) if padding == "explicit" else padding,
+        data_format=data_format,
+        dilations=(rows.dilation, columns.dilation),
+        dtype=dtype,
+        kind=dials.pick(("lattice", *distinct, *whole_range)),
+        seed=dials.seed(),
+    )
+
+
+def _blocks(dials: Dials, scope: Scope) -> Sizes:
+    """Choose blocks and tails everywhere, as many as the work and a buffer of patches allow."""
+    kernel = dials.pick((1, 3, 3, 2, 5)), dials.pick((1, 3, 3, 2, 5))
+    groups = dials.pick((1, 1, 1, 2, 3) if scope.has("groups") else (1,))
+    channels, filters = _sized(dials, 96 // groups), _sized(dials, 96 // groups)
+    patch = math.prod(kernel) * channels * groups
+    left = min(WORK // (patch * filters), BUFFER // 4 // max(patch, groups * filters))
+    columns = _sized(dials, left)
+    rows = _sized(dials, left // columns)
+    batch = 1 + dials.below(min(64, left // (columns * rows)))
+    return Sizes(batch, rows, columns, kernel, groups, channels, filters)
+
+
+def _sized(dials: Dials, most: int) -> int:
+    """Return some blocks of 8, 16 or 32 and a tail of none, one, all but one, or any."""
+    block = dials.pick((8, 16, 32))
+    whole = dials.below(4) * block
+    any_tail = dials.below(block)
+    return max(1, min(most, whole + dials.pick((0, 1, block - 1, any_tail))))
+
+
+def _lengthened(sizes: Sizes, longest: str, least: int) -> Sizes:
+    """Lengthen one dimension until the patches, or the outputs, have `least` elements."""
+    few, one_or_two = 1 + sizes.filters % 3, 1 + sizes.batch % 2
+    if longest == "filters":
+        return Sizes(1, 1, one_or_two, (1, 1), 1, few, least)
+    if longest == "channels":
+        return Sizes(1, 1, one_or_two, (1, 1), 1, least, few)
+    if longest == "groups":
+        groups = 3 + sizes.columns % 5
+        return Sizes(1, 1, one_or_two, (1, 1), groups, -(-least // groups), one_or_two)
+    if longest in ("kernel rows", "kernel columns"):
+        taps = 3 + sizes.columns % 3
+        kernel = (taps, one_or_two) if longest == "kernel rows" else (1, taps)
+        return Sizes(1, 1, one_or_two, kernel, 1, -(-least // math.prod(kernel)), few)
+    channels = max(sizes.channels, -(-64 // math.prod(sizes.kernel)))
+    sizes = sizes._replace(channels=channels, filters=min(sizes.filters, WORK // (2 * least)))
+    if longest == "columns":
+        return sizes._replace(batch=1, rows=one_or_two, columns=-(-least // sizes.patch))
+    sizes = sizes._replace(columns=min(sizes.columns, 64))
+    if longest == "rows":
+        return sizes._replace(batch=1, rows=-(-least // (sizes.columns * sizes.patch)))
+    sizes = sizes._replace(rows=min(sizes.rows, 9), columns=min(sizes.columns, 9))
+    image = sizes.rows * sizes.columns * sizes.patch
+    return sizes._replace(batch=-(-least // image))
+
+
+def _axis(dials: Dials, padding: str, outputs: int, kernel: int, scope: Scope) -> Axis:
+    """Give an axis the image that `outputs` need."""
+    stride = min(dials.pick((1, 1, 1, 2, 3)), kernel)
+    dilation = dials.pick((1, 1, 1, 2) if scope.has("dilations") else (1,))
+    reach = (kernel - 1) * dilation + 1
+    spare = dials.below(4) % stride
+    padded = (outputs - 1) * stride + reach + spare
+    before = min(dials.below(3), padded - 1)
+    after = min(dials.below(3), padded - 1 - before)
+    if padding == "explicit":
+        return Axis(padded - before - after, kernel, stride, dilation, before, after)
+    size = padded if padding == "VALID" else padded - reach + 1
+    return Axis(size, kernel, stride, dilation, 0, 0)
+
+
+def _elements(dtype: str) -> int:
+    """Return how many elements fill a buffer; int32 is multiplied in float64, halves in float32."""
+    return BUFFER // (8 if dtype in ("float64", "int32") else 4)
+
+
+def classes(case: Case) -> Iterator[str]:
+    """Name the corner classes of `case`, and what of it fills more than a buffer by itself."""
+    yield from corners.classes(case)
+    whole = _elements(case.dtype)
+    (rows, columns), _ = bounds.output_geometry(case)
+    kernel_rows, kernel_columns, depth, filters = case.filters_shape
+    channels = case.input_shape[-1 if case.data_format == "NHWC" else -3]
+    groups = channels // depth
+    patch = kernel_rows * kernel_columns * depth
+    image = rows * columns * max(groups * patch, filters)
+    steps = (
+        ("channels", depth),
+        ("kernel columns", kernel_columns * depth),
+        ("kernel rows", patch),
+        ("filters", filters // groups),
+        ("groups", groups * max(patch, filters // groups)),
+        ("columns", columns * image // (rows * columns)),
+        ("rows", image),
+        ("batch", case.input_shape[0] * image),
+    )
+    # The first that does is what has to be cut; all that come after exceed the buffer as well.
+    longest = next((name for name, elements in steps if elements > whole), None)
+    if longest is not None:
+        yield f"more than a buffer of {longest}"
+        yield "one patch in blocks" if longest in INSIDE else "patches in blocks"
+
+
+def minima(scope: Scope) -> dict[str, float]:
+    """Return the least share of each class within `scope`."""
+    formats = {"NHWC": 0.2, "NCHW": 0.1} if len(scope.formats) > 1 else {scope.formats[0]: 1.0}
+    return {**formats, **corners.TAILS, "patches in blocks": 0.05, "one patch in blocks": 0.07}
+
+
+def admits(case: Case) -> bool:
+    """Say whether the sums of `case` are exact, and there are any."""
+    return exact.admits(case) and 0 not in (*case.input_shape, *bounds.output_shape(case))
+
+
+def sums(case: Case, x: Array, w: Array) -> Array:
+    """Return the exact result, one product a tap: memory stays near that of the arrays.
+
+    Raises
+    ------
+    ValueError
+        If the sums of `case` are not exact in float64 or modulo 2**32, or there are none.
+    """
+    if not admits(case):
+        raise ValueError(f"no exact sums: {case.token()}")
+    # Sums of at most 2**53 are exact in float64, which BLAS multiplies; int64 wraps.
+    wide = np.float64 if case.kind in data.EXACT else np.int64
+    if case.data_format == "NCHW":
+        x = np.moveaxis(x, -3, -1)
+    (rows, columns), (top, bottom, left, right) = bounds.output_geometry(case)
+    kernel_rows, kernel_columns, depth, filters = w.shape
+    none = [(0, 0)] * (x.ndim - 3)
+    padded = np.pad(x.astype(wide), [*none, (top, bottom), (left, right), (0, 0)])
+    taps, y = w.astype(wide), np.zeros((*x.shape[:-3], rows, columns, filters), wide)
+    groups = x.shape[-1] // depth
+    for i in range(kernel_rows):
+        for j in range(kernel_columns):
+            down = slice(i * case.dilations[0], None, case.strides[0])
+            across = slice(j * case.dilations[1], None, case.strides[1])
+            seen = padded[..., down, across, :][..., :rows, :columns, :]
+            for group in range(groups):
+                read = slice(group * depth, (group + 1) * depth)
+                written = slice(group * filters // groups, (group + 1) * filters // groups)
+                y[..., written] += seen[..., read] @ taps[i, j, :, written]
+    if case.data_format == "NCHW":
+        y = np.moveaxis(y, -1, -3)
+    with np.errstate(over="ignore"):
+        if case.dtype in ("float16", "bfloat16"):
+            y = y.astype(np.float32)
+        return y.astype(DTYPES[case.dtype])
+
+
+def check(case: Case, conv2d: Conv2d) -> Told:
+    """Compare both sides with the exact sums."""
+    x, w = case.arrays()
+    expected = sums(case, x, w)
+    for name, function in (("TensorFlow", tensorflow_oracle.conv2d), ("subject", conv2d)):
+        got = case.call_on(function, x, w)
+        assert_exact(case=case, got=got, expected=expected, names=(name, "exact"))
+    return Told(expected.size, int(np.count_nonzero(expected)))
+
+
+CLAIM = Claim(
+    name="large",
+    statement="Sizes beyond tiles, registers and threads, with tails: bit for bit.",
+    dtypes=tuple(DTYPES),
+    strategy=strategy,
+    check=check,
+    admits=admits,
+    examples=60,
+    telling=100,
+    classes=classes,
+    minima=minima,
+)
