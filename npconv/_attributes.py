@@ -212,7 +212,8 @@ def show_pads(rows: Pair, columns: Pair, data_format: Format) -> str:
 def _read_steps(name: str, value: Any) -> Sequence[int]:
     if value is None:
         return (1,)
-    if not isinstance(value, np.ndarray):
+    # A sequence has no index: asking for it would write a message that nobody reads.
+    if hasattr(value, "__index__") and not isinstance(value, np.ndarray):
         try:
             return (_read_integer(name, value, value),)
         except TypeError:

@@ -54,14 +54,18 @@ def _first(fails: Callable[[Case], bool], candidates: list[Case], otherwise: Cas
 def _fewest(case: Case, fails: Callable[[Case], bool]) -> Case:
     """Set elements to 0, in ever smaller chunks, first of the input and then of the filters."""
     x, w = case.arrays()
-    for field, size in (("input_only", x.size), ("filters_only", w.size)):
+    ways: list[tuple[int, Callable[[Case, tuple[int, ...]], Case]]] = [
+        (x.size, lambda case, kept: replace(case, input_only=kept)),
+        (w.size, lambda case, kept: replace(case, filters_only=kept)),
+    ]
+    for size, keeping in ways:
         kept = list(range(size))
         chunk = max(1, size // 2)
         while kept:
             start = 0
             while start < len(kept):
                 fewer = kept[:start] + kept[start + chunk :]
-                candidate = replace(case, **{field: tuple(fewer)})
+                candidate = keeping(case, tuple(fewer))
                 if fails(candidate):
                     kept, case = fewer, candidate
                 else:

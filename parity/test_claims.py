@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from parity import claims, subject, tally
+from parity.claims.claim import Claim
 from parity.explore import Disagreement, explore
 from parity.reduce import reduced
 from parity.tally import RUN
@@ -20,7 +21,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("claim", "dtype"), ASKED)
-def test_claim(claim: claims.Claim, dtype: str, conv2d: Any) -> None:
+def test_claim(claim: Claim, dtype: str, conv2d: Any) -> None:
     count = RUN.counts[claim.name, dtype] = tally.Count(claim.name, dtype)
     examples = RUN.multiplied(claim.examples)
     try:

@@ -15,9 +15,9 @@ from hypothesis.strategies import SearchStrategy
 
 from parity import bounds, ledger, tensorflow_default
 from parity.case import Array, Case, Conv2d
-from parity.claims import bounded, exact
+from parity.claims import bounded, exact, special
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_exact, assert_within_bound, explain
+from parity.compare import assert_exact, assert_special, explain
 from parity.ledger import KILLED, TAKEN, Divergence
 from parity.speed import machine
 from parity.strategies import cases
@@ -27,19 +27,19 @@ NAME = "TensorFlow's default build"
 
 
 def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of integers whose sums are exact, and of floats."""
-    return cases([dtype], ["lattice", "bounded"], scope)
+    """Draw cases of any data."""
+    return cases([dtype], ["lattice", "bounded", "special"], scope)
 
 
 def admits(case: Any) -> bool:
     """Say whether there is an exact value or a bound for every output of `case`."""
-    return isinstance(case, Case) and (exact.admits(case) or bounded.admits(case))
+    return isinstance(case, Case) and (exact.admits(case) or special.admits(case))
 
 
 def check(case: Case, conv2d: Conv2d) -> Told:
     """Hold both sides against the exact value; ask the ledger where the default build differs."""
     x, w = case.arrays()
-    hold, telling = _exactly(case, x, w) if exact.admits(case) else _bounded(case, x, w)
+    hold, telling = _exactly(case, x, w) if exact.admits(case) else _allowed(case, x, w)
     flush = not exact.admits(case) and bounded.flushes(case, conv2d)
     ratios = {"subject": hold("subject", case.call_on(conv2d, x, w), flush)}
     try:
@@ -78,13 +78,13 @@ def _exactly(case: Case, x: Array, w: Array) -> tuple[Hold, Array]:
     return hold, expected != 0
 
 
-def _bounded(case: Case, x: Array, w: Array) -> tuple[Hold, Array]:
-    """Return how a result is held within its bound, and which outputs tell."""
+def _allowed(case: Case, x: Array, w: Array) -> tuple[Hold, Array]:
+    """Return how a result is held against what IEEE rules allow, and which outputs tell."""
     permitted = bounds.allowances(case, x, w)
 
     def hold(name: str, got: Array, flush: bool) -> float:
         names = (name, "the exact value")
-        return assert_within_bound(case=case, got=got, allowed=permitted[flush], names=names)
+        return assert_special(case=case, got=got, allowed=permitted[flush], names=names)
 
     kept = permitted[False]
     return hold, kept.finite & (kept.bound < 0.1 * kept.gross)

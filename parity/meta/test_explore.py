@@ -66,7 +66,7 @@ def test_an_error_of_the_tools_is_none_of_the_subject() -> None:
 
     wrong = Claim("planted", "", ("float32",), broken, lambda *_: Told(1, 1), 1, 0)
     with pytest.raises(RuntimeError, match="broken"):
-        explore(wrong, "float32", None, SCOPE, Count("", ""), examples=1, start=0)
+        explore(wrong, "float32", npconv.conv2d, SCOPE, Count("", ""), examples=1, start=0)
 
 
 def test_each_start_draws_other_examples() -> None:
@@ -74,7 +74,7 @@ def test_each_start_draws_other_examples() -> None:
     for start in (0, 0, 1):
         count = Count("planted", "float32")
         quiet = claim(lambda *_: Told(1, 1))
-        explore(quiet, "float32", None, SCOPE, count, examples=50, start=start)
+        explore(quiet, "float32", npconv.conv2d, SCOPE, count, examples=50, start=start)
         assert count.examples == 50
         seen.append(count.tokens)
     assert seen[0] == seen[1]
@@ -87,7 +87,7 @@ def test_examples_are_shown_before_and_after() -> None:
     explore(
         claim(lambda *_: Told(7, 1)),
         "float32",
-        None,
+        npconv.conv2d,
         SCOPE,
         Count("planted", "float32"),
         examples=20,

@@ -6,7 +6,6 @@ descriptor> <parent's process id> <implementation>``.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -16,6 +15,8 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
+
+from parity.jobs import die_with
 
 Call = Callable[[], Any]
 
@@ -155,18 +156,9 @@ def _time(call: Call, repeats: int) -> float:
         gc.enable()
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, even when stopped."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != parent:
-            sys.exit("the parent died first")
-
-
 def main(descriptor: int, parent: int, implementation: str) -> None:
     """Answer requests until the pipe closes."""
-    _die_with(parent)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent cleans up
     pipe: Connection[Any, Any] = Connection(descriptor)
     requests: Requests | None = None
