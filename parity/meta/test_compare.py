@@ -26,7 +26,7 @@ def rounded(case: Case) -> tuple[Allowed, Array]:
 
 def step(array: Array, index: tuple[int, ...], count: int) -> None:
     """Move one element `count` representable numbers away from zero."""
-    array.view(f"u{array.dtype.itemsize}")[index] += count
+    array.view(f"i{array.dtype.itemsize}")[index] += count
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -56,13 +56,27 @@ def conv2d_without_onednn(
     dilations: Any = None,
     name: Any = None,
 ) -> Array:
-    """Run the kernels of PyTorch's own."""
+    """Do without oneDNN; in float32 NNPACK then takes batches of 16 and more."""
     before = torch.backends.mkldnn.enabled
     torch.backends.mkldnn.enabled = False
     try:
         return conv2d(input, filters, strides, padding, data_format, dilations, name)
     finally:
         torch.backends.mkldnn.enabled = before
+
+
+def conv2d_native(
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: Any,
+    data_format: str = "NHWC",
+    dilations: Any = None,
+    name: Any = None,
+) -> Array:
+    """Run the kernels of PyTorch's own, neither oneDNN's nor NNPACK's."""
+    with torch.backends.nnpack.flags(enabled=False):
+        return conv2d_without_onednn(input, filters, strides, padding, data_format, dilations, name)
 
 
 def _tensor(array: Array) -> torch.Tensor:

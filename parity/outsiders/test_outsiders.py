@@ -21,13 +21,13 @@ from parity.subject import Scope
 from parity.tally import Count
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 ONNX = "parity.outsiders.onnx_reference:"
 PYTORCH = "parity.outsiders.pytorch:"
 ONNX_VERSION = tuple(map(int, onnx.__version__.split(".")[:2]))
 TORCH_SCOPE = Scope(
-    claims=("exact", "layouts", "bounded", "special"),
+    claims=("exact", "layouts", "bounded", "special", "large"),
     dtypes=("float32", "float64", "float16", "bfloat16"),
     layouts=("C", "F", "sliced", "unaligned"),
     without=frozenset({"empties"}),
@@ -108,6 +108,13 @@ DILATION = [
 # Of oneDNN's brg_conv_fwd:avx512_core: outputs stay unwritten where there is one input channel, one
 # column of outputs and a stride across.
 UNWRITTEN = "float32 NHWC 2x3x5x1 w2x5x1x1 s1,2 d1,1 VALID distinct:0"
+# Of NNPACK, which transforms batches of 16 and more: Winograd's algorithm and the FFT are accurate
+# for the largest output of a tile, not for each.
+TRANSFORMS = [
+    ("exact", "float32 NHWC 16x5x5x2 w3x3x2x2 s1,1 d1,1 SAME ones:0"),
+    ("bounded", "float32 NHWC 16x3x3x1 w3x3x1x1 s1,1 d1,1 SAME normal:0"),
+    ("bounded", "float32 NHWC 16x3x3x1 w5x5x1x1 s1,1 d1,1 SAME bounded:0"),
+]
 
 
 def disagreement(claim: str, token: str, conv2d: Conv2d) -> str:
@@ -143,13 +150,14 @@ def test_auto_pad_is_found_by_searching(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("scope", [TORCH_SCOPE, INTEGERS], ids=["floats", "integers"])
-def test_pytorch_without_onednn_keeps_its_claims(scope: Scope) -> None:
-    conv2d = subject.load(f"{PYTORCH}conv2d_without_onednn")
+def test_pytorch_keeps_its_claims_by_its_own_kernels(scope: Scope) -> None:
+    conv2d = subject.load(f"{PYTORCH}conv2d_native")
     for name in scope.claims:
         claim = CLAIMS[name]
         counts = [Count(name, dtype) for dtype in tally.dtypes(claim, scope)]
         for count in counts:
-            explore(claim, count.dtype, conv2d, scope, count, examples=300, start=0)
+            examples = 60 if name == "large" else 300
+            explore(claim, count.dtype, conv2d, scope, count, examples=examples, start=0)
         assert tally.doubts(claim, counts, scope) == []
 
 
@@ -157,14 +165,22 @@ def test_pytorch_without_onednn_keeps_its_claims(scope: Scope) -> None:
 def test_outputs_that_onednn_leaves_unwritten_are_found() -> None:
     found = disagreement("exact", UNWRITTEN, subject.load(f"{PYTORCH}conv2d"))
     assert "2 of 4 outputs differ" in found
-    assert not disagreement("exact", UNWRITTEN, subject.load(f"{PYTORCH}conv2d_without_onednn"))
+    assert not disagreement("exact", UNWRITTEN, subject.load(f"{PYTORCH}conv2d_native"))
+
+
+@pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="PyTorch is without NNPACK")
+@pytest.mark.parametrize(("claim", "token"), TRANSFORMS)
+def test_transforms_of_nnpack_are_found(claim: str, token: str) -> None:
+    found = disagreement(claim, token, subject.load(f"{PYTORCH}conv2d_without_onednn"))
+    assert "outputs differ" in found
+    assert not disagreement(claim, token, subject.load(f"{PYTORCH}conv2d_native"))
 
 
 @pytest.mark.parametrize(
     ("conv2d", "token", "code"),
     [
         (f"{ONNX}conv2d_with_pads", DILATION[0].token, 1),
-        (f"{PYTORCH}conv2d_without_onednn", DILATION[0].token, 0),
+        (f"{PYTORCH}conv2d_native", DILATION[0].token, 0),
         (f"{ONNX}no_such_function", DILATION[0].token, 2),
     ],
 )

@@ -14,9 +14,7 @@ from parity.real_input import Result
 _SCHEMA = Path(__file__).with_name("report.schema.json")
 
 
-def build(
-    results: list[Result], speed: dict[str, Any], proof: dict[str, Any]
-) -> dict[str, Any]:
+def build(results: list[Result], speed: dict[str, Any], proof: dict[str, Any]) -> dict[str, Any]:
     """Join the real input's results, a speed document and the proof.
 
     Raises
@@ -29,9 +27,7 @@ def build(
     document = {
         "format": "npconv parity report 2",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "agrees": all(row["agrees"] for row in real)
-        and all(slow)
-        and proof["exit_code"] != 1,
+        "agrees": all(row["agrees"] for row in real) and all(slow) and proof["exit_code"] != 1,
         "real_input": real,
         "proof": proof,
         "speed": speed,

@@ -1,0 +1,66 @@
+"""The pictures and tables of the proof, from made-up and from real figures."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from parity.report import errors, pictures
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def real() -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(errors, "SEEDS", 3)
+        sent: list[dict[str, Any]] = []
+        errors.work("float32", sent.append)
+        [one] = sent
+        return one
+
+
+def sampled(monkeypatch: pytest.MonkeyPatch, name: str) -> dict[str, Any]:
+    monkeypatch.setenv("PARITY_SUBJECT", name)
+    monkeypatch.setattr(errors, "SEEDS", 3)
+    sent: list[dict[str, Any]] = []
+    errors.work("float32", sent.append)
+    return sent[0]
+
+
+def test_a_right_subject_stays_within_the_bound(real: dict[str, Any]) -> None:
+    assert real["outputs"] == 3 * 24 * 24 * 8 == sum(real["nearer"].values())
+    for side in errors.SIDES:
+        bins = real["histogram"][side]
+        assert sum(bins.values()) == real["outputs"]
+        assert all(int(b) < 0 for b in bins if b != "exact")
+        assert len(real["by_position"][side]) == len(real["by_position"][side][0]) == 24
+    assert 0 < real["minimum_tolerance"]["absolute"] < 1e-4
+
+
+def test_a_fault_of_the_padding_shows_as_a_stripe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = sampled(monkeypatch, "parity.mutants:edge_padding")
+    plane = wrong["by_position"]["subject"]
+    assert min(plane[0] + plane[-1]) > 1000  # in bounds
+    assert max(value for row in plane[1:-1] for value in row[1:-1]) < 1
+    assert any(int(b) >= 0 for b in wrong["histogram"]["subject"] if b != "exact")
+
+
+def test_the_pictures_are_svg(real: dict[str, Any]) -> None:
+    drawn = ElementTree.fromstring(pictures.histogram(real, "npconv"))
+    assert len(drawn.findall(f".//{SVG}polygon")) == 2
+    drawn = ElementTree.fromstring(pictures.heatmap(real, "a<b"))
+    assert len(drawn.findall(f".//{SVG}rect")) == 1 + 2 * 24 * 24
+    shades = {one.attrib["fill"] for one in drawn.findall(f".//{SVG}rect")}
+    assert "#12346e" in shades  # the largest
+
+
+def test_what_is_beyond_the_bound_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARITY_SUBJECT", "parity.mutants:edge_padding")
+    found, wrong = errors.sample(("float32", "int32"), 1)
+    assert [one["dtype"] for one in found] == ["float32"]
+    assert wrong == ["float32: an error beyond the bound"]
