@@ -46,7 +46,7 @@ _TINY = {
     if name != "int32"
 }
 _SINGLE = (str, bytes, bytearray)
-_BUILTINS = {
+_BUILTINS: dict[str, Any] = {
     "__builtins__": {},
     **{one.__name__: one for one in (abs, all, any, dict, isinstance, len, list, max, min)},
     **{one.__name__: one for one in (bytearray, bytes, frozenset, hasattr, range, set, sum, tuple)},
@@ -61,7 +61,12 @@ def holds(predicate: str, arguments: Mapping[str, Any]) -> bool:
     Exception
         Whatever the expression raises: a predicate is an answer for every call.
     """
-    return bool(eval(_compiled(predicate), _BUILTINS | names(arguments)))
+    return bool(evaluated(predicate, arguments))
+
+
+def evaluated(expression: str, arguments: Mapping[str, Any]) -> Any:
+    """Return what `expression` says of the call with these arguments."""
+    return eval(_compiled(expression), _BUILTINS | names(arguments))
 
 
 def names(arguments: Mapping[str, Any]) -> dict[str, Any]:

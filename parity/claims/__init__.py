@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from parity import subject
+from parity.calls import Call
 from parity.case import Case
 from parity.claims import (
+    accept_reject,
     bounded,
+    default_build,
     exact,
     extract_patches,
     halves,
@@ -19,7 +22,18 @@ from parity.subject import Scope
 
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.name: module.CLAIM
-    for module in (exact, metamorphic, layouts, bounded, halves, special, large, extract_patches)
+    for module in (
+        exact,
+        metamorphic,
+        layouts,
+        bounded,
+        halves,
+        special,
+        large,
+        accept_reject,
+        extract_patches,
+        default_build,
+    )
 }
 """Every claim by its name, those that find most faults soonest first."""
 
@@ -52,9 +66,13 @@ def parse(token: str) -> Example:
     ValueError
         If it is none.
     """
-    return Case.parse(token)
+    return Call.parse(token) if token.strip().startswith("conv2d(") else Case.parse(token)
 
 
 def admitting(example: Example, scope: Scope) -> list[Claim]:
     """Return the claims of `scope` that can be checked on `example`."""
-    return [claim for claim in chosen(scope) if claim.admits(example)]
+    return [
+        claim
+        for claim in chosen(scope)
+        if isinstance(example, Call) == (claim is accept_reject.CLAIM) and claim.admits(example)
+    ]

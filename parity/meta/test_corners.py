@@ -154,14 +154,16 @@ def test_a_scope_has_dtypes_formats_and_layouts() -> None:
 
 SCOPES = [
     Scope(),
-    *(Scope(without=frozenset({feature})) for feature in FEATURES),
+    *(Scope(without=frozenset({feature})) for feature in FEATURES if feature != "subnormals"),
     Scope(without=frozenset(FEATURES), formats=("NHWC",), layouts=("C",)),
     Scope(formats=("NCHW",), layouts=("C", "F"), dtypes=("float64",)),
 ]
 
 
 @cache
-def shares(scope: Scope, examples: int) -> Counter[str]:
+def shares(scope: Scope) -> dict[str, float]:
+    """Return the share of each class among the cases that Hypothesis draws."""
+    examples = EXAMPLES if scope == Scope() else EXAMPLES // 3
     counted: Counter[str] = Counter()
 
     @given(cases(scope.dtypes, ("lattice",), scope, layouts=True))
@@ -170,32 +172,26 @@ def shares(scope: Scope, examples: int) -> Counter[str]:
         counted.update(corners.classes(case))
 
     count()
-    return counted
+    return {name: number / examples for name, number in counted.items()}
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
-def test_each_class_has_twice_its_least_share(scope: Scope) -> None:
-    examples = EXAMPLES if scope == Scope() else 1500
-    counted = shares(scope, examples)
-    least = corners.minima(scope, layouts=True)
-    short = {
-        name: (counted[name] / examples, share)
+def test_each_class_that_is_asked_for_is_drawn_twice_as_often(scope: Scope) -> None:
+    drawn, least = shares(scope), corners.minima(scope, layouts=True)
+    rare = {
+        name: (drawn.get(name, 0), share)
         for name, share in least.items()
-        if counted[name] < min(2 * share, 1) * examples
+        if drawn.get(name, 0) < min(2 * share, 1)
     }
-    assert not short
+    assert not rare
 
 
-def test_no_share_is_asked_for_that_is_far_below_what_is_drawn() -> None:
-    counted = shares(Scope(), EXAMPLES)
-    generous = {
-        name: (counted[name] / EXAMPLES, share)
-        for name, share in corners.minima(Scope(), layouts=True).items()
-        if counted[name] > 7 * share * EXAMPLES
-    }
-    assert not generous
-    for scope in SCOPES:
-        asked = corners.minima(scope, layouts=True)
-        assert set(asked) <= set(shares(scope, EXAMPLES if scope == Scope() else 1500))
-        missing = set(corners.minima(Scope(), layouts=True)) - set(asked)
-        assert bool(missing) == (scope not in (Scope(), Scope(without=frozenset({"subnormals"}))))
+def test_no_share_is_far_below_what_is_drawn() -> None:
+    least = corners.minima(Scope(), layouts=True)
+    assert not {name: share for name, share in least.items() if shares(Scope())[name] > 7 * share}
+
+
+def test_a_narrower_scope_is_asked_for_fewer_classes() -> None:
+    most = set(corners.minima(Scope(), layouts=True))
+    for scope in SCOPES[1:]:
+        assert set(corners.minima(scope, layouts=True)) < most

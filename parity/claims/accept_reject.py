@@ -1,0 +1,124 @@
+"""Both take and refuse the same calls, but for the ledger's differences.
+
+A right call gets up to two faults (`parity.faults`).  With one fault the class of the error counts
+as well, and npconv's message has to name the argument; of two faults either may be named first.
+Where both take the call, type, dtype, shape and bits of the results are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from parity import ledger, predicates, subject, tensorflow_oracle
+from parity.calls import Call
+from parity.case import Conv2d
+from parity.claims.claim import Claim, Told
+from parity.faults import FAULTS, RULES, nearly_valid_calls
+from parity.ledger import Divergence
+from parity.subject import Scope
+from parity.tensorflow_oracle import Verdict, verdict
+
+_CLASSES: dict[str, Verdict] = {"ValueError": ValueError, "TypeError": TypeError}
+
+
+def strategy(_: str, scope: Scope) -> SearchStrategy[Call]:
+    """Draw nearly valid calls."""
+    return nearly_valid_calls(scope)
+
+
+def admits(example: Any) -> bool:
+    """Say whether `example` is a call."""
+    return isinstance(example, Call)
+
+
+def check(call: Call, conv2d: Conv2d) -> Told:
+    """Compare the verdicts on a call and, where both take it, the results bit for bit."""
+    results: list[Any] = []
+    ours, message = _asked(lambda: results.append(conv2d(**call.fresh())))
+    arguments, row = _instead(call)
+    # NCHW goes by NHWC: divergence nchw.
+    theirs = verdict(lambda: results.append(tensorflow_oracle.conv2d(**arguments)))
+    expected = _CLASSES[row.verdict] if row and row.verdict and theirs == "ok" else theirs
+    said = f"the subject says {_word(ours)} {message}\nexpected {_word(expected)}: {call.token()}"
+    if (ours == "ok") != (expected == "ok"):
+        raise AssertionError(said)
+    if len(call.faults) < 2 and ours != expected:  # of two faults either may be named first
+        raise AssertionError(said)
+    if subject.is_npconv() and ours != "ok" and len(call.faults) == 1:
+        names = FAULTS[call.faults[0]].names
+        if names and not any(name in message for name in names):
+            raise AssertionError(f"the message names none of {', '.join(names)}: {said}")
+    if ours == expected == "ok":
+        assert_same(results[0], results[1], call.token())
+    excused = (f"excused: {row.id}",) if row else ()
+    return Told(1, int(expected != "ok"), classes=(_word(expected), *excused))
+
+
+def assert_same(ours: Any, theirs: Any, call: str) -> None:
+    """Raise unless both are arrays of one dtype and shape with the same bits."""
+    assert type(ours) is np.ndarray, f"a {type(ours).__name__}: {call}"
+    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), (
+        f"{ours.dtype} {ours.shape}, TensorFlow has {theirs.dtype} {theirs.shape}: {call}"
+    )
+    assert ours.tobytes() == theirs.tobytes(), f"got {ours}, TensorFlow has {theirs}: {call}"
+
+
+def classes(call: Call) -> Iterable[str]:
+    """Name the rules that the faults of `call` break or probe."""
+    return {f"rule {FAULTS[fault].rule}" for fault in call.faults}
+
+
+def minima(scope: Scope) -> Mapping[str, float]:
+    """Demand every rule and every verdict."""
+    del scope
+    return {
+        **{f"rule {rule}": 0.004 for rule in RULES},
+        "taken": 0.1,
+        "ValueError": 0.2,
+        "TypeError": 0.1,
+    }
+
+
+def _asked(call: Callable[[], Any]) -> tuple[Verdict, str]:
+    try:
+        call()
+    except MemoryError as error:
+        return MemoryError, str(error)
+    except (ValueError, TypeError) as error:  # anything else is a failure
+        return ValueError if isinstance(error, ValueError) else TypeError, str(error)
+    return "ok", ""
+
+
+def _instead(call: Call) -> tuple[dict[str, Any], Divergence | None]:
+    """Return the arguments to ask TensorFlow with, and the row of the ledger about the call."""
+    arguments = call.fresh()
+    if not {"input", "filters", "strides", "padding"} <= arguments.keys():
+        return arguments, None
+    for row in ledger.rows():
+        if row.build == "eigen" and (row.verdict or row.instead) and row.holds(arguments):
+            if row.instead:
+                arguments |= predicates.evaluated(row.instead, arguments)
+            return arguments, row
+    return arguments, None
+
+
+def _word(said: Verdict) -> str:
+    return "taken" if said == "ok" else said.__name__
+
+
+CLAIM = Claim(
+    name="accept_reject",
+    statement="Calls with up to two faults: the same verdict, error class and result.",
+    dtypes=("all",),
+    strategy=strategy,
+    check=check,
+    admits=admits,
+    examples=2500,
+    telling=0.3,
+    classes=classes,
+    minima=minima,
+)
