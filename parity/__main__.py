@@ -19,6 +19,7 @@ COMMANDS = (
     ("fuzz", "parity.fuzz", "explore every claim with fresh examples until time is up"),
     ("replay", "parity.replay", "check one example again, given by its token"),
     ("mutants", "parity.mutants.command", "point the suite at wrong implementations"),
+    ("ledger", "parity.ledger_command", "check every deliberate difference live"),
 )
 
 

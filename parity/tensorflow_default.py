@@ -1,7 +1,8 @@
 """TensorFlow's default build, with oneDNN on x86-64, in a process of its own.
 
 It cannot live beside the build without oneDNN, and some calls kill it: whoever calls learns so by
-`Killed`, and the next call gets a new process.
+`Killed`.  The process has imported TensorFlow but calls it in forks of itself only, one after the
+other, so that the next call need not wait for another import.
 
 Two settings make its faults the same on every run.  Memory that it allocates is filled with large
 numbers (by glibc, elsewhere not), so that a result that it leaves unwritten is never right by
@@ -12,10 +13,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import warnings
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -43,10 +47,18 @@ class Refused(Exception):  # noqa: N818 - TensorFlow's own error, by its name
     """The call raised; the subclass has the name of what was raised."""
 
 
+@dataclass(frozen=True)
+class _Died:
+    """What the child says of a fork that a call has ended."""
+
+    status: int
+
+
 class Child:
     """A process with TensorFlow's default build."""
 
     def __init__(self) -> None:
+        self.usable = True
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, theirs = Pipe()
         with theirs:
@@ -54,6 +66,7 @@ class Child:
                 [sys.executable, "-m", "parity.tensorflow_default", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # to end it with its fork
                 stdout=self._log,
                 stderr=self._log,
                 cwd=Path(__file__).parents[1],
@@ -74,7 +87,8 @@ class Child:
         Raises
         ------
         Killed
-            If the child dies of it, or does not answer in time; it cannot be called again.
+            If the call ends its process or is not done in time; in the latter case the child
+            cannot be called again.
         Refused
             If the call raises.
         """
@@ -87,7 +101,8 @@ class Child:
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._pipe.close()
         self._log.close()
@@ -97,10 +112,15 @@ class Child:
             if request is not None:
                 self._pipe.send(request)
             if not self._pipe.poll(SECONDS):
+                self.usable = False
                 raise Killed(f"no answer within {SECONDS:.0f} s")
-            return self._pipe.recv()
+            answer = self._pipe.recv()
         except (EOFError, ConnectionError):
+            self.usable = False
             raise Killed(f"the process ended with status {self._process.wait(10)}") from None
+        if isinstance(answer, _Died):
+            raise Killed(f"the process ended with status {answer.status}")
+        return answer
 
 
 @cache
@@ -131,11 +151,11 @@ def _called(function: str, arguments: tuple[Any, ...], keywords: dict[str, Any])
     running = child()
     try:
         return running.call(function, arguments, keywords)
-    except Killed:
-        atexit.unregister(running.close)
-        running.close()
-        child.cache_clear()
-        raise
+    finally:
+        if not running.usable:
+            atexit.unregister(running.close)
+            running.close()
+            child.cache_clear()
 
 
 def main(descriptor: int) -> None:
@@ -148,17 +168,31 @@ def main(descriptor: int) -> None:
     functions = {"conv2d": tf.nn.conv2d, "extract_patches": tf.image.extract_patches}
     with Connection(descriptor) as pipe:
         pipe.send(tf.__version__)
-        while True:
-            try:
-                function, arguments, keywords = pipe.recv()
-            except EOFError:
+        # TensorFlow starts its threads with the first call: until then it can be forked.
+        while (fork := os.fork()) > 0:
+            _, status = os.waitpid(fork, 0)
+            if status == 0:
                 return
-            try:
-                answer = functions[function](*arguments, **keywords).numpy()
-            except Exception as error:  # whatever it is: the parent has to know
-                answer = type(error).__name__, str(error)
-            pipe.send(answer)
+            pipe.send(_Died(os.waitstatus_to_exitcode(status)))
+        _answer_calls(pipe, functions)
+        os._exit(0)
+
+
+def _answer_calls(pipe: Connection, functions: dict[str, Any]) -> None:
+    while True:
+        try:
+            function, arguments, keywords = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = functions[function](*arguments, **keywords).numpy()
+        except Exception as error:  # whatever it is: the parent has to know
+            answer = type(error).__name__, str(error)
+        pipe.send(answer)
 
 
 if __name__ == "__main__":
+    # Under the name by which the parent knows `_Died`.
+    from parity.tensorflow_default import main
+
     main(int(sys.argv[1]))

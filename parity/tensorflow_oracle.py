@@ -36,7 +36,11 @@ __all__ = ["conv2d", "extract_patches", "in_nhwc", "quietly", "tf", "verdict", "
 version: str = tf.__version__
 
 # What NumPy, and so npconv, calls a wrong type though TensorFlow calls it a wrong value.
-_ABOUT_TYPES = ("Value for attr 'T' of", "Failed to convert a NumPy array to a Tensor")
+_ABOUT_TYPES = (
+    "Value for attr 'T' of",
+    "Failed to convert a NumPy array to a Tensor",
+    "Attempt to convert a value",
+)
 
 
 def conv2d(

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import find, given, settings
 
 from parity import bounds, corners
-from parity.calls import FAULTS, Call, nearly_valid_calls
 from parity.case import DTYPES, Case
 from parity.strategies import BYTES, NOTHINGS, Dials, assembled, cases
 from parity.subject import FEATURES, FORMATS, Scope
@@ -156,20 +155,3 @@ def test_dials_start_with_the_first_choice_and_reach_the_last() -> None:
     assert [Dials(bytes([one])).pick("abc") for one in range(4)] == ["a", "b", "c", "a"]
     assert [one for one in range(24) if Dials(bytes([one])).rarely(12)] == [11, 23]
     assert Dials(bytes([0, 1, 0, 2])).seed() == 65538
-
-
-def test_every_fault_is_drawn_alone_and_in_pairs() -> None:
-    alone: Counter[str] = Counter()
-    numbers: Counter[int] = Counter()
-
-    @given(nearly_valid_calls())
-    @settings(max_examples=600, deadline=None, derandomize=True)
-    def count(call: Call) -> None:
-        numbers[len(call.faults)] += 1
-        alone.update(call.faults if len(call.faults) == 1 else ())
-
-    count()
-    assert set(alone) == set(FAULTS)
-    assert min(alone.values()) > 3
-    assert set(numbers) == {0, 1, 2}
-    assert min(numbers.values()) > 30

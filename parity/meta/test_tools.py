@@ -1,4 +1,4 @@
-"""The ledger, the subject and the oracle."""
+"""The subject and the oracle."""
 
 from __future__ import annotations
 
@@ -10,44 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import ledger, subject, tensorflow_default, tensorflow_oracle
-from parity.rules import ROWS
+from parity import subject, tensorflow_oracle
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_the_ledger_refuses_rows_that_say_nothing(tmp_path: Path) -> None:
-    row = (
-        '[[divergence]]\nid = "a"\ntensorflow = ""\nnpconv = ""\nwhy = ""\nbuild = "eigen"\n'
-        'versions = ""\nshown = [{ expression = "1", tensorflow = "b", npconv = "c" }]\n'
-    )
-    path = tmp_path / "rows.toml"
-    path.write_text(row)
-    assert ledger.load(path)["a"].shown[0].npconv == "c"
-    for wrong in (row + row, row.replace("eigen", "gpu"), row.replace('"b"', '"c"'),
-                  row[: row.index("shown")] + "shown = []\n"):  # fmt: skip
-        path.write_text(wrong)
-        with pytest.raises(ValueError, match="divergence a"):
-            ledger.load(path)
-
-
-def test_every_ledger_row_named_by_a_rule_exists() -> None:
-    assert {row.ledger for row in ROWS if row.ledger} <= set(ledger.load())
-
-
-def test_outcomes_are_one_line() -> None:
-    def double(x: float) -> float:
-        return x + x
-
-    assert ledger.outcome("conv2d(np.float32(2))", double, double) == "float32  [4.0]"
-    assert ledger.outcome("conv2d(np.zeros((2, 3)))", double, double) == "float64 2x3"
-    assert ledger.outcome("conv2d(1, 2)", double, double) == "TypeError"
-
-
-def test_a_killed_process_is_reported_and_a_broken_one_raises() -> None:
-    assert tensorflow_default.outcomes(["__import__('os').abort()"]) == ["killed"]
-    with pytest.raises(RuntimeError, match="failed"):
-        tensorflow_default.outcomes(["__import__('os')._exit(3)"])
 
 
 def test_subjects_are_named_by_module_and_attribute(monkeypatch: pytest.MonkeyPatch) -> None:

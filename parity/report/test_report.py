@@ -10,7 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from parity import real_input
+from parity import real_input, summary
 from parity.report import command, document, forest
 from parity.speed import measure
 from parity.speed.agreement import Agreement
@@ -68,24 +68,118 @@ def results(oracle: Agreement = FINE, default: Agreement = FINE) -> list[real_in
     return [real_input.Result(example, example.case(x), oracle, default, False, output)]
 
 
+COUNT = {"claim": "exact", "dtype": "float32", "examples": 7, "distinct": 7, "outputs": 70}
+RAN = {"examples": 3, "seconds": 1.0, "token": "<token>", "name": "n", "dtype": "float32"}
+
+
+def proof(exit_code: int = 0) -> dict[str, Any]:
+    """Return a made-up proof that shows everything a page can show."""
+    sides = ("subject", "TensorFlow")
+    said = {"token": "<token>", "reason": "<reason>"}
+    return {
+        "exit_code": exit_code,
+        "verdict": summary.VERDICTS[exit_code],
+        "sweep": {
+            **dict.fromkeys(("subject", "tensorflow"), "<b>&"),
+            **dict.fromkeys(("geometries", "left_out", "outputs", "nonzero", "disagreements"), 5),
+            "seconds": 1.0,
+            "rate_per_job": 5.0,
+            "by_dtype": {
+                "float32": dict.fromkeys(
+                    ("expected", "compared", "outputs", "nonzero", "disagreements"), 5
+                )
+            },
+            "classes": {"groups": 3},
+            "first": [said],
+            "doubts": ["<doubt>"],
+        },
+        "campaign": {
+            **dict.fromkeys(("subject", "tensorflow"), "<b>&"),
+            "seed": 0,
+            "jobs": 1,
+            "seconds": 60.0,
+            "examples_per_second_and_job": 400.0,
+            "total": dict.fromkeys(("examples", "distinct", "outputs", "telling"), 12345),
+            "counts": [
+                {
+                    **COUNT,
+                    "telling": 60,
+                    "classes": {"groups": 4, "dilation": 2},
+                    "largest": {side: {"ratio": 0.25, "token": "<token>"} for side in sides},
+                    "ratios": {side: {"-4": 7} for side in sides},
+                }
+            ],
+            "failures": [{"claim": "exact", **said}],
+            "crashes": [],
+            "doubts": ["<doubt>"],
+            "classes": {"groups": 4, "dilation": 2},
+            "exit_code": exit_code,
+        },
+        "errors": [
+            {
+                "dtype": "float32",
+                "layer": "<layer>",
+                "seeds": 2,
+                "outputs": 8,
+                "histogram": {side: {"exact": 1, "-9": 3, "-4": 4} for side in sides},
+                "by_position": {side: [[0.0, 0.5], [0.25, 1.0]] for side in sides},
+                "nearer": {"subject": 3, "TensorFlow": 3, "neither": 2},
+                "minimum_tolerance": {"absolute": 1e-6, "relative": 1e-5},
+            }
+        ],
+        "mutants": {
+            "mutants": [
+                {"mutant": "one", "fault": "<fault>", "claim": "exact", **RAN},
+                {"mutant": "two", "fault": "<fault>", "claim": "", **RAN},
+            ],
+            "survivors": ["two"],
+            "control": {"claim": "", **RAN},
+            "crashes": [],
+            "exit_code": exit_code,
+        },
+        "ledger": {
+            "rows": [
+                {
+                    "id": "row",
+                    "build": "eigen",
+                    "tensorflow": "<a>",
+                    "npconv": "<b>",
+                    "url": "https://example.org",
+                    "status": "as written",
+                    "stale": False,
+                }
+            ],
+            "missing": [],
+            "exit_code": exit_code,
+        },
+    }
+
+
 def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
-    data = document.build(results(), speed())
+    data = document.build(results(), speed(), proof())
     page = command.render(data, results())
     assert data["agrees"]
-    assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
+    assert not re.findall(r"src=\"(?!data:)|<(?:link|script)", page)
     assert "url(" not in page
     assert "&lt;b&gt;&amp;" in page
     assert "<b>&<" not in page
     assert page.count("data:image/png;base64,") == 2
+    assert "1 of 2" in page  # mutants
+    assert "SURVIVES" in page
+    assert page.count("MISTRUSTED") == 2
+    assert not {"<token>", "<reason>", "<doubt>", "<fault>", "<layer>"} & set(
+        re.findall("<[a-z]+>", page)
+    )
     assert "MISTRUST" in page
     assert all(row["token"] in page for row in data["speed"]["rows"])
 
 
-@pytest.mark.parametrize("where", ["oracle", "default", "layer"])
+@pytest.mark.parametrize("where", ["oracle", "default", "layer", "proof"])
 def test_one_disagreement_makes_the_report_disagree(where: str) -> None:
     wrong = Agreement("DISAGREES", None, 0.5)
-    real = results(**{where: wrong}) if where != "layer" else results()
-    data = document.build(real, speed("DISAGREES") if where == "layer" else speed())
+    real = results(**{where: wrong}) if where in ("oracle", "default") else results()
+    times = speed("DISAGREES") if where == "layer" else speed()
+    data = document.build(real, times, proof(1 if where == "proof" else 0))
     assert not data["agrees"]
     assert "they DISAGREE" in command.render(data, real)
 
@@ -98,7 +192,7 @@ def test_integers_within_a_bound_are_not_enough() -> None:
 
 
 def test_the_schema_refuses_a_report_with_a_hole() -> None:
-    data = document.build(results(), speed())
+    data = document.build(results(), speed(), proof())
     del data["speed"]["rows"][0]["times_milliseconds"]
     with pytest.raises(jsonschema.ValidationError, match="times_milliseconds"):
         document.check(data)
