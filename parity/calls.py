@@ -89,11 +89,12 @@ def source(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"np.array({value.tolist()}, {value.dtype.name!r})"
     if isinstance(value, np.generic):
-        return f"np.{type(value).__name__.rstrip('_')}({value.item()!r})"
+        name = type(value).__name__  # NumPy 1 has no np.bool
+        return f"np.{'bool_' if name == 'bool' else name}({value.item()!r})"
     if isinstance(value, list):
         return f"[{', '.join(map(source, value))}]"
     if isinstance(value, tuple):
-        return f"({''.join(source(one) + ', ' for one in value).removesuffix(' ')})"
+        return f"({', '.join(map(source, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, float) and not np.isfinite(value):
         return f"float({str(value)!r})"
     return repr(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,9 +42,16 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit(str(error), WRONG_CALL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the known regressions before anything is drawn."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the known regressions before anything is drawn; of another subject only what is asked.
+
+    The tests in the folders below are about the suite itself.
+    """
     items.sort(key=lambda item: "test_regressions" not in item.nodeid)
+    if not subject.is_npconv():
+        own = [item for item in items if item.path.parent != Path(__file__).parent]
+        config.hook.pytest_deselected(items=own)
+        items[:] = [item for item in items if item not in own]
 
 
 @pytest.fixture(scope="session")

@@ -220,6 +220,12 @@ def _dtype(*names: str) -> Callable[[Draw, Arguments], None]:
     return inject
 
 
+def _wider_filters(_: Draw, arguments: Arguments) -> None:
+    """Have the filters cast to the input's dtype, which is right within a kind of number."""
+    if isinstance(arguments.get("filters"), tuple):
+        arguments["filters"] = (arguments["filters"][0], "float64")
+
+
 def _nchw(_: Draw, arguments: Arguments) -> None:
     arguments["data_format"] = "NCHW"
 
@@ -282,6 +288,7 @@ FAULTS: dict[str, Fault] = {
     "dtypes differ": Fault(
         7, ("input", "filters"), _dtype("float64", "int32", "float32", "float16")
     ),
+    "filters wider": Fault(7, ("filters",), _wider_filters),
     "padding string": Fault(8, ("padding",), _one_of("padding", "same", "FULL", "", "VALID ")),
     "data_format string": Fault(8, ("data_format",), _one_of("data_format", "nhwc", "HWNC", "")),
     "strides range": Fault(

@@ -24,13 +24,13 @@ CLAIMS: dict[str, Claim] = {
     module.CLAIM.name: module.CLAIM
     for module in (
         exact,
-        metamorphic,
-        layouts,
-        bounded,
-        halves,
-        special,
-        large,
         accept_reject,
+        bounded,
+        special,
+        layouts,
+        metamorphic,
+        large,
+        halves,
         extract_patches,
         default_build,
     )

@@ -25,6 +25,7 @@ from parity.subject import Scope
 
 WORK = 20_000_000  # multiply-adds of a case, at the most
 BUFFER = 4 << 20  # bytes: npconv's for patches, and of the order of a cache
+COUNTED = 1 << 16  # pixels of an image that an index of 16 bits counts
 OUTSIDE = ("batch", "rows", "columns")
 INSIDE = ("kernel rows", "kernel columns", "channels", "filters", "groups")
 """What may by itself fill more than a buffer: outputs, or a single patch or pixel of the output."""
@@ -60,7 +61,7 @@ BYTES = 38
 
 def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
     """Return the case that `BYTES` dials say."""
-    longest = dials.pick((*["nothing"] * 12, *OUTSIDE, *INSIDE))
+    longest = dials.pick((*["nothing"] * 11, "pixels", *OUTSIDE, *INSIDE))
     if longest == "groups" and not scope.has("groups"):
         longest = "channels"
     sizes = _blocks(dials, scope)
@@ -117,6 +118,10 @@ def _sized(dials: Dials, most: int) -> int:
 def _lengthened(sizes: Sizes, longest: str, least: int) -> Sizes:
     """Lengthen one dimension until the patches, or the outputs, have `least` elements."""
     few, one_or_two = 1 + sizes.filters % 3, 1 + sizes.batch % 2
+    if longest == "pixels":
+        rows = 129 + 2 * (sizes.rows % 64)
+        columns = COUNTED // rows + 1 + sizes.columns % 64
+        return Sizes(1, rows, columns, (1, one_or_two), 1, few, one_or_two)
     if longest == "filters":
         return Sizes(1, 1, one_or_two, (1, 1), 1, few, least)
     if longest == "channels":
@@ -182,6 +187,8 @@ def classes(case: Case) -> Iterator[str]:
     )
     # The first that does is what has to be cut; all that come after exceed the buffer as well.
     longest = next((name for name, elements in steps if elements > whole), None)
+    if rows * columns > COUNTED:
+        yield "more pixels than 16 bits count"
     if longest is not None:
         yield f"more than a buffer of {longest}"
         yield "one patch in blocks" if longest in INSIDE else "patches in blocks"
@@ -190,7 +197,13 @@ def classes(case: Case) -> Iterator[str]:
 def minima(scope: Scope) -> dict[str, float]:
     """Return the least share of each class within `scope`."""
     formats = {"NHWC": 0.2, "NCHW": 0.1} if len(scope.formats) > 1 else {scope.formats[0]: 1.0}
-    return {**formats, **corners.TAILS, "patches in blocks": 0.05, "one patch in blocks": 0.07}
+    return {
+        **formats,
+        **corners.TAILS,
+        "patches in blocks": 0.05,
+        "one patch in blocks": 0.07,
+        "more pixels than 16 bits count": 0.02,
+    }
 
 
 def admits(case: Case) -> bool:
