@@ -8,7 +8,9 @@ be trusted ends with exit code 3.
 from __future__ import annotations
 
 import gc
+import pickle
 import random
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from parity import subject, tally
 from parity.tally import RUN
 
 WRONG_CALL, MISTRUSTED = 2, 3
+_NONE = pickle.dumps([])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,7 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Take the seed and the subject that the command line gives."""
     given = config.getoption("--hypothesis-seed", default=None)
-    if given is not None:
+    if hasattr(config, "workerinput"):
+        RUN.seed = config.workerinput["parity_seed"]
+    elif given is not None:
         RUN.seed = random.randrange(2**32) if given == "random" else int(given)
     try:
         scope = subject.use(config.option)
@@ -40,6 +45,18 @@ def pytest_configure(config: pytest.Config) -> None:
             claims.chosen(scope)
     except ValueError as error:
         pytest.exit(str(error), WRONG_CALL)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give pytest-xdist's workers one seed."""
+    node.workerinput["parity_seed"] = RUN.seed
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist has counted."""
+    tally.merge(RUN.counts, pickle.loads(getattr(node, "workeroutput", {}).get("parity", _NONE)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,6 +84,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
     scope = subject.scope()
     listed = list(RUN.counts.values())
+    if hasattr(session.config, "workeroutput"):  # the parent merges, doubts and prints
+        session.config.workeroutput["parity"] = pickle.dumps(listed)
+        return
     for claim in claims.CLAIMS.values():
         ran = {count.dtype for count in listed if count.claim == claim.name}
         if ran and ran == set(tally.dtypes(claim, scope)):
@@ -91,5 +111,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         )
         terminalreporter.line(line.format(count.claim, count.dtype, *sums, ratios))
     terminalreporter.line(line.format("all", "", *tally.total(counts).values(), ""))
+    terminalreporter.line("corner classes, in examples:")
+    cells = [f"{name} {number:,}" for name, number in tally.classes(counts).items()]
+    for line_ in textwrap.wrap("; ".join(cells), 98, initial_indent="  ", subsequent_indent="  "):
+        terminalreporter.line(line_)
     for doubt in RUN.doubts:
         terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)

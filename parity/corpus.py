@@ -9,7 +9,7 @@ from parity import claims
 from parity.campaign import Interesting
 
 _HEADING = "# Examples worth checking first: token  # why, and the error / bound if that is why.\n"
-
+_RATIO = "; error / bound "
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 
@@ -41,7 +41,7 @@ class Corpus:
         for line in lines:
             token, _, why = line.partition("  # ")
             if token.strip() and not line.startswith("#"):
-                reason, _, ratio = why.partition(" = ")
+                reason, _, ratio = why.partition(_RATIO)
                 claims.parse(token)
                 self.add(Interesting(token.strip(), reason, float(ratio or 0)))
 
@@ -64,5 +64,5 @@ class Corpus:
 
 def _lines(kept: Iterable[Interesting]) -> Iterable[str]:
     for one in sorted(kept, key=lambda one: one.why):
-        ratio = f" = {one.ratio:.6f}" if one.ratio else ""
+        ratio = f"{_RATIO}{one.ratio:.6f}" if one.ratio else ""
         yield f"{one.token}  # {one.why}{ratio}\n"

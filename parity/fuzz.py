@@ -112,16 +112,22 @@ def campaign(
         "total": dict(tally.total(listed)),
         "examples_per_second_and_job": round(examples / elapsed / processes, 1),
         "counts": [count.document() for count in listed],
+        "classes": tally.classes(listed),
         "failures": [vars(one) for one in failures],
-        "crashes": [vars(one) for one in crashes],
+        "crashes": [one.document() for one in crashes],
         "doubts": doubts,
         "exit_code": summary.verdict([*failures, *crashes], doubts),
     }
-    _show(console, document, listed)
+    _show(console, document, listed, crashes)
     return document
 
 
-def _show(console: Console, document: dict[str, Any], counts: list[tally.Count]) -> None:
+def _show(
+    console: Console,
+    document: dict[str, Any],
+    counts: list[tally.Count],
+    crashes: list[jobs.Crash],
+) -> None:
     title = (
         f"{document['subject']} and TensorFlow {document['tensorflow']}, --seed {document['seed']}"
     )
@@ -131,7 +137,7 @@ def _show(console: Console, document: dict[str, Any], counts: list[tally.Count])
         console.print("DISAGREES", style="bold red")
         console.print(failure["reason"], markup=False, highlight=False, soft_wrap=True)
         console.print(f'python -m parity replay "{failure["token"]}"', markup=False, soft_wrap=True)
-    for crash in document["crashes"]:
+    for crash in crashes:
         console.print("A JOB ENDED", style="bold red")
         console.print(str(crash), markup=False, highlight=False, soft_wrap=True)
     for doubt in document["doubts"]:

@@ -65,6 +65,15 @@ class Crash:
                 return f"killed by signal {-self.status}"
         return f"ended with exit status {self.status}"
 
+    def document(self) -> dict[str, Any]:
+        """Return what happened as JSON knows it."""
+        said = {"job": self.job, "note": self.note, "reason": self.reason}
+        return said | {"traceback": self.traceback}
+
+    def __str__(self) -> str:
+        during = f" during {self.note}" if self.note else ""
+        return f"{self.reason}{during}\n{self.traceback}".rstrip()
+
 
 class Send:
     """How a task speaks to the parent."""

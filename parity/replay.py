@@ -30,14 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     answers: list[tuple[str, str]] = []
     crashes = jobs.run("parity.replay:work", [token], 1, lambda _, answer: answers.append(answer))
     console.print(token, markup=False, highlight=False, soft_wrap=True)
+    failed = [kind for kind, _ in answers if kind == "fails"]
     for kind, text in answers:
         if kind == "wrong":
             return _wrong(text)
-        if kind != "snippet" or arguments.snippet:
+        if kind != "snippet" or failed or arguments.snippet:
             console.print(text, markup=False, highlight=False, soft_wrap=True)
     for crash in crashes:
-        console.print(f"DISAGREES: the process ends: {crash}", markup=False, soft_wrap=True)
-    failed = [kind for kind, _ in answers if kind == "fails"]
+        console.print(f"DISAGREES: the process: {crash}", markup=False, soft_wrap=True)
     return summary.verdict([*failed, *crashes], [])
 
 
@@ -60,13 +60,15 @@ def work(token: str, send: Callable[[tuple[str, str]], None]) -> None:
         try:
             told = claim.check(example, conv2d)
         except Exception as error:
-            send(("fails", f"{claim.name}: DISAGREES: {describe(error)}"))
+            # The token and its script are printed once, for all claims.
+            reason = describe(error).partition("\ntoken: ")[0]
+            send(("fails", f"{claim.name}: DISAGREES: {reason}"))
         else:
             said = [f"{side} {ratio:.3g}" for side, ratio in told.ratios.items()]
             ratios = f"; error / bound: {', '.join(said)}" if said else ""
             send(("holds", f"{claim.name}: holds, {told.outputs:,} values compared{ratios}"))
     if isinstance(example, Case):
-        send(("snippet", example.snippet()))
+        send(("snippet", "\n" + example.snippet()))
 
 
 def _wrong(reason: str) -> int:

@@ -67,6 +67,22 @@ class Scope:
     layouts: tuple[str, ...] = tuple(LAYOUTS)
     without: frozenset[str] = frozenset()
 
+    def __str__(self) -> str:
+        """Name what it leaves out, the same in every process."""
+        whole = Scope()
+        kept = (
+            f"only {' '.join(mine)}"
+            for mine, all_ in (
+                (self.claims, whole.claims),
+                (self.dtypes, whole.dtypes),
+                (self.formats, whole.formats),
+                (self.layouts, whole.layouts),
+            )
+            if mine != all_
+        )
+        left_out = (f"without {feature}" for feature in sorted(self.without))
+        return ", ".join((*kept, *left_out)) or "everything"
+
     def has(self, feature: str) -> bool:
         """Say whether `feature`, a member of `FEATURES`, is claimed."""
         return feature not in self.without

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.table import Table
 
-from parity.tally import Count, total
+from parity.tally import Count, classes, total
 
 AGREEMENT, DISAGREEMENT, WRONG_CALL, MISTRUSTED = range(4)
 """The exit codes of every command."""
@@ -43,14 +42,11 @@ def counts_table(counts: Iterable[Count], title: str) -> Table:
 
 def classes_table(counts: Iterable[Count], title: str) -> Table:
     """Return the examples of each corner class, all claims and dtypes together."""
-    classes: Counter[str] = Counter()
-    for count in counts:
-        classes += count.classes
     table = Table(title=title)
     for _ in range(3):
         table.add_column("class")
         table.add_column("examples", justify="right")
-    cells = [(name, f"{number:,}") for name, number in sorted(classes.items())]
+    cells = [(name, f"{number:,}") for name, number in classes(counts).items()]
     rows = -(-len(cells) // 3)
     cells += [("", "")] * (3 * rows - len(cells))
     for row in range(rows):

@@ -165,6 +165,14 @@ def total(counts: Iterable[Count]) -> Mapping[str, int]:
     }
 
 
+def classes(counts: Iterable[Count]) -> dict[str, int]:
+    """Return the examples of each corner class, all claims and dtypes together."""
+    found: Counter[str] = Counter()
+    for count in counts:
+        found += count.classes
+    return dict(sorted(found.items()))
+
+
 def _bin(ratio: float) -> int:
     if ratio <= 0 or not math.isfinite(ratio):
         return _LOWEST
@@ -185,11 +193,3 @@ class Run:
 
 
 RUN = Run()
-
-
-def total_of_classes(documents: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the examples of each corner class, all claims and dtypes together."""
-    classes: Counter[str] = Counter()
-    for document in documents:
-        classes.update(document["classes"])
-    return dict(sorted(classes.items()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity import subject
+from parity import bounds, subject
 from parity.calls import Call
 from parity.case import Case
 from parity.claims import (
@@ -64,9 +64,22 @@ def parse(token: str) -> Example:
     Raises
     ------
     ValueError
-        If it is none.
+        If it is none, or a case that TensorFlow refuses: that is an example as a call.
     """
-    return Call.parse(token) if token.strip().startswith("conv2d(") else Case.parse(token)
+    if token.strip().startswith("conv2d("):
+        return Call.parse(token)
+    case = Case.parse(token)
+    if _refused(case):
+        raise ValueError(f"TensorFlow refuses this case; as a call it is {Call.of(case).token()}")
+    return case
+
+
+def _refused(case: Case) -> bool:
+    channels = case.input_shape[-1 if case.data_format == "NHWC" else -3]
+    depth, filters = case.filters_shape[2:]
+    if min(case.filters_shape[:3]) < 1 or min(bounds.output_geometry(case)[0]) < 0:
+        return True
+    return channels % depth > 0 or filters % max(1, channels // depth) > 0
 
 
 def admitting(example: Example, scope: Scope) -> list[Claim]:

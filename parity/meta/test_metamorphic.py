@@ -264,7 +264,7 @@ def test_a_law_says_nothing_where_it_does_not_apply(law: str, text: str) -> None
 
 
 @pytest.mark.parametrize(
-    "without", [frozenset(), frozenset({"explicit"}), frozenset(FEATURES)], ids=str
+    "without", [frozenset(), frozenset({"explicit"}), frozenset(FEATURES)], ids=len
 )
 def test_what_is_asked_of_a_run_is_reached(
     without: frozenset[str], monkeypatch: pytest.MonkeyPatch

@@ -161,7 +161,7 @@ def hunt(
         "mutants": rows,
         "survivors": survivors,
         "control": vars(right) if right else None,
-        "crashes": [vars(one) for one in crashes],
+        "crashes": [one.document() for one in crashes],
         "exit_code": summary.verdict(wrong, []),
     }
     _show(console, document)
@@ -189,6 +189,7 @@ def _show(console: Console, document: dict[str, Any]) -> None:
     if control is not None and control["claim"]:
         console.print(f"{CONTROL}: {control['token']}", style="red", markup=False)
     for crash in document["crashes"]:
-        console.print(f"A JOB ENDED: {crash}", style="bold red", markup=False)
+        said = f"A JOB ENDED: {crash['reason']}\n{crash['traceback']}"
+        console.print(said, style="bold red", markup=False)
     killed = len(document["mutants"]) - len(document["survivors"])
     console.print(f"{killed} of {len(document['mutants'])} mutants killed", highlight=False)

@@ -17,7 +17,6 @@ from parity.mutants import command as mutants
 from parity.report import errors
 from parity.sweep import command as sweep
 from parity.sweep.run import exit_code, run_sweep
-from parity.tally import total_of_classes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +74,7 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         "exit_code": worst,
         "verdict": summary.VERDICTS[worst],
         "sweep": swept,
-        "campaign": campaign | {"classes": total_of_classes(campaign["counts"])},
+        "campaign": campaign,
         "errors": samples,
         "mutants": hunted,
         "ledger": checked,
