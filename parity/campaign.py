@@ -19,8 +19,8 @@ from parity.explore import Disagreement, describe, explore
 from parity.reduce import reduced
 from parity.tally import Count, dtypes
 
-ROUND = 150
-"""Examples of one claim and dtype before the next has its turn."""
+TURN = 1 / 10
+"""Share of a claim's usual examples before the next has its turn."""
 ENOUGH = 3
 """Failures of one claim and dtype after which it is left alone."""
 
@@ -120,7 +120,7 @@ def work(job: Job, send: Send) -> None:
                     conv2d,
                     scope,
                     count,
-                    examples=ROUND,
+                    examples=round(TURN * claim.examples),
                     start=_start(job, turn),
                     before=lambda example: send.note(example.token()),
                     after=lambda example, told: keep(claim, dtype, example, told),  # noqa: B023
