@@ -1,12 +1,16 @@
-"""The README's table of differences is the ledger's."""
+"""What README.md and PARITY.md say of the suite is so."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from parity import claims, subject
+from parity.layouts import LAYOUTS
 from parity.ledger import Divergence, load
+from parity.mutants import MUTANTS
 
 README = Path(__file__).parents[2] / "README.md"
+PARITY = README.with_name("PARITY.md")
 
 
 def line(row: Divergence) -> str:
@@ -17,3 +21,23 @@ def line(row: Divergence) -> str:
 def test_the_readme_lists_every_divergence() -> None:
     shown = [one for one in README.read_text().splitlines() if one.startswith(("| `", "| [`"))]
     assert shown == [line(row) for row in load().values()]
+
+
+def test_every_claim_feature_and_layout_is_explained() -> None:
+    text = PARITY.read_text()
+    for name in claims.CLAIMS:
+        assert f"| `{name}` |" in text
+    for name in (*subject.FEATURES, *subject.DTYPES, *subject.FORMATS, *LAYOUTS):
+        assert name in text
+
+
+def test_the_mutants_are_counted_right() -> None:
+    for page in (README, PARITY):
+        assert f"{len(MUTANTS)} wrong" in " ".join(page.read_text().split())
+
+
+def test_the_examples_by_claim_are_those_that_pytest_draws() -> None:
+    lines = [line.split("|") for line in README.read_text().splitlines()]
+    told = {cells[1].strip(): cells[2].strip() for cells in lines if len(cells) == 5}
+    for claim in claims.CLAIMS.values():
+        assert told[claim.name] == f"{claim.examples * len(claim.dtypes):,}"
