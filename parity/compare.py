@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,45 @@ def assert_exact(*, case: Case, got: Array, expected: Array, names: tuple[str, s
     differs = _bits(got) != _bits(expected)
     if got.dtype.kind != "i":
         differs &= ~(np.isnan(got) & np.isnan(expected))
+    _raise_where(case, differs, got, expected, names, "the two must be bit-identical")
+
+
+def assert_rounded(
+    *, case: Case, got: Array, single: Array, allowed: Callable[[], Sequence[Allowed]], name: str
+) -> None:
+    """Demand of halves a float32 convolution, rounded once.
+
+    Bit for bit what `single` gives, unless float32 sums in another order round to something else.
+    Rounding is monotonic: if every order's sum lies between value - bound and value + bound, its
+    half lies between the halves of these two.
+
+    Parameters
+    ----------
+    got, single
+        The halves, and what the same function gives for the same values in float32.
+    allowed
+        Called where they differ: what the float32 sums may be (see `parity.bounds.allow`), one
+        for each way to treat subnormal numbers.
+
+    Raises
+    ------
+    AssertionError
+        If no order of float32 sums gives `got`.
+    """
+    with np.errstate(all="ignore"):
+        expected = single.astype(DTYPES[case.dtype])
+    names = (name, f"{name}'s float32 convolution rounded once")
+    _assert_like(case, got, expected.shape, expected.dtype, names)
+    differs = (_bits(got) != _bits(expected)) & ~(np.isnan(got) & np.isnan(expected))
+    if not differs.any():
+        return
+    for sums in allowed():
+        with np.errstate(all="ignore"):
+            low, high = (
+                (sums.value + side).astype(got.dtype) for side in (-sums.bound, sums.bound)
+            )
+            between = sums.finite & (low <= got) & (got <= high)
+        differs &= ~(sums.open | between)
     _raise_where(case, differs, got, expected, names, "the two must be bit-identical")
 
 

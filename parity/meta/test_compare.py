@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from parity import bounds
 from parity.bounds import Allowed
 from parity.case import DTYPES, Array, Case
-from parity.compare import assert_exact, assert_special, assert_within_bound
+from parity.compare import assert_exact, assert_rounded, assert_special, assert_within_bound
 
 NAMES = ("got", "expected")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -139,3 +142,52 @@ def test_special_demands_the_value(
         else:
             with pytest.raises(AssertionError, match=reason):
                 assert_special(case=case, got=got, allowed=allowed, names=NAMES)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_halves_are_rounded_from_a_sum_of_some_order(dtype: str) -> None:
+    case = Case((1, 1, 4, 2), (1, 1, 2, 1), dtype=dtype)
+    half = DTYPES[dtype].type
+    # Halfway between 1 and the next half, in float32: one unit of float32 decides.
+    tie = 1 + float(bounds.limits(DTYPES[dtype]).eps) / 2
+    unit = float(np.finfo(np.float32).eps)
+    single = np.full((1, 1, 4, 1), tie, np.float32)
+    single[0, 0, 1] = tie + unit
+    value = single.astype(np.float64)
+    value[0, 0, 2:] = 4.0  # elsewhere
+    none = np.zeros(value.shape, bool)
+    sums = Allowed(
+        value, np.full(value.shape, 2 * unit), value, ~none, none, none, none, none, none
+    )
+    below, above = half(1), np.nextafter(half(1), half(2))
+
+    def check(got: list[Any], sums: Allowed = sums) -> None:
+        halves = np.array(got, half).reshape(single.shape)
+        assert_rounded(case=case, got=halves, single=single, allowed=lambda: [sums], name="side")
+
+    right = [below, above, below, below]
+    check(right)
+    check([above, below, below, below])  # another order
+    beyond = np.nextafter(above, half(2))
+    for place, wrong in ((0, beyond), (1, beyond), (2, above), (3, half(np.nan))):
+        planted = list(right)
+        planted[place] = wrong
+        with pytest.raises(AssertionError, match="1 of 4 outputs differ"):
+            check(planted)
+        # Where sums may overflow in some order, nothing is said here.
+        anything = replace(sums, finite=none, open=~none)
+        check(planted, anything)
+
+
+def test_halves_are_not_excused_without_need() -> None:
+    case = Case((1, 1, 1, 1), (1, 1, 1, 1), dtype="float16")
+
+    def never() -> list[Allowed]:
+        raise LookupError("the bound is worked out only where it is needed")
+
+    one = np.ones((1, 1, 1, 1), np.float32)
+    assert_rounded(case=case, got=one.astype("f2"), single=one, allowed=never, name="side")
+    with pytest.raises(LookupError):
+        assert_rounded(case=case, got=2 * one.astype("f2"), single=one, allowed=never, name="side")
+    with pytest.raises(AssertionError, match="float32"):
+        assert_rounded(case=case, got=one, single=one, allowed=never, name="side")

@@ -196,6 +196,8 @@ def test_a_killed_process_is_reported_and_the_next_call_is_answered() -> None:
         with pytest.raises(tensorflow_default.Killed, match="status"):
             tensorflow_default.conv2d(ONE[0], ONE, **same)
         assert tensorflow_default.conv2d(ONE, ONE, **same) == ONE
+    tensorflow_default.renew()
+    assert tensorflow_default.conv2d(ONE, ONE, **same) == ONE
     assert tensorflow_default.child() is running
     with pytest.raises(tensorflow_default.Refused, match="Stride must be > 0") as raised:
         tensorflow_default.conv2d(ONE, ONE, 0, "SAME")
@@ -210,4 +212,18 @@ def test_a_child_that_does_not_answer_is_replaced(monkeypatch: pytest.MonkeyPatc
         tensorflow_default.conv2d(np.ones((64, 64, 64, 16), np.float32), ONE, 1, "SAME")
     monkeypatch.undo()
     assert tensorflow_default.child() is not running
+
+
+@pytest.mark.skipif(not ledger_command.HAS_ONEDNN, reason="there is no second build here")
+def test_a_call_that_dies_of_another_one_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = tensorflow_default._called
+    deaths: list[Any] = []
+
+    def dies_first(*call: Any) -> Any:
+        if not deaths:
+            deaths.append(call)
+            raise tensorflow_default.Killed
+        return called(*call)
+
+    monkeypatch.setattr(tensorflow_default, "_called", dies_first)
     assert tensorflow_default.conv2d(ONE, ONE, 1, "SAME") == ONE
