@@ -74,6 +74,8 @@ class Divergence:
         a call; "" for none.
     url
         An issue about it, or "".
+    at_times
+        "killed" if the process also dies of it, but not each time; "" otherwise.
     cpu
         The CPU flag (as Linux names it) without which it does not show, or "".
     """
@@ -90,6 +92,7 @@ class Divergence:
     verdict: str = ""
     instead: str = ""
     url: str = ""
+    at_times: str = ""
     cpu: str = ""
 
     def holds(self, arguments: Mapping[str, Any]) -> bool:
@@ -103,7 +106,7 @@ class Divergence:
     @property
     def sorts(self) -> set[str]:
         """What TensorFlow does there (see `sort`): the row excuses nothing else."""
-        return {sort(one.tensorflow) for one in self.shown}
+        return {sort(one.tensorflow) for one in self.shown} | {self.at_times} - {""}
 
 
 def load(path: Path = LEDGER) -> dict[str, Divergence]:
@@ -113,7 +116,8 @@ def load(path: Path = LEDGER) -> dict[str, Divergence]:
     ------
     ValueError
         If an id occurs twice, a build or a verdict is unknown, or a row shows nothing or no
-        difference, or has not either a predicate or the reason why there is none.
+        difference, or has not either a predicate or the reason why there is none, or says
+        otherwise what is not allowed.
     """
     rows: dict[str, Divergence] = {}
     for fields in tomllib.loads(path.read_text(encoding="utf-8"))["divergence"]:
@@ -125,6 +129,8 @@ def load(path: Path = LEDGER) -> dict[str, Divergence]:
             )
         if any(one.tensorflow == one.npconv for one in shown):
             raise ValueError(f"divergence {row.id}: shows no difference")
+        if row.at_times not in ("", KILLED):
+            raise ValueError(f"divergence {row.id}: at_times has to be {KILLED!r} or nothing")
         if bool(row.predicate) == bool(row.unpredicated) or row.verdict not in VERDICTS:
             raise ValueError(
                 f"divergence {row.id}: needs a predicate or the reason why it has none, and a"

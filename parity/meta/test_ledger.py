@@ -55,6 +55,7 @@ def checked() -> dict[str, Any]:
         ("predicate = ", "why_not = "),
         ("why = ", 'unpredicated = "both"\nwhy = '),
         ("why = ", 'verdict = "KeyError"\nwhy = '),
+        ("why = ", 'at_times = "late"\nwhy = '),
     ],
 )
 def test_rows_that_say_nothing_are_refused(old: str, new: str, plant: Plant) -> None:
@@ -161,6 +162,9 @@ def test_an_excuse_needs_row_version_flag_and_sort(plant: Plant) -> None:
     assert found is not None
     assert found.id == "a"
     assert ledger.excuse(call, "killed", **fine) is None
+    plant(ROW.replace('"eigen"', '"onednn"\nat_times = "killed"'))
+    assert ledger.excuse(call, "killed", **fine) is not None
+    plant(ROW.replace('"eigen"', '"onednn"\ncpu = "flag"'))
     assert ledger.excuse(call, "taken", **fine | {"version": "1.15.0"}) is None
     assert ledger.excuse(call, "taken", **fine | {"flags": []}) is None
     assert ledger.excuse(call | {"filters": ONE.astype("i4")}, "taken", **fine) is None
