@@ -133,10 +133,12 @@ def _show(
     )
     console.print(summary.counts_table(counts, title))
     console.print(summary.classes_table(counts, "corner classes"))
+    whose = "" if subject.is_npconv() else f" --subject {subject.name()}"
     for failure in document["failures"]:
         console.print("DISAGREES", style="bold red")
         console.print(failure["reason"], markup=False, highlight=False, soft_wrap=True)
-        console.print(f'python -m parity replay "{failure["token"]}"', markup=False, soft_wrap=True)
+        again = f'python -m parity replay "{failure["token"]}"{whose}'
+        console.print(again, markup=False, highlight=False, soft_wrap=True)
     for crash in crashes:
         console.print("A JOB ENDED", style="bold red")
         console.print(str(crash), markup=False, highlight=False, soft_wrap=True)

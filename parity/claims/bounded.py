@@ -38,7 +38,7 @@ def flushes(case: Case, conv2d: Conv2d) -> bool:
         return False
     info = bounds.limits(DTYPES[case.dtype])
     least = np.full((1, 1, 1, 1), info.smallest_subnormal).astype(DTYPES[case.dtype])
-    return not conv2d(least, np.ones_like(least), strides=1, padding="VALID").any()
+    return not conv2d(least, np.ones_like(least), strides=[1, 1], padding="VALID").any()
 
 
 def check(case: Case, conv2d: Conv2d) -> Told:
