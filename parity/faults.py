@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from parity.calls import ARRAYS, Call
 from parity.case import Case
-from parity.strategies import cases
+from parity.strategies import Dials, cases
 from parity.subject import Scope
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -46,15 +46,17 @@ class Fault:
 def nearly_valid_calls(draw: st.DrawFn, scope: Scope) -> Call:
     """Draw a valid call, spelled in one of the ways that TensorFlow takes, with 0 to 2 faults.
 
-    It shrinks towards no fault, the same call as `cases` does and plain lists.
+    It shrinks towards one fault, the same call as `cases` does and plain lists.
     """
     case = draw(cases(scope.dtypes, ("lattice",), scope))
     arguments = _spelled(draw, case)
-    count = draw(st.sampled_from((1, 1, 1, 1, 0, 2)))
-    faults = draw(st.lists(st.sampled_from(tuple(FAULTS)), max_size=count, min_size=count))
+    # By bytes: what Hypothesis samples by itself is uneven, and a rule might be missed.
+    dials = Dials(draw(st.binary(min_size=3, max_size=3)))
+    first, second = dials.pick(tuple(FAULTS)), dials.pick(tuple(FAULTS))
+    faults = (first, second)[: dials.pick((1, 1, 1, 1, 0, 2))]
     for fault in faults:
         FAULTS[fault].inject(draw, arguments)
-    return Call(arguments, tuple(faults))
+    return Call(arguments, faults)
 
 
 def _spelled(draw: st.DrawFn, case: Case) -> Arguments:

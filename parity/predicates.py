@@ -123,15 +123,15 @@ def written(value: Any) -> list[Any]:
 def is_integer(number: Any) -> bool:
     """Say whether `number` is one by operator.index, NumPy's bool apart."""
     try:
-        index(number)
+        _index(number)
     except TypeError:
         return False
-    return not isinstance(number, np.bool_)
+    return True
 
 
 def integers(value: Any) -> list[int]:
     """Return the integers of which strides, dilations or explicit padding are made."""
-    return [index(number) for number in written(value) if is_integer(number)]
+    return [_index(number) for number in written(value) if is_integer(number)]
 
 
 def read(arguments: Mapping[str, Any]) -> Case | None:
@@ -142,7 +142,7 @@ def read(arguments: Mapping[str, Any]) -> Case | None:
         if isinstance(padding, bytes):
             padding = padding.decode()
         if not isinstance(padding, str):
-            four = [(index(before), index(after)) for before, after in padding]
+            four = [(_index(before), _index(after)) for before, after in padding]
             padding = sum(_spatial(four, layout, (0, 0)), ())
         filters = arguments["filters"].shape
         case = Case(
@@ -182,7 +182,7 @@ def _sizes(case: Case) -> dict[str, Any]:
 
 
 def _steps(value: Any, layout: str) -> tuple[int, int]:
-    steps = [1] if value is None else [index(step) for step in written(value)]
+    steps = [1] if value is None else [_index(step) for step in written(value)]
     if len(steps) == 4:
         steps = _spatial(steps, layout, 1)
     rows, columns = steps * 2 if len(steps) == 1 else steps
@@ -206,6 +206,12 @@ def _outer(padding: Any, layout: Any) -> list[int]:
 
 def _dtype(array: Any) -> str:
     return str(getattr(getattr(array, "dtype", None), "name", ""))
+
+
+def _index(number: Any) -> int:
+    if isinstance(number, np.bool_):  # old NumPy takes it, with a warning
+        raise TypeError
+    return index(number)
 
 
 @cache

@@ -123,7 +123,8 @@ def sum_of_filters(it: Instance) -> Sides | None:
 
 def negation(it: Instance) -> Sides | None:
     """Negate the input, or the output."""
-    return (it.call(0 - it.x), 0 - it.y) if it.y.size else None
+    none = np.zeros((), it.x.dtype)  # some NumPys make float32 of the int 0 and a bfloat16
+    return (it.call(none - it.x), none - it.y) if it.y.size else None
 
 
 def pads_are_zeros(it: Instance) -> Sides | None:

@@ -27,14 +27,14 @@ def test_every_fault_is_drawn_alone_and_in_pairs() -> None:
     numbers: Counter[int] = Counter()
 
     @given(nearly_valid_calls(Scope()))
-    @settings(max_examples=1500, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=1000, deadline=None, derandomize=True, database=None)
     def count(call: Call) -> None:
         numbers[len(call.faults)] += 1
         alone.update(call.faults if len(call.faults) == 1 else ())
 
     count()
     assert set(alone) == set(FAULTS)
-    assert min(alone.values()) > 1
+    assert min(alone.values()) > 2
     assert set(numbers) == {0, 1, 2}
     assert min(numbers.values()) > 60
 
@@ -44,10 +44,9 @@ def test_every_rule_has_a_fault() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_alone_is_what_a_wrong_call_shrinks_to(fault: str) -> None:
+def test_the_smallest_call_of_each_fault_agrees(fault: str) -> None:
     limits = settings(max_examples=3000, database=None, derandomize=True, deadline=None)
-    call = find(nearly_valid_calls(Scope()), lambda call: fault in call.faults, settings=limits)
-    assert call.faults == (fault,)
+    call = find(nearly_valid_calls(Scope()), lambda call: call.faults == (fault,), settings=limits)
     accept_reject.check(call, npconv.conv2d)
 
 
