@@ -50,8 +50,8 @@ def nearly_valid_calls(draw: st.DrawFn, scope: Scope) -> Call:
     """
     case = draw(cases(scope.dtypes, ("lattice",), scope))
     arguments = _spelled(draw, case)
-    # By bytes: what Hypothesis samples by itself is uneven, and a rule might be missed.
-    dials = Dials(draw(st.binary(min_size=3, max_size=3)))
+    # Hypothesis draws 0 far more often than anything else: the seed of the data moves it.
+    dials = Dials(bytes((one + case.seed) % 256 for one in draw(st.binary(min_size=3, max_size=3))))
     first, second = dials.pick(tuple(FAULTS)), dials.pick(tuple(FAULTS))
     faults = (first, second)[: dials.pick((1, 1, 1, 1, 0, 2))]
     for fault in faults:
