@@ -111,7 +111,7 @@ def campaign(
         "seconds": round(elapsed, 1),
         "total": dict(tally.total(listed)),
         "examples_per_second_and_job": round(examples / elapsed / processes, 1),
-        "counts": [count.document() for count in listed],
+        "counts": [count.document() for count in sorted(listed, key=_place)],
         "classes": tally.classes(listed),
         "failures": [vars(one) for one in failures],
         "crashes": [one.document() for one in crashes],
@@ -150,3 +150,7 @@ def _show(
         " job",
         highlight=False,
     )
+
+
+def _place(count: tally.Count) -> tuple[int, str]:
+    return list(claims.CLAIMS).index(count.claim), count.dtype

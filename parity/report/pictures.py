@@ -54,7 +54,7 @@ def histogram(errors: dict[str, Any], subject: str) -> str:
         body.append(
             f'<rect x="{_LEFT}" y="{y - 8}" width="10" height="8" fill="{_COLOURS[side]}"/>'
         )
-        words = f"{names[side]}, nearer to the exact value in {nearer:.1f} % of the outputs"
+        words = f"{names[side]}, nearer in {nearer:.1f} % of the outputs"
         body.append(_text(_LEFT + 16, y, words))
     return _svg(_WIDTH, _HEIGHT, f"Errors of {errors['dtype']}", body)
 
