@@ -142,7 +142,10 @@ def test_what_a_listener_raises_ends_the_workers() -> None:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_workers_end_with_their_parent(sent: signal.Signals) -> None:
     script = (
+        "import signal\n"
         "from parity import jobs\n"
+        # A shell's background jobs ignore SIGINT, and so do their children.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"jobs.run('{HERE}:sleeping', [1, 2], 2, lambda job, pid: print(pid, flush=True))"
     )
     with subprocess.Popen(
