@@ -44,7 +44,7 @@ class Job:
     number
         Its place among the jobs.
     seed
-        The campaign's seed; each job and each round draws other examples from it.
+        The campaign's seed; each job and each turn draws other examples from it.
     seconds
         How long it goes on.
     corpus
@@ -96,7 +96,7 @@ class Interesting:
 def work(job: Job, send: Send) -> None:
     """Check the corpus, then explore claim after claim until the time is over.
 
-    Sends `Count` after each round, `Failure` and `Interesting` as they come.
+    Sends `Count` after each turn, `Failure` and `Interesting` as they come.
     """
     conv2d, scope = subject.load(), subject.scope()
     gc.freeze()  # TensorFlow's million objects need not be searched again and again

@@ -120,6 +120,11 @@ def explain(case: Case) -> str:
     return f"token: {case.token()}\n\n{case.snippet()}"
 
 
+def shortened(reason: str) -> str:
+    """Return `reason` without what `explain` has added to it."""
+    return reason.partition("\ntoken: ")[0]
+
+
 def _assert_like(
     case: Case,
     got: Array,

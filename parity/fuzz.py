@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from parity import claims, corpus, jobs, subject, summary, tally
+from parity import claims, corpus, jobs, replay, subject, summary, tally
 from parity.campaign import Failure, Interesting, Job
+from parity.speed import machine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--minutes", type=float, default=1.0, help="how long (default: 1)")
     parser.add_argument("--seed", type=int, help="what it draws from (default: by chance)")
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), help="processes (default: cores)"
-    )
+    jobs.add_argument(parser)
     parser.add_argument(
         "--corpus",
         type=Path,
@@ -44,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         subject.load()
         claims.chosen(scope)
         kept = corpus.Corpus(arguments.corpus)
-        if arguments.jobs < 1 or not arguments.minutes > 0:
-            raise ValueError("--jobs and --minutes have to be positive")
+        if not arguments.minutes > 0:
+            raise ValueError(f"--minutes has to be positive, received {arguments.minutes}")
     except (OSError, ValueError) as error:
         Console(stderr=True).print(f"parity fuzz: {error}", style="red", markup=False)
         return summary.WRONG_CALL
@@ -105,7 +102,7 @@ def campaign(
     examples = tally.total(listed)["examples"]
     document = {
         "subject": subject.name(),
-        "tensorflow": metadata.version("tensorflow-cpu"),
+        "tensorflow": machine.tensorflow(),
         "seed": seed,
         "jobs": processes,
         "seconds": round(elapsed, 1),
@@ -133,11 +130,10 @@ def _show(
     )
     console.print(summary.counts_table(counts, title))
     console.print(summary.classes_table(counts, "corner classes"))
-    whose = "" if subject.is_npconv() else f" --subject {subject.name()}"
     for failure in document["failures"]:
         console.print("DISAGREES", style="bold red")
         console.print(failure["reason"], markup=False, highlight=False, soft_wrap=True)
-        again = f'python -m parity replay "{failure["token"]}"{whose}'
+        again = replay.command(failure["token"])
         console.print(again, markup=False, highlight=False, soft_wrap=True)
     for crash in crashes:
         console.print("A JOB ENDED", style="bold red")

@@ -6,6 +6,7 @@ memory that both share, so that the parent still reads it after the worker has b
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import multiprocessing
 import os
@@ -27,6 +28,28 @@ _PATIENCE = 10.0  # seconds for a worker without tasks to end by itself
 
 # Workers import TensorFlow, whose threads do not survive a fork.
 _SPAWN = multiprocessing.get_context("spawn")
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare how many processes a command uses."""
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=positive, default=cores, metavar="N", help=f"processes (default: {cores})"
+    )
+
+
+def positive(text: str) -> int:
+    """Read a positive integer for argparse.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 @dataclass(frozen=True)

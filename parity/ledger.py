@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+import npconv
 from parity import predicates
 from parity.case import DTYPES
 from parity.tensorflow_default import Killed
@@ -213,17 +215,10 @@ def calls(expression: str) -> list[dict[str, Any]]:
     """Return the arguments of every call of conv2d that `expression` makes."""
     made: list[dict[str, Any]] = []
 
-    def conv2d(
-        input: Any,
-        filters: Any,
-        strides: Any,
-        padding: Any,
-        data_format: Any = "NHWC",
-        dilations: Any = None,
-        name: Any = None,
-    ) -> None:
-        given = (input, filters, strides, padding, data_format, dilations)
-        made.append(dict(zip(predicates.ARGUMENTS, given, strict=True)))
+    def conv2d(*given: Any, **named: Any) -> None:
+        call = signature(npconv.conv2d).bind(*given, **named)
+        call.apply_defaults()
+        made.append({name: call.arguments[name] for name in predicates.ARGUMENTS})
 
     with suppress(Exception):  # there is no result, whatever the expression does with it
         _evaluated(expression, conv2d, lambda *_: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("token", nargs="+", help="the example's token, in quotes or not")
     parser.add_argument("--snippet", action="store_true", help="also print a script for the case")
     subject.add_arguments(parser)
+
+
+def command(token: str) -> str:
+    """Return the line for a shell that checks `token` again on the subject of this run."""
+    whose = "" if subject.name() == subject.DEFAULT else f" --subject {subject.name()}"
+    return f"python -m parity replay {shlex.quote(token)}{whose}"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,6 +52,7 @@ def work(token: str, send: Callable[[tuple[str, str]], None]) -> None:
     """Check every admitting claim in a process of its own, which the subject may kill."""
     from parity import claims
     from parity.case import Case
+    from parity.compare import shortened
     from parity.explore import describe
 
     try:
@@ -61,7 +69,7 @@ def work(token: str, send: Callable[[tuple[str, str]], None]) -> None:
             told = claim.check(example, conv2d)
         except Exception as error:
             # The token and its script are printed once, for all claims.
-            reason = describe(error).partition("\ntoken: ")[0]
+            reason = shortened(describe(error))
             send(("fails", f"{claim.name}: DISAGREES: {reason}"))
         else:
             said = [f"{side} {ratio:.3g}" for side, ratio in told.ratios.items()]

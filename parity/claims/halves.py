@@ -51,7 +51,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
 
 CLAIM = Claim(
     name="halves",
-    statement="float16 and bfloat16: a float32 convolution, rounded once, bit for bit.",
+    statement="float16 and bfloat16: a float32 convolution, rounded once.",
     dtypes=HALVES,
     strategy=strategy,
     check=check,

@@ -71,7 +71,7 @@ def test_a_wrong_subject_is_reduced_to_a_token_that_replays(
     token = document["failures"][0]["token"]
     assert Case.parse(token).strides[0] == 3
     said = capsys.readouterr().out
-    assert f'python -m parity replay "{token}"' in said
+    assert f"python -m parity replay '{token}' --subject {subject}\n" in said
     assert "import parity.meta.test_fuzz" in said
     assert main(["replay", token, "--subject", subject]) == 1
     assert main(["replay", token, "--subject", "npconv:conv2d"]) == 0
@@ -98,7 +98,7 @@ def test_a_campaign_too_short_is_mistrusted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--subject", "nowhere:x"], ["--dtypes", "int8"], ["--claims", "hope"], ["--jobs", "0"]],
+    [["--subject", "nowhere:x"], ["--dtypes", "int8"], ["--claims", "hope"], ["--minutes", "0"]],
 )
 def test_wrong_calls(wrong: list[str], tmp_path: Path) -> None:
     assert main(["fuzz", "--corpus", str(tmp_path / "c.txt"), *wrong]) == 2

@@ -27,9 +27,7 @@ _ROUNDS = (1 / 32, 1 / 8, 1)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("names", nargs="*", metavar="MUTANT", help="which (default: all)")
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), help="processes (default: cores)"
-    )
+    jobs.add_argument(parser)
     parser.add_argument("--seed", type=int, default=0, help="what examples are drawn from")
     parser.add_argument(
         "--control",
@@ -115,9 +113,9 @@ def run(arguments: argparse.Namespace) -> int:
     console = tables.console()
     names = arguments.names or list(MUTANTS)
     unknown = [name for name in names if name not in MUTANTS]
-    if unknown or arguments.jobs < 1:
-        wrong = f"no mutant {unknown[0]!r}" if unknown else "--jobs has to be positive"
-        Console(stderr=True).print(f"parity mutants: {wrong}", style="red", markup=False)
+    if unknown:
+        wrong = f"parity mutants: no mutant {unknown[0]!r}"
+        Console(stderr=True).print(wrong, style="red", markup=False)
         return summary.WRONG_CALL
     document = hunt(
         console,

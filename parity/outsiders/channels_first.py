@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ class Call:
         Top, bottom, left, right.
     groups
         How many.
+    same
+        Whether the pads are those of SAME.
     """
 
     images: Array
@@ -36,6 +40,7 @@ class Call:
     dilations: tuple[int, int]
     pads: tuple[int, int, int, int]
     groups: int
+    same: bool
     _lead: tuple[int, ...]
     _channels_last: bool
 
@@ -43,6 +48,26 @@ class Call:
         """Give a result (N, OC, OH, OW) the leading dimensions and the format of the input."""
         whole = result.reshape(*self._lead, *result.shape[1:])
         return np.moveaxis(whole, -3, -1) if self._channels_last else whole
+
+
+def as_tensorflow(run: Callable[[Call], Array]) -> Callable[..., Array]:
+    """Give `run`, which returns (N, OC, OH, OW), the arguments and the result of tf.nn.conv2d."""
+
+    @wraps(run)
+    def conv2d(
+        input: Any,
+        filters: Any,
+        strides: Any,
+        padding: Any,
+        data_format: str = "NHWC",
+        dilations: Any = None,
+        name: Any = None,
+    ) -> Array:
+        del name
+        call = read(input, filters, strides, padding, data_format, dilations)
+        return call.restored(run(call))
+
+    return conv2d
 
 
 def read(
@@ -79,6 +104,7 @@ def read(
         dilations=(tall, wide),
         pads=pads,
         groups=planes[0] // kernel.shape[1] or 1,
+        same=padding == "SAME",
         _lead=lead,
         _channels_last=channels_last,
     )

@@ -6,57 +6,32 @@ For instance ``python -m parity fuzz --subject parity.outsiders.onnx_reference:c
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from onnx.helper import make_node
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.ops.op_conv import Conv
 
-from parity.outsiders import channels_first
-from parity.outsiders.channels_first import Array, Call
+from parity.outsiders.channels_first import Array, Call, as_tensorflow
 
 Pads = tuple[int, int, int, int]
 
 
-def conv2d(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: str = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-) -> Array:
+@as_tensorflow
+def conv2d(call: Call) -> Array:
     """Leave the pads of SAME to the operator, as its attribute ``auto_pad="SAME_UPPER"``."""
-    call = channels_first.read(input, filters, strides, padding, data_format, dilations)
-    return _run(call, auto_pad="SAME_UPPER" if padding == "SAME" else None)
+    return _run(call, auto_pad="SAME_UPPER" if call.same else None)
 
 
-def conv2d_with_pads(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: str = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-) -> Array:
+@as_tensorflow
+def conv2d_with_pads(call: Call) -> Array:
     """Hand over the pads of SAME as numbers, so that ``auto_pad`` is not used."""
-    return _run(channels_first.read(input, filters, strides, padding, data_format, dilations))
+    return _run(call)
 
 
-def conv2d_by_loops(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: str = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-) -> Array:
+@as_tensorflow
+def conv2d_by_loops(call: Call) -> Array:
     """Do the same by loops, for which the evaluator has a faster stand-in; up to ONNX 1.22."""
-    call = channels_first.read(input, filters, strides, padding, data_format, dilations)
     return _run(call, by_loops=True)
 
 
@@ -66,7 +41,8 @@ def _run(call: Call, auto_pad: str | None = None, by_loops: bool = False) -> Arr
     evaluator = _evaluator(call.strides, call.dilations, call.groups, pads, auto_pad, by_loops)
     with np.errstate(all="ignore"):
         [result] = evaluator.run(None, {"X": call.images, "W": call.filters})
-    return call.restored(result)
+    output: Array = result
+    return output
 
 
 @lru_cache(maxsize=4096)

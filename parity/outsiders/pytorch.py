@@ -5,35 +5,43 @@ For instance ``python -m parity fuzz --subject parity.outsiders.pytorch:conv2d``
 
 from __future__ import annotations
 
-from typing import Any
-
 import ml_dtypes
 import numpy as np
 import torch
 from torch.nn import functional
 
-from parity.outsiders import channels_first
-from parity.outsiders.channels_first import Array
+from parity.outsiders.channels_first import Array, Call, as_tensorflow
 
 torch.set_num_threads(1)  # what the suite sends is small
 
 
-def conv2d(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: str = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-) -> Array:
-    """Run the kernel that PyTorch chooses, on x86-64 mostly one of oneDNN's.
+@as_tensorflow
+def conv2d(call: Call) -> Array:
+    """Run the kernel that PyTorch chooses, on x86-64 mostly one of oneDNN's."""
+    return _run(call)
+
+
+@as_tensorflow
+def conv2d_without_onednn(call: Call) -> Array:
+    """Do without oneDNN; in float32 NNPACK then takes batches of 16 and more."""
+    with torch.backends.mkldnn.flags(enabled=False):
+        return _run(call)
+
+
+@as_tensorflow
+def conv2d_native(call: Call) -> Array:
+    """Run the kernels of PyTorch's own, neither oneDNN's nor NNPACK's."""
+    with torch.backends.mkldnn.flags(enabled=False), torch.backends.nnpack.flags(enabled=False):
+        return _run(call)
+
+
+def _run(call: Call) -> Array:
+    """Return (N, OC, OH, OW).
 
     The pads are put around the images beforehand: those of SAME may differ by one, and conv2d's
     own padding is symmetric.  TensorFlow's sums begin at +0.0, hence the bias of zeros: without it
     some kernels give -0.0 where the only product is -0.0.
     """
-    call = channels_first.read(input, filters, strides, padding, data_format, dilations)
     top, bottom, left, right = call.pads
     kernel = _tensor(call.filters)
     result = functional.conv2d(
@@ -44,39 +52,7 @@ def conv2d(
         dilation=call.dilations,
         groups=call.groups,
     )
-    return call.restored(_array(result))
-
-
-def conv2d_without_onednn(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: str = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-) -> Array:
-    """Do without oneDNN; in float32 NNPACK then takes batches of 16 and more."""
-    before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
-    try:
-        return conv2d(input, filters, strides, padding, data_format, dilations, name)
-    finally:
-        torch.backends.mkldnn.enabled = before
-
-
-def conv2d_native(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: str = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-) -> Array:
-    """Run the kernels of PyTorch's own, neither oneDNN's nor NNPACK's."""
-    with torch.backends.nnpack.flags(enabled=False):
-        return conv2d_without_onednn(input, filters, strides, padding, data_format, dilations, name)
+    return _array(result)
 
 
 def _tensor(array: Array) -> torch.Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from parity import real_input, subject
+from parity import claims, real_input, subject
 from parity.case import Array
 from parity.report import document, forest, pictures, proof
 from parity.speed import command as speed
@@ -121,6 +121,7 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         histogram=lambda one: pictures.histogram(one, name),
         heatmap=lambda one: pictures.heatmap(one, name),
         plot=forest.draw(data["speed"]),
+        statements={claim.name: claim.statement for claim in claims.CLAIMS.values()},
         doubt=speed.doubtful(data["speed"]),
     )
     return page

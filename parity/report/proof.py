@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from parity import fuzz, ledger_command, subject, summary
+from parity import fuzz, jobs, ledger_command, subject, summary
 from parity.corpus import Corpus
 from parity.mutants import MUTANTS
 from parity.mutants import command as mutants
@@ -25,10 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=float, default=1.0, help="of the campaign of fresh examples (default: 1)"
     )
     parser.add_argument(
-        "--every", type=int, default=10, metavar="K", help="one geometry of the sweep in K"
+        "--every",
+        type=jobs.positive,
+        default=10,
+        metavar="K",
+        help="one geometry of the sweep in K (default: 10)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the campaign (default: 0)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    jobs.add_argument(parser)
 
 
 def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -37,10 +40,10 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If a number is not positive.
+        If the campaign has no time.
     """
-    if arguments.every < 1 or arguments.jobs < 1 or not arguments.minutes > 0:
-        raise ValueError("--every, --jobs and --minutes have to be positive")
+    if not arguments.minutes > 0:
+        raise ValueError(f"--minutes has to be positive, received {arguments.minutes}")
     scope = subject.scope()
     console.rule("sweep")
     swept = run_sweep(scope, every=arguments.every, jobs=arguments.jobs)

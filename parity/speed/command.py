@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from parity import subject
+from parity.jobs import positive
 from parity.speed import layers, machine, measure, tables
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, WorkerError, Workers
@@ -39,7 +40,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     default = measure.Settings()
     parser.add_argument(
         "--rounds",
-        type=_positive,
+        type=positive,
         default=default.rounds,
         help=f"rounds a layer (default {default.rounds})",
     )
@@ -51,7 +52,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="threads of every library (default: each library's own choice)",
     )
@@ -146,10 +147,3 @@ def doubtful(document: dict[str, Any]) -> str:
 def disagreements(document: dict[str, Any]) -> list[str]:
     """Return the tokens of rows whose results disagree."""
     return [row["token"] for row in document["rows"] if row["agreement"]["verdict"] == "DISAGREES"]
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number

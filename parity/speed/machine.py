@@ -6,6 +6,8 @@ import os
 import platform
 import re
 import sys
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,11 @@ def cpu(path: Path = Path("/proc/cpuinfo")) -> tuple[str, set[str]]:
         fields.setdefault(key.strip(), value.strip())
     model = fields.get("model name") or fields.get("CPU part") or "unknown"
     return model, set((fields.get("flags") or fields.get("Features") or "").split())
+
+
+def tensorflow() -> str:
+    """Return TensorFlow's version without importing it, which takes seconds."""
+    for name in ("tensorflow-cpu", "tensorflow"):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return "none"

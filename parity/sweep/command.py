@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from parity import subject
+from parity import jobs, replay, subject
 from parity.sweep.run import exit_code, run_sweep
 from parity.sweep.state import StateError
 
@@ -35,13 +33,10 @@ _LINE_SECONDS = 10.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    cores = os.cpu_count() or 1
-    parser.add_argument(
-        "--jobs", type=_positive, default=cores, metavar="N", help=f"processes (default {cores})"
-    )
+    jobs.add_argument(parser)
     parser.add_argument(
         "--every",
-        type=_positive,
+        type=jobs.positive,
         default=1,
         metavar="K",
         help="compare one geometry in K, spread over every axis (default: all)",
@@ -119,16 +114,15 @@ def show(document: dict[str, Any], console: Console) -> None:
         f" ({document['rate_per_cpu_second']:,} a second of CPU time);"
         f" {document['left_out']:,} combinations of the grid are no valid calls"
     )
-    call = f" --subject {document['subject']}" if document["subject"] != subject.DEFAULT else ""
     for found in document["first"]:
         say(f"DISAGREES: {found['token']}\n  {found['reason']}", "red")
-        say(f"  python -m parity replay {shlex.quote(found['token'])}{call}")
+        say(f"  {replay.command(found['token'])}")
     if document["disagreements"] > len(document["first"]):
         say(f"... {document['disagreements']:,} geometries disagree", "red")
     if document["simplest"]:
         simplest = document["simplest"]
         say(f"The first, with simpler data: {simplest['token']}\n  {simplest['reason']}")
-        say(f"  python -m parity replay {shlex.quote(simplest['token'])}{call}")
+        say(f"  {replay.command(simplest['token'])}")
     for doubt in document["doubts"]:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
 
@@ -169,10 +163,3 @@ def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
             bar.update(task, completed=done, total=total)
 
         yield advance
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number

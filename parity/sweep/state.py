@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from hashlib import blake2b
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from parity import subject
+from parity.speed import machine
 from parity.sweep.grid import Grid
 from parity.sweep.worker import Found
 
@@ -25,7 +26,7 @@ def header(grid: Grid) -> dict[str, Any]:
         "subject": subject.name(),
         "source": _source(subject.name()),
         "numpy": np.__version__,
-        "tensorflow": _tensorflow(),
+        "tensorflow": machine.tensorflow(),
     }
 
 
@@ -112,13 +113,3 @@ def _source(name: str) -> str:
         for file in files:
             checksum.update(file.read_bytes())
     return checksum.hexdigest()
-
-
-def _tensorflow() -> str:
-    """Return TensorFlow's version without importing it, which takes seconds."""
-    for name in ("tensorflow-cpu", "tensorflow"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return "none"

@@ -85,7 +85,7 @@ def simplify(token: str, send: Send) -> None:
     except Exception as error:
         found = Disagreement(claim.name, failing, describe(error))
         found = reduce.reduced(claim, found, conv2d)
-        reason = shortened(str(found).partition("\n")[2])
+        reason = compare.shortened(str(found).partition("\n")[2])
         send({"token": found.example.token(), "reason": reason})
 
 
@@ -141,11 +141,6 @@ def compare_block(
     return found
 
 
-def shortened(reason: str) -> str:
-    """Leave out of an error the lines on how to see it again."""
-    return reason.partition("\ntoken: ")[0]
-
-
 def _nhwc(data_format: str, x: Array) -> Array:
     return x if data_format == "NHWC" else x.transpose(0, 2, 3, 1)
 
@@ -163,5 +158,5 @@ def _difference(case: Case, conv2d: Conv2d, x: Array, w: Array, expected: Array)
             return ""
         compare.assert_exact(case=case, got=got, expected=expected, names=("subject", "TensorFlow"))
     except Exception as error:
-        return shortened(describe(error))
+        return compare.shortened(describe(error))
     return ""
