@@ -2,6 +2,7 @@
 
 from npconv import reference
 from npconv._conv2d import conv2d
+from npconv._engine.threads import get_num_threads, set_num_threads
 from npconv._explain import Explanation, explain
 from npconv._filters import flatten_filters
 from npconv._patches import extract_patches
@@ -15,5 +16,7 @@ __all__ = [
     "explain",
     "extract_patches",
     "flatten_filters",
+    "get_num_threads",
     "reference",
+    "set_num_threads",
 ]

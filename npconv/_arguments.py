@@ -72,14 +72,19 @@ def read_call(
     TypeError, ValueError
         See ``npconv.conv2d``.
     """
-    images = read_array("input", input)
-    dtype = read_dtype("input", images.dtype)
-    kernels = read_array("filters", filters)
-    check_cast(kernels.dtype, dtype)
-    geometry, out_shape, layout = read_shapes(
-        images.shape, kernels.shape, strides, padding, data_format, dilations
-    )
-    check_bytes("input, filters, padding", out_shape, dtype)
+    images = input if type(input) is np.ndarray else read_array("input", input)
+    kernels = filters if type(filters) is np.ndarray else read_array("filters", filters)
+    arrays = (images.shape, images.dtype, kernels.shape, kernels.dtype)
+    attributes = (strides, padding, data_format, dilations)
+    key = (arrays, _key(attributes))
+    checked = _checked.get(key)
+    if checked is None:
+        checked = _check(*arrays, *attributes)
+        if key[1] is not _Unknown:
+            if len(_checked) >= _MOST_CHECKED:
+                _checked.clear()
+            _checked[key] = checked
+    dtype, geometry, out_shape, layout = checked
     if out is None:
         out = np.empty(out_shape, dtype)
     else:
@@ -97,6 +102,49 @@ def read_call(
     if layout == "NCHW":
         batches = ((x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)) for x, y in batches)
     return Call(batches, kernels, geometry, out)
+
+
+class _Unknown:
+    """Stands for an attribute by which no call is remembered."""
+
+
+_MOST_CHECKED = 1024
+_ALIKE = {int, str, type(None)}
+_checked: dict[tuple[Any, ...], tuple[np.dtype[Any], Geometry, Shape, Format]] = {}
+
+
+def _key(value: Any) -> Any:
+    """Return what stands for an attribute: nothing equal to it is read in another way.
+
+    1 equals True and 1.0, which are not read alike; so just ints, strings and None are known.
+
+    >>> _key([1, 2]) == _key([1, 2]), _key([1, 2]) == _key((1, 2)), _key(True) is _Unknown
+    (True, False, True)
+    """
+    kind = type(value)
+    if kind in _ALIKE:
+        return value
+    if (kind is list or kind is tuple) and len(value) <= 4:
+        if {*map(type, value)} <= _ALIKE:
+            return (kind, *value)
+        parts = (kind, *map(_key, value))
+        return _Unknown if _Unknown in parts else parts
+    return _Unknown
+
+
+def _check(
+    input_shape: Shape,
+    input_dtype: np.dtype[Any],
+    filters_shape: Shape,
+    filters_dtype: np.dtype[Any],
+    *attributes: Any,
+) -> tuple[np.dtype[Any], Geometry, Shape, Format]:
+    """Check all but the memory; return the result's dtype, geometry, shape and the data_format."""
+    dtype = read_dtype("input", input_dtype)
+    check_cast(filters_dtype, dtype)
+    geometry, out_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
+    check_bytes("input, filters, padding", out_shape, dtype)
+    return dtype, geometry, out_shape, layout
 
 
 def read_shapes(

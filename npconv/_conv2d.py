@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from npconv._arguments import read_call
-from npconv._engine.tiles import right_multiply
+from npconv._engine.multiply import right_multiply
 from npconv._filters import flatten_filters
 from npconv._patches import Patches
 

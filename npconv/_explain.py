@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-from npconv._engine.tiles import describe
+from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
 from npconv._shapes import check_bytes
 
@@ -30,7 +30,10 @@ class Explanation(NamedTuple):
         Products that are added up, those with padding among them.
     scratch_bytes : int
         Memory that the call takes beyond its arguments and its result, at the most but for some
-        kilobytes of Python's and NumPy's own, where these are C-contiguous and of one dtype.
+        kilobytes of Python's and NumPy's own, where these are C-contiguous and of one dtype; on
+        as many threads as ``get_num_threads`` says. Most of it is kept for the next call.
+    thread_bytes : int
+        The same on one thread.
     algorithm : str
         How the engine goes about it.
     torch_call : str
@@ -43,6 +46,7 @@ class Explanation(NamedTuple):
     patches_shape: tuple[int, int]
     multiply_adds: int
     scratch_bytes: int
+    thread_bytes: int
     algorithm: str
     torch_call: str
 
@@ -55,7 +59,7 @@ class Explanation(NamedTuple):
                 f"padding        top {top}, bottom {bottom}, left {left}, right {right}",
                 f"patches        {rows} x {columns}",
                 f"multiply-adds  {self.multiply_adds:,}",
-                f"scratch        at most {self.scratch_bytes / 2**20:.2f} MiB",
+                f"scratch        at most {self.thread_bytes / 2**20:.2f} MiB on one thread",
                 f"algorithm      {self.algorithm}",
                 f"PyTorch        {self.torch_call}",
             )
@@ -102,8 +106,8 @@ def explain(
     padding        top 2, bottom 3, left 2, right 3
     patches        12544 x 147
     multiply-adds  118,013,952
-    scratch        at most 5.35 MiB
-    algorithm      tiles of 1 x 56 x 112 outputs, whole kernel at once
+    scratch        at most 2.68 MiB on one thread
+    algorithm      tiles: 1 x 28 x 112 outputs at once
     PyTorch        F.conv2d(F.pad(input.permute(0, 3, 1, 2), (2, 3, 2, 3)), \
 filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     """
@@ -127,10 +131,10 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     taps = rows.kernel * columns.kernel
     nothing = not prod(output_shape) or not prod(input_shape)
     if nothing:
-        algorithm, scratch = "nothing to multiply", 0
+        algorithm, scratch, thread = "nothing to multiply", 0, 0
         torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
     else:
-        algorithm, scratch = describe(geometry, batch, checked)
+        algorithm, thread, scratch = describe(geometry, batch, checked)
         torch_call = _torch_call(geometry, input_shape, layout)
     return Explanation(
         output_shape,
@@ -138,6 +142,7 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         (positions, taps * geometry.in_channels),
         0 if nothing else positions * taps * geometry.filter_channels * geometry.out_channels,
         scratch,
+        thread,
         algorithm,
         torch_call,
     )

@@ -8,40 +8,107 @@ in cache, unless it already is a matrix (1x1 kernels, kernels that cover the inp
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from npconv._arguments import read_patches_call
-from npconv._engine.plan import Taps, Tile, plan
+from npconv._engine.blocks import Taps, Tile, cut
+from npconv._engine.scratch import Scratch, take_scratch
 from npconv._geometry import Geometry, Span, merged
 
 Array = np.ndarray[Any, Any]
 
+TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
 
-class Scratch:
-    """Buffers of one call, made when first needed and used again for every tile.
 
-    The dtype of a buffer never changes within a call.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a block reads, in integers; ``reading`` works it out once for each block.
+
+    Attributes
+    ----------
+    index : tuple of slice
+        Of the images, (N, H, W, C).
+    shape : tuple of int
+        (groups, images, rows, columns, channels) of the band.
+    padded : bool
+        Whether the band reaches into the padding.
+    inside : tuple of slice
+        Where the pixels lie in the band.
+    borders : tuple of tuple of slice
+        Where zeros lie in the band.
+    patches : tuple of int
+        (groups, images, OH, OW, KH, KW, channels).
+    steps : tuple of int
+        Rows and columns of the band from one output to the next, and from tap to tap.
+    matrix : tuple of int
+        (groups, images * OH * OW, KH * KW * channels).
+    copied : bool
+        Whether the patches overlap in the band, so that they are no matrix there.
     """
 
-    def __init__(self) -> None:
-        self._buffers: dict[str, Array] = {}
+    index: tuple[slice, slice, slice, slice]
+    shape: tuple[int, int, int, int, int]
+    padded: bool
+    inside: tuple[slice, slice, slice, slice]
+    borders: tuple[tuple[slice, slice, slice, slice], ...]
+    patches: tuple[int, int, int, int, int, int, int]
+    steps: tuple[int, int, int, int]
+    matrix: tuple[int, int, int]
+    copied: bool
 
-    def take(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Return an uninitialised contiguous array; it lasts until `name` is taken again."""
-        size = 1
-        for length in shape:
-            size *= length
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.size < size:
-            buffer = self._buffers[name] = np.empty(size, dtype)
-        return buffer[:size].reshape(shape)
+
+@lru_cache(maxsize=1024)
+def reading(geometry: Geometry, tile: Tile, taps: Taps) -> Reading:
+    """Return what a block reads.
+
+    >>> from npconv._geometry import Axis
+    >>> axis = Axis.resolve(5, 3, 1, 1, "SAME")
+    >>> tile = Tile((0, 1), (0, 5), (0, 5), (0, 1), (0, 2))
+    >>> reading(Geometry(axis, axis, 3, 3, 2), tile, Taps((0, 3), (0, 3), (0, 3))).shape
+    (1, 1, 7, 7, 3)
+    """
+    rows = geometry.rows.span(tile.rows, taps.rows)
+    columns = geometry.columns.span(tile.columns, taps.columns)
+    (n0, n1), (g0, g1), (c0, c1) = tile.batch, tile.groups, taps.channels
+    channels = geometry.filter_channels
+    every = slice(None)
+    high, broad = slice(rows.lo, rows.hi), slice(columns.lo, columns.hi)
+    groups, count = g1 - g0, n1 - n0
+    height, width = tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]
+    kernel = taps.rows[1] - taps.rows[0], taps.columns[1] - taps.columns[0]
+    # Groups in between are cut off by `Patches`, where a block has several and not all channels.
+    lo, hi = (c0, c1) if geometry.groups == 1 else (g0 * channels, g1 * channels)
+    return Reading(
+        (slice(n0, n1), _inside(rows), _inside(columns), slice(lo, hi)),
+        (groups, count, rows.length, columns.length, c1 - c0),
+        rows.padded or columns.padded,
+        (every, every, high, broad),
+        tuple(
+            (every, every, *border)
+            for border in (
+                (slice(0, rows.lo), every),
+                (slice(rows.hi, rows.length), every),
+                (high, slice(0, columns.lo)),
+                (high, slice(columns.hi, columns.length)),
+            )
+            if all(one.start is None or one.start < one.stop for one in border)
+        ),
+        (groups, count, height, width, *kernel, c1 - c0),
+        (rows.per_output, columns.per_output, rows.per_tap, columns.per_tap),
+        (groups, count * height * width, prod(kernel) * (c1 - c0)),
+        width > 1
+        and (kernel[0] > 1 or (kernel[1] > 1 and columns.per_output < kernel[1] * columns.per_tap)),
+    )
 
 
 class Patches:
-    """The patches of NHWC images, as the matrix of which ``tile`` gives one block.
+    """The patches of NHWC images, as the matrix of which ``matrix`` gives one block.
 
     Parameters
     ----------
@@ -54,6 +121,35 @@ class Patches:
         self.images = images
         self.geometry = geometry
 
+    def band(self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch) -> Array:
+        """Return the pixels that a block reads, with the zeros around the image.
+
+        Returns
+        -------
+        ndarray, shape (groups, images, rows, columns, channels)
+            Of the block; the image itself where it can be, not to be written.
+        """
+        block = reading(self.geometry, tile, taps)
+        source = self.images[block.index]
+        groups, _, _, _, channels = block.shape
+        if groups == 1 and source.shape[3] == channels:
+            grouped = source[None]
+        else:  # (n, h, w, in_channels) -> (g, n, h, w, channels)
+            grouped = source.reshape(*source.shape[:3], groups, self.geometry.filter_channels)
+            grouped = grouped[..., slice(*taps.channels)].transpose(3, 0, 1, 2, 4)
+        if (
+            not block.padded
+            and grouped.dtype == dtype
+            and grouped.flags.aligned
+            and (channels == 1 or grouped.strides[4] == dtype.itemsize)
+        ):
+            return grouped
+        band = scratch.take("band", block.shape, dtype)
+        for border in block.borders:
+            band[border] = 0
+        band[block.inside] = grouped
+        return band
+
     def view(self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch) -> Array:
         """Return the patches of a block as a strided view of the image or of its band.
 
@@ -62,78 +158,58 @@ class Patches:
         ndarray, shape (groups, images, OH, OW, KH, KW, channels)
             Of the block; not to be written.
         """
-        rows = self.geometry.rows.span(tile.rows, taps.rows)
-        columns = self.geometry.columns.span(tile.columns, taps.columns)
-        (n0, n1), (g0, g1), (c0, c1) = tile.batch, tile.groups, taps.channels
-        source = self.images[n0:n1, _inside(rows), _inside(columns)]
-        # (n, h, w, in_channels) -> (g, n, h, w, channels)
-        grouped = source.reshape(
-            *source.shape[:3], self.geometry.groups, self.geometry.filter_channels
-        )
-        grouped = grouped[..., g0:g1, c0:c1].transpose(3, 0, 1, 2, 4)
-        if (
-            not (rows.padded or columns.padded)
-            and grouped.dtype == dtype
-            and grouped.flags.aligned
-            and grouped.strides[4] == dtype.itemsize
-        ):
-            band = grouped
-        else:
-            shape = (g1 - g0, n1 - n0, rows.length, columns.length, c1 - c0)
-            band = scratch.take("band", shape, dtype)
-            if rows.padded or columns.padded:
-                band.fill(0)
-            band[:, :, rows.lo : rows.hi, columns.lo : columns.hi] = grouped
+        block = reading(self.geometry, tile, taps)
+        band = self.band(tile, taps, dtype, scratch)
         group, image, row, column, channel = band.strides
-        return as_strided(
-            band,
-            (
-                g1 - g0,
-                n1 - n0,
-                tile.rows[1] - tile.rows[0],
-                tile.columns[1] - tile.columns[0],
-                taps.rows[1] - taps.rows[0],
-                taps.columns[1] - taps.columns[0],
-                c1 - c0,
-            ),
-            (
-                group,
-                image,
-                row * rows.per_output,
-                column * columns.per_output,
-                row * rows.per_tap,
-                column * columns.per_tap,
-                channel,
-            ),
+        row_output, column_output, row_tap, column_tap = block.steps
+        strides = (
+            group,
+            image,
+            row * row_output,
+            column * column_output,
+            row * row_tap,
+            column * column_tap,
+            channel,
         )
+        if band.flags.c_contiguous:  # many times faster than as_strided
+            return np.ndarray(block.patches, dtype, band, 0, strides)
+        return as_strided(band, block.patches, strides)
 
-    def matrix(self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch) -> Array:
+    def matrix(
+        self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch, place: object
+    ) -> Array:
         """Return the patches of a block as matrices that BLAS takes, one a group.
+
+        Patches that the scratch still holds, known by their `place`, are not copied again.
 
         Returns
         -------
         ndarray, shape (groups, images * OH * OW, KH * KW * channels)
             Of the block; it lasts until the next call.
         """
+        block = reading(self.geometry, tile, taps)
+        if place is not None and scratch.holds == place:
+            return scratch.take("patches", block.matrix, dtype)
         view = self.view(tile, taps, dtype, scratch)
-        shape = view.shape
-        groups = shape[0]
-        rows = shape[1] * shape[2] * shape[3]
-        columns = shape[4] * shape[5] * shape[6]
-        per_row = merged(shape[1:4], view.strides[1:4])
-        per_column = merged(shape[4:], view.strides[4:])
-        if (
-            per_row is not None
-            and per_column is not None
-            and (rows == 1 or per_row >= columns * view.itemsize)
-            and (columns == 1 or per_column == view.itemsize)
-        ):
-            per_row = per_row if rows > 1 else columns * view.itemsize
-            strides = (view.strides[0], per_row, view.itemsize)
-            return as_strided(view, (groups, rows, columns), strides)
-        patches = scratch.take("patches", shape, dtype)
+        if not block.copied:
+            if view.flags.c_contiguous:
+                return view.reshape(block.matrix)
+            _, rows, columns = block.matrix
+            per_row = merged(view.shape[1:4], view.strides[1:4])
+            per_column = merged(view.shape[4:], view.strides[4:])
+            if (
+                per_row is not None
+                and per_column is not None
+                and (rows == 1 or per_row >= columns * view.itemsize)
+                and (columns == 1 or per_column == view.itemsize)
+            ):
+                per_row = per_row if rows > 1 else columns * view.itemsize
+                return as_strided(view, block.matrix, (view.strides[0], per_row, view.itemsize))
+        scratch.holds = None
+        patches = scratch.take("patches", block.patches, dtype)
         np.copyto(patches, view)
-        return patches.reshape(groups, rows, columns)  # (g, N*OH*OW, KH*KW*C)
+        scratch.holds = place
+        return patches.reshape(block.matrix)  # (g, N*OH*OW, KH*KW*C)
 
 
 def _inside(span: Span) -> slice:
@@ -197,8 +273,8 @@ def extract_patches(
         return call.out
     patches = Patches(call.images, call.geometry)
     dtype = call.out.dtype
-    scratch = Scratch()
-    blocks = plan(call.geometry, len(call.images), dtype.itemsize)
+    scratch = take_scratch()
+    blocks = cut(call.geometry, len(call.images), TILE_BYTES // dtype.itemsize)
     taps_shape = blocks.whole_taps
     for tile in blocks.each_tile():
         (n0, n1), (h0, h1), (w0, w1) = tile[:3]
@@ -207,4 +283,5 @@ def extract_patches(
         for taps in blocks.each_taps():
             (r0, r1), (q0, q1), (c0, c1) = taps
             out[..., r0:r1, q0:q1, c0:c1] = patches.view(tile, taps, dtype, scratch)[0]
+    scratch.keep()
     return call.out

@@ -6,19 +6,17 @@ the end; int32 in float64 where every sum is exact there, modulo 2**32.
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from npconv._engine.plan import Plan
 
 Array = np.ndarray[Any, Any]
 
 _FLOAT32 = np.dtype(np.float32)
 _FLOAT64 = np.dtype(np.float64)
 _INT64 = np.dtype(np.int64)
+# NumPy 2.3.0 writes wrong values to an output that is not contiguous.
+_SPOILS_STRIDED = np.__version__ == "2.3.0"
 
 
 class Arithmetic(Protocol):
@@ -30,10 +28,13 @@ class Arithmetic(Protocol):
         Of the patches.
     sum_dtype : dtype
         Of the products, which are added up and then cast to the result's dtype.
+    spoils : bool
+        Whether ``multiply`` changes the patches.
     """
 
     dtype: np.dtype[Any]
     sum_dtype: np.dtype[Any]
+    spoils: bool
 
     def prepare(self, weights: Array) -> tuple[Array, ...]:
         """Return the flattened filters in the form that ``multiply`` takes."""
@@ -44,6 +45,8 @@ class Arithmetic(Protocol):
 
 class Float:
     """BLAS in the dtype itself."""
+
+    spoils = False
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = self.sum_dtype = dtype
@@ -57,7 +60,10 @@ class Float:
 
     def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
         """Write the product to `out`."""
-        np.matmul(patches, weights[0], out=out)
+        if _SPOILS_STRIDED and not out.flags.c_contiguous:
+            np.copyto(out, np.matmul(patches, weights[0]))
+        else:
+            np.matmul(patches, weights[0], out=out)
 
 
 class ExactInteger:
@@ -65,6 +71,7 @@ class ExactInteger:
 
     dtype = _FLOAT64
     sum_dtype = _INT64
+    spoils = False
 
     def prepare(self, weights: Array) -> tuple[Array, ...]:
         """Return the weights in float64."""
@@ -86,6 +93,7 @@ class WrappingInteger:
 
     dtype = _FLOAT64
     sum_dtype = _INT64
+    spoils = True
 
     def prepare(self, weights: Array) -> tuple[Array, ...]:
         """Return the low and the high halves of the weights, in float64."""
@@ -129,28 +137,6 @@ def arithmetic(images: Array, weights: Array, reads: int) -> Arithmetic:
         largest_sum = len(weights) * pixel * _magnitude(weights)
         return ExactInteger() if largest_sum <= 2**53 else WrappingInteger()
     return Float(dtype if dtype in (_FLOAT32, _FLOAT64) else _FLOAT32)
-
-
-def most_bytes(dtype: np.dtype[Any], blocks: Plan, weights: int) -> int:
-    """Return the bytes of patches, products and converted weights that are alive at once.
-
-    Parameters
-    ----------
-    dtype : dtype
-        Of the input.
-    blocks : Plan
-    weights : int
-        Number of elements of the filters.
-    """
-    products, block = blocks.product_bytes, 0
-    if not blocks.in_one_sum:  # a partial product, and its block of the weights
-        products *= 2
-        block = prod(blocks.taps) * blocks.tile[3] * blocks.tile[4] * itemsize(dtype)
-    if dtype.kind == "i":
-        temporary = 2 * blocks.product_bytes + blocks.patches_bytes
-        return blocks.patches_bytes + products + temporary + 2 * block + 24 * weights
-    converted = 4 * weights if dtype.itemsize == 2 else 0
-    return blocks.patches_bytes + products + block + converted
 
 
 def _magnitude(array: Array) -> int:

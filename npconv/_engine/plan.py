@@ -1,162 +1,228 @@
-"""The planner: how large the tiles of the patches matrix are.
+"""What the planner chooses among: an algorithm, its blocks, and what they are thought to cost.
 
-A pure function of integers, so that the same call always runs the same way.
+The costs are a model of one core in nanoseconds, fitted to measurements on x86-64 with AVX-512;
+only their relations matter. `python -m parity speed --all-algorithms` shows how far the choice
+that follows from them is from the best.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from npconv._engine.arithmetic import itemsize
+from npconv._engine.blocks import Blocks, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from npconv._geometry import Geometry
+    from npconv._geometry import Axis, Geometry
 
-Range = tuple[int, int]
+# Nanoseconds on one core.
+FLOP = 1 / 115  # of a float32 product whose operands are packed
+PACK = 0.25  # an element of the patches, packed by BLAS
+PACK_FILTERS = 0.35  # likewise of the filters, which come from farther away
+STORE = 0.1  # an element of the product
+RUN = 7.0  # a run of neighbours copied by NumPy, and beyond that each of its bytes:
+BYTE = 1 / 40
+CALL = 1000.0  # a call of a NumPy function that does almost nothing
+TILE = 12 * CALL  # a tile that is extracted and multiplied
+HANDOVER = 30_000.0  # until a helping thread is at work, and waited for
 
-# Bytes of a band, of a tile of patches, and of its products, each at the most: small enough for the
-# last-level cache, and large enough that waking BLAS's threads and packing the filters, once a
-# tile, cost little.
-BUFFER_BYTES = 4 << 20
+_ONE_THREAD = 8192  # multiply-adds
 
+TOTAL_BYTES = 15 << 20  # of all threads of a call
 
-class Tile(NamedTuple):
-    """A block of outputs: ranges of images, rows, columns, groups, and out_channels of a group."""
-
-    batch: Range
-    rows: Range
-    columns: Range
-    groups: Range
-    out_channels: Range
-
-
-class Taps(NamedTuple):
-    """A block of the kernel: ranges of its rows, its columns, and in_channels of a group."""
-
-    rows: Range
-    columns: Range
-    channels: Range
+# Bytes of a band, of a tile of patches, and of its products, each at the most: a tile should stay
+# in the second-level cache, but packing the filters, once a tile, costs more where it is small.
+BUDGETS = (1 << 18, 1 << 19, 1 << 20, 1 << 21)
+_CUTS = tuple((pieces, parts) for pieces in (1, 2, 4, 8, 16) for parts in (1, 2, 4))
 
 
-class Plan(NamedTuple):
-    """The blocks that a convolution is cut into, and the bytes that the largest of them takes.
+class Wide(NamedTuple):
+    """How much more one row of the patches serves than one output of one group.
 
-    ``tile`` holds the sizes of a ``Tile``, ``taps`` those of ``Taps``; ``whole_tile`` and
-    ``whole_taps`` the totals.
+    ``groups`` are multiplied as one, by filters with zeros where a group has no business;
+    ``rows`` x ``columns`` neighbouring outputs are, by filters that stand in a band of zeros.
     """
 
-    tile: tuple[int, int, int, int, int]
-    taps: tuple[int, int, int]
-    whole_tile: tuple[int, int, int, int, int]
-    whole_taps: tuple[int, int, int]
-    band_bytes: int
-    patches_bytes: int
-    product_bytes: int
+    groups: int = 1
+    rows: int = 1
+    columns: int = 1
 
     @property
-    def reads(self) -> int:
-        """Number of elements of the whole patches matrix."""
-        batch, rows, columns, groups, _ = self.whole_tile
-        return batch * rows * columns * groups * prod(self.whole_taps)
-
-    @property
-    def in_one_sum(self) -> bool:
-        """Whether a tile takes the whole kernel at once."""
-        return self.taps == self.whole_taps
-
-    def each_tile(self) -> Iterator[Tile]:
-        """Yield the tiles; together they cover every output once."""
-        return map(Tile._make, _blocks(self.whole_tile, self.tile))
-
-    def each_taps(self) -> Iterator[Taps]:
-        """Yield the blocks of the kernel; together they cover every tap once."""
-        return map(Taps._make, _blocks(self.whole_taps, self.taps))
+    def adds_zeros(self) -> bool:
+        """Whether any value is multiplied by a zero that the filters do not have."""
+        return self != (1, 1, 1)
 
 
-@lru_cache(maxsize=1024)
-def plan(geometry: Geometry, batch: int, itemsize: int) -> Plan:
-    """Choose the blocks of a convolution.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a convolution is computed.
+
+    Attributes
+    ----------
+    algorithm : str
+    geometry : Geometry
+        Of the convolution that is cut: where `wide`, one of larger strides and filters.
+    wide : Wide
+    blocks : Blocks
+    cost : float
+        By which plans are compared, in nanoseconds.
+    thread_bytes : int
+        Scratch of each thread.
+    call_bytes : int
+        Scratch that the threads share.
+    """
+
+    algorithm: str
+    geometry: Geometry
+    wide: Wide
+    blocks: Blocks
+    cost: float
+    thread_bytes: int
+    call_bytes: int
+
+    @cached_property
+    def light(self) -> bool:
+        """Whether no BLAS would use several threads for any product."""
+        return self.blocks.reads * self.blocks.whole_tile[4] <= _ONE_THREAD
+
+    @cached_property
+    def most_threads(self) -> int:
+        """Over how many threads the tiles, and the memory, allow the work to be spread."""
+        memory = (TOTAL_BYTES - self.call_bytes) // max(1, self.thread_bytes)
+        return max(1, min(self.blocks.tiles, memory))
+
+    def scratch_bytes(self, threads: int) -> int:
+        """Return the bytes that a call takes beyond its arguments and its result."""
+        return self.call_bytes + min(threads, self.most_threads) * self.thread_bytes
+
+
+def spread(work: float, tile: float, tiles: int) -> float:
+    """Return what tiles cost on one, two and four cores: most of it on two, the least that help.
 
     Parameters
     ----------
-    geometry : Geometry
-        Of a convolution with at least one output, one tap and one channel.
-    batch : int
-        Number of images.
-    itemsize : int
-        Bytes of an element of the patches and of the product.
-
-    Returns
-    -------
-    Plan
-
-    Examples
-    --------
-    >>> from npconv._geometry import Axis, Geometry
-    >>> axis = Axis.resolve(56, 3, 1, 1, "SAME")
-    >>> plan(Geometry(axis, axis, 64, 64, 64), batch=1, itemsize=4).tile
-    (1, 28, 56, 1, 64)
+    work : float
+        Of all tiles, on one core.
+    tile : float
+        Of the largest one.
+    tiles : int
     """
-    rows, columns = geometry.rows, geometry.columns
-    budget = BUFFER_BYTES // itemsize
+    handover = HANDOVER if tiles > 1 else 0.0
+    on_two, on_four = (max(work / n, -(-tiles // n) * tile) + handover for n in (2, 4))
+    return (work + 4 * on_two + 2 * on_four) / 3.5
 
-    # The kernel is cut only where a single patch exceeds the buffer, channels last.
-    channels = min(geometry.filter_channels, budget)
-    kernel_columns = min(columns.kernel, max(1, budget // channels))
-    kernel_rows = min(rows.kernel, max(1, budget // (channels * kernel_columns)))
-    patch = kernel_rows * kernel_columns * channels
 
-    group_channels = geometry.out_channels // geometry.groups
-    out_channels = min(group_channels, budget)
-    groups = min(geometry.groups, max(1, budget // max(patch, out_channels)))
+def gemm(m: int, k: int, n: int, itemsize: int) -> float:
+    """Return the cost of multiplying an (m, k) by a (k, n) matrix."""
+    wide = itemsize / 4
+    packing = PACK * m * k + PACK_FILTERS * k * n + STORE * m * n
+    return CALL + wide * (2 * FLOP * m * k * max(n, 4) + packing)
 
-    outputs = budget // (groups * max(patch, out_channels))
 
-    tile_columns = _even(columns.outputs, outputs)
-    tile_rows = _even(rows.outputs, outputs // tile_columns)
-    tile_batch = _even(batch, outputs // (tile_rows * tile_columns))
+def extraction(geometry: Geometry, blocks: Blocks, itemsize: int) -> float:
+    """Return the cost of a tile's patches; little where they are the image itself."""
+    if is_image(geometry):
+        return 0.0
+    length = blocks.taps[2]
+    if blocks.taps[2] == geometry.in_channels and geometry.columns.dilation == 1:
+        length *= blocks.taps[1]  # neighbouring pixels are neighbours in memory
+    cost = blocks.patches * (RUN / length + BYTE * itemsize)
+    if geometry.rows.before or geometry.columns.before or geometry.columns.after:
+        cost += blocks.band * (BYTE * itemsize + RUN / (blocks.taps[2] * 8))
+    return cost
 
-    def reach() -> tuple[int, int]:
-        """Return the rows and columns of the band."""
-        return (
-            rows.span((0, tile_rows), (0, kernel_rows)).length,
-            columns.span((0, tile_columns), (0, kernel_columns)).length,
-        )
 
-    # Strides or dilations may be so wide that the band is mostly pixels that nobody reads. With
-    # one tap at a time it holds only those that are, no more than the patches.
-    while (band := groups * tile_batch * prod(reach()) * channels) > budget:
-        if reach()[0] > tile_rows * kernel_rows:
-            kernel_rows = 1
-        else:
-            kernel_columns = 1
+def is_image(geometry: Geometry) -> bool:
+    """Say whether the image is the matrix of patches: 1x1 kernels, or ones that cover it."""
 
-    positions = groups * tile_batch * tile_rows * tile_columns
-    return Plan(
-        (tile_batch, tile_rows, tile_columns, groups, out_channels),
-        (kernel_rows, kernel_columns, channels),
-        (batch, rows.outputs, columns.outputs, geometry.groups, group_channels),
-        (rows.kernel, columns.kernel, geometry.filter_channels),
-        band * itemsize,
-        positions * kernel_rows * kernel_columns * channels * itemsize,
-        positions * out_channels * itemsize,
+    def fits(axis: Axis) -> bool:
+        return (axis.kernel == 1 and axis.stride == 1) or axis.outputs == 1
+
+    pads = (geometry.rows.before, geometry.columns.before)
+    return (
+        geometry.groups == 1
+        and fits(geometry.rows)
+        and fits(geometry.columns)
+        and (geometry.columns.kernel in (1, geometry.columns.size))
+        and not any(pads)
     )
 
 
-def _even(total: int, most: int) -> int:
-    """Return the size of equal parts of `total`, none larger than `most`."""
-    parts = -(-total // max(1, most))
-    return -(-total // parts)
+def cuts(
+    algorithm: str,
+    geometry: Geometry,
+    wide: Wide,
+    batch: int,
+    dtype: np.dtype[Any],
+    *,
+    light: bool,
+) -> Iterator[Plan]:
+    """Yield plans of smaller and larger tiles; just of the largest where `light`."""
+    size = itemsize(dtype)
+    seen = set()
+    for budget in BUDGETS[-1:] if light else BUDGETS:
+        for pieces, parts in _CUTS[:1] if light else _CUTS:
+            if parts > 1 and wide.rows * wide.columns > 1:
+                continue  # the outputs of a block stay together
+            blocks = cut(geometry, batch, budget // size, pieces=pieces, parts=parts)
+            if blocks not in seen:
+                seen.add(blocks)
+                yield tile_plan(algorithm, geometry, wide, blocks, dtype, size)
 
 
-def _blocks(totals: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[tuple[Range, ...]]:
-    """Yield the ranges of each block, the last axis running fastest."""
-    if totals == sizes:  # also where no axis is left
-        yield tuple((0, total) for total in totals)
-        return
-    for start in range(0, totals[0], sizes[0]):
-        block = (start, min(start + sizes[0], totals[0]))
-        for others in _blocks(totals[1:], sizes[1:]):
-            yield (block, *others)
+def tile_plan(
+    algorithm: str,
+    geometry: Geometry,
+    wide: Wide,
+    blocks: Blocks,
+    dtype: np.dtype[Any],
+    size: int,
+) -> Plan:
+    """Return a plan of patches and products, with its cost.
+
+    Parameters
+    ----------
+    algorithm : str
+    geometry, wide, blocks
+        As in ``Plan``.
+    dtype : dtype
+        Of the input.
+    size : int
+        Bytes of an element of the patches.
+    """
+    *_, groups, out_channels = blocks.tile
+    tiles = blocks.tiles
+    sums = prod(
+        -(-whole // part) for whole, part in zip(blocks.whole_taps, blocks.taps, strict=True)
+    )
+    m, k = blocks.positions, prod(blocks.taps)
+    copied = groups > 1 or wide.adds_zeros or dtype.itemsize != size or dtype.kind == "i"
+    once = extraction(geometry, blocks, size) + groups * gemm(m, k, out_channels, size)
+    if dtype.kind == "i":
+        once *= 1.5
+    if copied:
+        run = out_channels // (wide.rows * wide.columns)
+        once += blocks.products * (RUN / max(1, run) + 2 * BYTE * size)
+    if wide.adds_zeros:
+        once += 2 * CALL + blocks.products * 0.1
+    tile = TILE + sums * once
+    share = prod(blocks.whole_tile) / (tiles * prod(blocks.tile))
+    work = tiles * (TILE + sums * once * share)
+    weights = prod(blocks.whole_taps) * geometry.out_channels
+    if wide.adds_zeros:
+        work += 20 * CALL + 0.2 * weights
+    thread = (blocks.band + blocks.patches + blocks.products) * size
+    if sums > 1:  # a partial product, and its block of the weights
+        thread += (blocks.products + prod(blocks.taps) * groups * out_channels) * size
+    shared = size * weights if wide.adds_zeros or dtype.itemsize == 2 else 0
+    if dtype.kind == "i":
+        thread += (2 * blocks.products + blocks.patches) * size
+        shared += 24 * weights
+    return Plan(algorithm, geometry, wide, blocks, spread(work, tile, tiles), thread, shared)

@@ -1,87 +1,113 @@
-"""Plain tiles: extract a tile of the patches matrix, multiply it, write it to the output."""
+"""Plain tiles: extract a tile of the patches matrix, multiply it, write it to the output.
+
+Where the image itself is the patches matrix (1x1 kernels, kernels that cover the input) nothing is
+extracted; with few channels a patch may serve several outputs, see ``wide``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from npconv._engine.arithmetic import Arithmetic, arithmetic, itemsize, most_bytes
-from npconv._engine.plan import Plan, Taps, Tile, plan
-from npconv._patches import Patches, Scratch
+from npconv._engine import wide
+from npconv._engine.arithmetic import arithmetic
+from npconv._engine.blocks import Taps, Tile
+from npconv._engine.plan import Plan, Wide, cuts, is_image
+from npconv._engine.scratch import Scratch
+from npconv._geometry import merged
+from npconv._patches import Patches
 
 if TYPE_CHECKING:
+    from npconv._engine.arithmetic import Arithmetic
     from npconv._geometry import Geometry
 
 Array = np.ndarray[Any, Any]
+Work = Callable[[Tile, Scratch], bool]
 
 
-def right_multiply(patches: Patches, weights: Array, out: Array) -> None:
-    """Right-multiply the patches matrix by the flattened filters, tile by tile.
+def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) -> Iterator[Plan]:
+    """Yield ways to cut a convolution into plain tiles.
 
     Parameters
     ----------
+    geometry : Geometry
+    batch : int
+        Number of images.
+    dtype : dtype
+        Of the input.
+    light : bool
+        Whether there is so little to do that one tile is best.
+    """
+    name = "GEMM" if is_image(geometry) else "tiles"
+    yield from cuts(name, geometry, Wide(), batch, dtype, light=light)
+
+
+def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
+    """Return the work on a tile, which says whether its result stands.
+
+    Parameters
+    ----------
+    plan : Plan
     patches : Patches
         Of N images; the rows are N * OH * OW, the columns KH * KW * C / groups for each group.
     weights : ndarray, shape (KH * KW * C / groups, OC)
     out : ndarray, shape (N, OH, OW, OC)
         Any strides, alignment and byte order.
     """
-    geometry = patches.geometry
-    blocks = plan(geometry, len(out), itemsize(weights.dtype))
+    blocks, geometry = plan.blocks, plan.geometry
     numbers = arithmetic(patches.images, weights, blocks.reads)
+    if plan.wide.adds_zeros:
+        weights = wide.weights(weights, patches.geometry, plan.wide)
+        patches = Patches(patches.images, geometry)
     prepared = numbers.prepare(weights)
-    scratch = Scratch()
-    for tile in blocks.each_tile():
+    # An infinity times an added zero leaves a NaN.
+    doubtful = plan.wide.adds_zeros and numbers.sum_dtype.kind == "f"
+
+    def work(tile: Tile, scratch: Scratch) -> bool:
         (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
-        target = out[n0:n1, h0:h1, w0:w1]  # (n, h, w, OC)
-        positions = target.shape[:3]
-        target = target.reshape(*positions, geometry.groups, -1)[..., g0:g1, o0:o1]
-        shape = (g1 - g0, prod(positions), o1 - o0)
-        in_place = (  # BLAS writes to the output itself
-            blocks.in_one_sum
-            and g1 - g0 == 1
-            and target.flags.c_contiguous
-            and out.dtype == numbers.sum_dtype
-        )
-        product = (
-            target.reshape(shape) if in_place else scratch.take("product", shape, numbers.sum_dtype)
-        )
-        _sum(product, patches, prepared, tile, blocks, numbers, scratch)
-        if not in_place:
-            product = product.reshape(g1 - g0, *positions, o1 - o0).transpose(1, 2, 3, 0, 4)
-            np.copyto(target, product, casting="unsafe")
+        shape = (g1 - g0, (n1 - n0) * (h1 - h0) * (w1 - w0), o1 - o0)
+        product = None
+        if out.dtype == numbers.sum_dtype and blocks.in_one_sum and not plan.wide.adds_zeros:
+            product = _in_place(
+                out, tile, shape, blocks.whole_tile[4]
+            )  # BLAS writes to the output itself
+        if product is not None:
+            _sum(product, patches, prepared, tile, plan, numbers, scratch)
+            return True
+        product = scratch.take("product", shape, numbers.sum_dtype)
+        _sum(product, patches, prepared, tile, plan, numbers, scratch)
+        if doubtful and np.isnan(product.min()):
+            return False
+        wide.scatter(product, tile, plan.wide, geometry.groups, out)
+        return True
+
+    return work
 
 
-def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str, int]:
-    """Say how a convolution is cut into tiles, and the bytes it takes at the most.
-
-    Parameters
-    ----------
-    geometry : Geometry
-    batch : int
-        Number of images, at least 1.
-    dtype : dtype
-        Of the input and the filters.
-
-    Returns
-    -------
-    str
-        The tiles, for people.
-    int
-        Bytes beyond the arguments and the result, where these are C-contiguous.
-    """
-    blocks = plan(geometry, batch, itemsize(dtype))
-    text = "tiles of {} x {} x {} outputs".format(*blocks.tile[:3])
-    if geometry.groups > 1:
-        text += f" and {blocks.tile[3]} of {geometry.groups} groups"
-    if blocks.in_one_sum:
-        text += ", whole kernel at once"
-    else:
-        text += ", {} x {} taps of {} channels at once".format(*blocks.taps)
-    weights = prod(blocks.whole_taps) * geometry.out_channels
-    return text, blocks.band_bytes + most_bytes(dtype, blocks, weights)
+def _in_place(out: Array, tile: Tile, shape: tuple[int, int, int], per_group: int) -> Array | None:
+    """Return a tile of the output as a matrix that BLAS can write, or None."""
+    (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
+    if g1 - g0 != 1:
+        return None
+    start = g0 * per_group + o0
+    target = out[n0:n1, h0:h1, w0:w1, start : start + o1 - o0]  # (n, h, w, o)
+    if not target.flags.aligned:
+        return None
+    if target.flags.c_contiguous:
+        return target.reshape(shape)
+    row = merged(target.shape[:3], target.strides[:3])
+    item = target.itemsize
+    if (
+        row is not None
+        and (target.shape[3] == 1 or target.strides[3] == item)
+        and row >= shape[2] * item
+    ):
+        return as_strided(target, shape, (0, row, item))
+    return None
 
 
 def _sum(
@@ -89,16 +115,18 @@ def _sum(
     patches: Patches,
     prepared: tuple[Array, ...],
     tile: Tile,
-    blocks: Plan,
+    plan: Plan,
     numbers: Arithmetic,
     scratch: Scratch,
 ) -> None:
     """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o)."""
+    blocks = plan.blocks
     total = product
     for taps in blocks.each_taps():
+        place = None if numbers.spoils else (tile[:4], taps)
         numbers.multiply(
-            patches.matrix(tile, taps, numbers.dtype, scratch),
-            tuple(_block(weights, patches.geometry, tile, taps) for weights in prepared),
+            patches.matrix(tile, taps, numbers.dtype, scratch, place),
+            tuple(_block(weights, plan.geometry, tile, taps) for weights in prepared),
             total,
         )
         if total is not product:
@@ -112,6 +140,11 @@ def _block(weights: Array, geometry: Geometry, tile: Tile, taps: Taps) -> Array:
     (r0, r1), (q0, q1), (c0, c1) = taps
     (g0, g1), (o0, o1) = tile.groups, tile.out_channels
     kernel = (geometry.rows.kernel, geometry.columns.kernel, geometry.filter_channels)
+    if prod(kernel) == (r1 - r0) * (q1 - q0) * (c1 - c0):
+        if geometry.groups == 1:
+            return weights[None, :, o0:o1]
+        block = weights.reshape(len(weights), geometry.groups, -1)[:, g0:g1, o0:o1]
+        return block.transpose(1, 0, 2)
     block = weights.reshape(*kernel, geometry.groups, -1)  # (KH, KW, C, groups, OC / groups)
     block = block[r0:r1, q0:q1, c0:c1, g0:g1, o0:o1]
     return block.reshape(-1, *block.shape[3:]).transpose(1, 0, 2)

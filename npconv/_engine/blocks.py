@@ -1,0 +1,200 @@
+"""Blocks: how a convolution is cut into tiles of outputs and, where need be, into parts of a sum.
+
+Pure functions of integers, so that the same call always runs the same way.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from npconv._geometry import Geometry
+
+Range = tuple[int, int]
+
+_KEPT = 64  # tiles that are worth keeping from call to call
+
+
+class Tile(NamedTuple):
+    """A block of outputs: ranges of images, rows, columns, groups, and out_channels of a group."""
+
+    batch: Range
+    rows: Range
+    columns: Range
+    groups: Range
+    out_channels: Range
+
+
+class Taps(NamedTuple):
+    """A block of the kernel: ranges of its rows, its columns, and in_channels of a group."""
+
+    rows: Range
+    columns: Range
+    channels: Range
+
+
+class Blocks(NamedTuple):
+    """The blocks that a convolution is cut into.
+
+    ``tile`` holds the sizes of a ``Tile``, ``taps`` those of ``Taps``; ``whole_tile`` and
+    ``whole_taps`` the totals. ``band`` is the number of elements that the largest tile and block
+    of the kernel read.
+    """
+
+    tile: tuple[int, int, int, int, int]
+    taps: tuple[int, int, int]
+    whole_tile: tuple[int, int, int, int, int]
+    whole_taps: tuple[int, int, int]
+    band: int
+
+    @property
+    def reads(self) -> int:
+        """Number of elements of the whole patches matrix."""
+        batch, rows, columns, groups, _ = self.whole_tile
+        return batch * rows * columns * groups * prod(self.whole_taps)
+
+    @property
+    def in_one_sum(self) -> bool:
+        """Whether a tile takes the whole kernel at once."""
+        return self.taps == self.whole_taps
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        sizes = zip(self.whole_tile, self.tile, strict=True)
+        return prod(-(-whole // part) for whole, part in sizes)
+
+    @property
+    def positions(self) -> int:
+        """Number of rows of the patches matrix in the largest tile, of each group."""
+        return prod(self.tile[:3])
+
+    @property
+    def patches(self) -> int:
+        """Number of elements of the patches of the largest tile."""
+        return self.positions * self.tile[3] * prod(self.taps)
+
+    @property
+    def products(self) -> int:
+        """Number of outputs of the largest tile."""
+        return self.positions * self.tile[3] * self.tile[4]
+
+    def each_tile(self) -> Iterable[Tile]:
+        """Yield the tiles; together they cover every output once, the last axis running fastest."""
+        return _tiles(self) if self.tiles <= _KEPT else _each_tile(self)
+
+    def each_taps(self) -> Iterable[Taps]:
+        """Yield the blocks of the kernel; together they cover every tap once."""
+        return _taps(self) if self.in_one_sum else _each_taps(self)
+
+
+def _each_tile(blocks: Blocks) -> Iterator[Tile]:
+    return map(Tile._make, _blocks(blocks.whole_tile, blocks.tile))
+
+
+def _each_taps(blocks: Blocks) -> Iterator[Taps]:
+    return map(Taps._make, _blocks(blocks.whole_taps, blocks.taps))
+
+
+@lru_cache(maxsize=1024)
+def _tiles(blocks: Blocks) -> tuple[Tile, ...]:
+    return tuple(_each_tile(blocks))
+
+
+@lru_cache(maxsize=1024)
+def _taps(blocks: Blocks) -> tuple[Taps, ...]:
+    return tuple(_each_taps(blocks))
+
+
+def cut(geometry: Geometry, batch: int, budget: int, *, pieces: int = 1, parts: int = 1) -> Blocks:
+    """Cut a convolution so that no buffer of a tile exceeds a budget.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of a convolution with at least one output, one tap and one channel.
+    batch : int
+        Number of images.
+    budget : int
+        Elements of a band, of a tile of patches, and of its products, each at the most.
+    pieces, parts : int
+        Into how many the rows of all images, and the out_channels of a group, are cut, at the
+        least, as far as there are so many.
+
+    Returns
+    -------
+    Blocks
+
+    Examples
+    --------
+    >>> from npconv._geometry import Axis, Geometry
+    >>> axis = Axis.resolve(56, 3, 1, 1, "SAME")
+    >>> cut(Geometry(axis, axis, 64, 64, 64), batch=1, budget=2**18).tile
+    (1, 8, 56, 1, 64)
+    """
+    rows, columns = geometry.rows, geometry.columns
+
+    # The kernel is cut only where a single patch exceeds the buffer, channels last.
+    channels = min(geometry.filter_channels, budget)
+    kernel_columns = min(columns.kernel, max(1, budget // channels))
+    kernel_rows = min(rows.kernel, max(1, budget // (channels * kernel_columns)))
+    patch = kernel_rows * kernel_columns * channels
+
+    group_channels = geometry.out_channels // geometry.groups
+    out_channels = min(-(-group_channels // parts), budget)
+    groups = min(geometry.groups, max(1, budget // max(patch, out_channels)))
+
+    outputs = min(
+        budget // (groups * max(patch, out_channels)),
+        -(-batch * rows.outputs // pieces) * columns.outputs,
+    )
+    tile_columns = even(columns.outputs, outputs)
+    tile_rows = even(rows.outputs, outputs // tile_columns)
+    tile_batch = even(batch, outputs // (tile_rows * tile_columns))
+
+    def reach() -> tuple[int, int]:
+        """Return the rows and columns of the band."""
+        return (
+            rows.span((0, tile_rows), (0, kernel_rows)).length,
+            columns.span((0, tile_columns), (0, kernel_columns)).length,
+        )
+
+    # Strides or dilations may be so wide that the band is mostly pixels that nobody reads. With
+    # one tap at a time it holds only those that are, no more than the patches.
+    while (band := groups * tile_batch * prod(reach()) * channels) > budget:
+        if reach()[0] > tile_rows * kernel_rows:
+            kernel_rows = 1
+        else:
+            kernel_columns = 1
+    return Blocks(
+        (tile_batch, tile_rows, tile_columns, groups, out_channels),
+        (kernel_rows, kernel_columns, channels),
+        (batch, rows.outputs, columns.outputs, geometry.groups, group_channels),
+        (rows.kernel, columns.kernel, geometry.filter_channels),
+        band,
+    )
+
+
+def even(total: int, most: int) -> int:
+    """Return the size of equal parts of `total`, none larger than `most`.
+
+    >>> even(10, 6), even(10, 100), even(10, 0)
+    (5, 10, 1)
+    """
+    parts = -(-total // max(1, most))
+    return -(-total // parts)
+
+
+def _blocks(totals: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[tuple[Range, ...]]:
+    """Yield the ranges of each block, the last axis running fastest."""
+    if totals == sizes:  # also where no axis is left
+        yield tuple((0, total) for total in totals)
+        return
+    for start in range(0, totals[0], sizes[0]):
+        block = (start, min(start + sizes[0], totals[0]))
+        for others in _blocks(totals[1:], sizes[1:]):
+            yield (block, *others)

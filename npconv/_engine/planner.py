@@ -1,0 +1,85 @@
+"""The planner: which algorithm, and which tiles, by shapes and dtype alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from npconv._engine import depthwise, shifted, tiles, wide
+from npconv._engine.plan import Plan
+
+if TYPE_CHECKING:
+    from npconv._geometry import Geometry
+
+_LIGHT = 200_000  # multiply-adds: with fewer, one tile is best
+
+
+class Algorithm(NamedTuple):
+    """How plans are made, and how the work on a tile follows from one."""
+
+    plans: Callable[..., Iterator[Plan]]
+    prepare: Callable[..., tiles.Work]
+
+
+ALGORITHMS = {
+    "GEMM": Algorithm(tiles.plans, tiles.prepare),
+    "tiles": Algorithm(tiles.plans, tiles.prepare),
+    "banded": Algorithm(wide.banded_plans, tiles.prepare),
+    "joined groups": Algorithm(wide.joined_plans, tiles.prepare),
+    "shifted adds": Algorithm(shifted.plans, shifted.prepare),
+    "depthwise": Algorithm(depthwise.plans, depthwise.prepare),
+}
+PLAIN = ("tiles",)
+
+
+@lru_cache(maxsize=4096)
+def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool = False) -> Plan:
+    """Choose the plan of least cost.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of a convolution with at least one output, one tap and one channel.
+    batch : int
+        Number of images, at least 1.
+    dtype : dtype
+        Of the input.
+    plain : bool
+        Choose among plain tiles only, which multiply by no zeros of their own.
+
+    Returns
+    -------
+    Plan
+    """
+    names = PLAIN if plain else tuple(ALGORITHMS)[1:]
+    if not plain and _FORCED in ALGORITHMS:
+        forced = list(_plans(geometry, batch, dtype, (_FORCED,)))
+        if forced:
+            return min(forced, key=lambda one: one.cost)
+    return min(_plans(geometry, batch, dtype, names), key=lambda one: one.cost)
+
+
+def admissible(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> list[Plan]:
+    """Return the best plan of each algorithm that can compute a convolution."""
+    best: dict[str, Plan] = {}
+    for one in _plans(geometry, batch, dtype, tuple(ALGORITHMS)[1:]):
+        if one.algorithm not in best or one.cost < best[one.algorithm].cost:
+            best[one.algorithm] = one
+    return list(best.values())
+
+
+def _plans(
+    geometry: Geometry, batch: int, dtype: np.dtype[Any], names: tuple[str, ...]
+) -> Iterator[Plan]:
+    outputs = batch * geometry.rows.outputs * geometry.columns.outputs * geometry.out_channels
+    taps = geometry.rows.kernel * geometry.columns.kernel * geometry.filter_channels
+    few = outputs * taps <= _LIGHT
+    for name in names:
+        yield from ALGORITHMS[name].plans(geometry, batch, dtype, light=few)
+
+
+_FORCED = os.environ.get("NPCONV_ALGORITHM", "")

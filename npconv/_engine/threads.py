@@ -1,0 +1,309 @@
+"""Threads of our own, each multiplying its own tiles, with BLAS held to one thread meanwhile.
+
+NumPy releases the interpreter's lock where it copies and where it multiplies, so that both scale.
+Which thread does which tile changes nothing about the result: the tiles are cut by shape alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import product
+from operator import index
+from queue import SimpleQueue
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from npconv._engine.scratch import Scratch, take_scratch
+
+T = TypeVar("T")
+
+
+class _Library(NamedTuple):
+    """How one BLAS library is asked for its threads, and told."""
+
+    get: Callable[[], int | None]
+    set: Callable[[int], object]
+
+
+def _libraries() -> list[_Library]:
+    """Find the BLAS libraries of this process."""
+    from threadpoolctl import ThreadpoolController
+
+    found = []
+    for one in ThreadpoolController().select(user_api="blas").lib_controllers:
+        library = _Library(one.get_num_threads, one.set_num_threads)
+        # threadpoolctl lets but one thread at a time set OpenBLAS's number, and passes over the
+        # others without a word; here the last caller restores what the first one changed.
+        for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
+            name = f"{prefix}openblas_{{}}_num_threads{suffix}"
+            if hasattr(one.dynlib, name.format("set")):
+                library = _Library(
+                    getattr(one.dynlib, name.format("get")), getattr(one.dynlib, name.format("set"))
+                )
+        found.append(library)
+    return found
+
+
+class _Blas:
+    """NumPy's BLAS: how many threads it has, and holding it to one while anybody multiplies.
+
+    The limit is the process's, so calls share it: the first to come notes what it found, the last
+    to leave restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: list[_Library] | None = None
+        self._holders = 0
+        self._found: list[int | None] = []
+
+    def _ask(self) -> list[int | None]:
+        """Return the numbers of threads as the users of BLAS set them; called with the lock."""
+        if self._known is None:
+            self._known = _libraries()
+        return self._found if self._holders else [one.get() for one in self._known]
+
+    def _set(self, counts: Iterable[int | None]) -> None:
+        for one, count in zip(self._known or (), counts, strict=True):
+            if count:
+                one.set(count)
+
+    def threads(self) -> int:
+        """Return how many threads BLAS has been set to, by whoever uses it."""
+        with self._lock:
+            return _most(self._ask())
+
+    def __enter__(self) -> int:
+        with self._lock:
+            self._found = self._ask()
+            if not self._holders:
+                self._set(1 if count else None for count in self._found)
+            self._holders += 1
+            return _most(self._found)
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._holders -= 1
+            if not self._holders:
+                self._set(self._found)
+
+
+def _most(counts: list[int | None]) -> int:
+    return max([count for count in counts if count], default=0) or os.cpu_count() or 1
+
+
+class _Job(Generic[T]):
+    """Tasks that several threads take from one end until none is left or one has failed.
+
+    The tasks are never all in memory at once.
+    """
+
+    __slots__ = ("_error", "_helpers", "_left", "_lock", "_seats", "_tasks", "_work")
+
+    def __init__(
+        self, tasks: Iterable[T], work: Callable[[T, Scratch], None], helpers: int
+    ) -> None:
+        self._tasks = iter(tasks)
+        self._lock = threading.Lock()
+        self._work = work
+        self._helpers = helpers
+        self._seats = deque(range(helpers))  # for helpers that have not come yet
+        self._left: SimpleQueue[None] = SimpleQueue()  # one for each helper that came and went
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Compute tasks until none is left."""
+        scratch = take_scratch()
+        try:
+            while True:
+                with self._lock:
+                    task = next(self._tasks, None)
+                if task is None:
+                    return
+                self._work(task, scratch)
+        except BaseException:
+            with self._lock:
+                self._tasks = iter(())  # the others need not go on
+            raise
+        finally:
+            scratch.keep()
+
+    def help(self) -> None:
+        """Run in a helper, unless the caller has finished without it."""
+        try:
+            self._seats.pop()
+        except IndexError:
+            return
+        try:
+            with np.errstate(all="ignore"):
+                self.run()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._left.put(None)
+
+    def finish(self) -> None:
+        """Wait for the helpers, whatever happened to the caller; raise what one of them met."""
+        joined = self._helpers
+        while self._seats:
+            try:
+                self._seats.pop()
+            except IndexError:
+                break
+            joined -= 1
+        # Looking again and again would take the interpreter's lock from the very helpers.
+        for _ in range(joined):
+            self._left.get()
+        if self._error is not None:
+            raise self._error
+
+
+class _Pool:
+    """Daemon threads that wait for jobs, as many as were ever wanted at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
+        self._size = 0
+
+    def ask(self, job: _Job[Any], helpers: int) -> None:
+        if self._size < helpers:
+            with self._lock:
+                while self._size < helpers:
+                    threading.Thread(target=self._serve, name="npconv", daemon=True).start()
+                    self._size += 1
+        for _ in range(helpers):
+            self._jobs.put(job)
+
+    def _serve(self) -> None:
+        while True:
+            job = self._jobs.get()
+            job.help()
+            del job  # its arrays must not live until the next one
+
+
+_blas = _Blas()
+_pool = _Pool()
+_threads: int | None = None
+
+
+def _after_fork() -> None:
+    """Begin anew: a forked child has no helpers, and locks as they happened to be."""
+    global _blas, _pool
+    _blas, _pool = _Blas(), _Pool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def get_num_threads() -> int:
+    """Return how many threads ``conv2d`` may use.
+
+    Returns
+    -------
+    int
+        What ``set_num_threads`` set; else the environment's ``NPCONV_NUM_THREADS`` as it was when
+        npconv was imported; else as many as NumPy's BLAS is set to.
+
+    Examples
+    --------
+    >>> import npconv
+    >>> npconv.set_num_threads(2)
+    >>> npconv.get_num_threads()
+    2
+    >>> npconv.set_num_threads(None)
+    """
+    return _blas.threads() if _threads is None else _threads
+
+
+def set_num_threads(threads: int | None) -> None:
+    """Set how many threads ``conv2d`` may use, in this process.
+
+    The result is the same, bit for bit, for any number. While a call multiplies, NumPy's BLAS is
+    held to one thread, because npconv's own threads do the work; it is as it was afterwards.
+
+    Parameters
+    ----------
+    threads : int or None
+        At least 1, the caller's own among them; None for as many as NumPy's BLAS is set to.
+
+    Raises
+    ------
+    TypeError
+        If `threads` is no integer.
+    ValueError
+        If it is less than 1.
+
+    Examples
+    --------
+    >>> import npconv
+    >>> npconv.set_num_threads(1)
+    >>> npconv.set_num_threads(None)
+    """
+    global _threads
+    _threads = None if threads is None else _count("threads", threads)
+
+
+def _count(name: str, value: Any) -> int:
+    try:
+        count = index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer or None, received {value!r}") from None
+    if count < 1:
+        raise ValueError(f"{name}: expected at least 1, received {count}")
+    return count
+
+
+def _from_environment(text: str) -> int | None:
+    """Read NPCONV_NUM_THREADS."""
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ValueError(f"NPCONV_NUM_THREADS: expected a positive integer, received {text!r}")
+    return int(text)
+
+
+_threads = _from_environment(os.environ.get("NPCONV_NUM_THREADS", ""))
+
+
+def each(tasks: Iterable[T], work: Callable[[T, Scratch], None], most: int, *, light: bool) -> None:
+    """Call ``work(task, scratch)`` for each task, on several threads where there are several.
+
+    Parameters
+    ----------
+    tasks : iterable
+    work : callable
+        Independent of the order; it may raise.
+    most : int
+        Threads that it may be spread over.
+    light : bool
+        Whether BLAS would use one thread anyway.
+    """
+    if light:
+        _run(tasks, work)
+        return
+    with _blas as found:
+        helpers = min(most, _threads or found) - 1
+        if helpers < 1:
+            _run(tasks, work)
+            return
+        job = _Job(tasks, work, helpers)
+        try:
+            _pool.ask(job, helpers)
+            job.run()
+        finally:
+            job.finish()
+
+
+def _run(tasks: Iterable[T], work: Callable[[T, Scratch], None]) -> None:
+    scratch = take_scratch()
+    try:
+        for task in tasks:
+            work(task, scratch)
+    finally:
+        scratch.keep()
