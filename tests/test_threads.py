@@ -1,12 +1,19 @@
-"""Eight callers at once, each with its own shapes, get what one alone gets."""
+"""Threads change neither a bit of the result nor anything that outlives a call."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
+import pytest
 from builders import DTYPES, assert_same, lattice
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import npconv
 
@@ -57,3 +64,144 @@ def test_errors_in_one_thread_do_not_disturb_another():
             assert (result is None) == (i % 2 == 0)
             if i % 2:
                 assert_same(result, expected)
+
+
+@pytest.fixture
+def threads():
+    """Set the number of threads; afterwards it is as it was."""
+    yield npconv.set_num_threads
+    npconv.set_num_threads(None)
+
+
+def blas_threads():
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+
+HEAVY = [
+    ((1, 60, 60, 16), (3, 3, 16, 32), 1),
+    ((1, 56, 56, 64), (1, 1, 64, 256), 1),
+    ((2, 40, 40, 32), (3, 3, 32, 32), 2),
+    ((8, 60, 60, 1), (7, 7, 1, 4), 1),
+    ((1, 56, 56, 96), (3, 3, 1, 96), 2),
+    ((1, 40, 40, 32), (3, 3, 4, 32), 1),
+    ((1, 48, 48, 64), (3, 3, 64, 2), 1),
+    ((1, 7, 7, 256), (3, 3, 256, 512), 1),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_number_of_threads_gives_the_same_bits(threads, dtype):
+    rng = np.random.default_rng(3)
+    for input_shape, filters_shape, strides in HEAVY:
+        x, w = (
+            (100 * rng.standard_normal(shape)).astype(DTYPES[dtype])
+            for shape in (input_shape, filters_shape)
+        )
+        threads(1)
+        expected = npconv.conv2d(x, w, strides, "SAME").tobytes()
+        for count in (1, 2, 4, 2, 4):
+            threads(count)
+            assert npconv.conv2d(x, w, strides, "SAME").tobytes() == expected
+
+
+def test_blas_is_left_as_it_was(threads):
+    x, w = lattice((1, 64, 64, 64), (3, 3, 64, 64), "float32")
+    threads(4)
+    for limit in (1, 2, 3):
+        with threadpool_limits(limit, user_api="blas"):
+            before = blas_threads()
+            npconv.conv2d(x, w, 1, "SAME")
+            assert blas_threads() == before
+
+
+def test_an_error_in_any_thread_is_raised_and_leaves_blas_as_it_was(threads, monkeypatch):
+    x, w = lattice((1, 64, 64, 64), (3, 3, 64, 64), "float32")
+    threads(4)
+    before = blas_threads()
+    begun = []
+
+    def fail(self, name, shape, dtype):
+        begun.append(threading.current_thread())
+        raise MemoryError(f"planted in {len(begun)}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("npconv._engine.scratch.Scratch.take", fail)
+        with pytest.raises(MemoryError, match="planted"):
+            npconv.conv2d(x, w, 1, "SAME")
+    assert begun
+    assert blas_threads() == before
+    assert_same(npconv.conv2d(x, w, 1, "SAME"), npconv.conv2d(x, w, 1, "SAME"))
+
+
+def test_more_callers_than_cores_leave_blas_as_it_was(threads):
+    threads(3)
+    before = blas_threads()
+    calls = [
+        (*lattice(input_shape, filters_shape, "float32", seed=i), strides)
+        for i, (input_shape, filters_shape, strides) in enumerate(HEAVY)
+    ]
+    alone = [npconv.conv2d(x, w, strides, "SAME") for x, w, strides in calls]
+    end = time.monotonic() + float(os.environ.get("NPCONV_CALLERS_SECONDS", "1"))
+
+    def run(start):
+        done, rng = 0, np.random.default_rng(start)
+        while time.monotonic() < end or not done:
+            i = int(rng.integers(len(calls)))
+            x, w, strides = calls[i]
+            assert_same(npconv.conv2d(x, w, strides, "SAME"), alone[i])
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(run, range(8))) >= 8
+    assert blas_threads() == before
+
+
+def test_set_num_threads(threads):
+    default = npconv.get_num_threads()
+    assert default == max(blas_threads())
+    threads(3)
+    assert npconv.get_num_threads() == 3
+    threads(np.int64(2))
+    assert npconv.get_num_threads() == 2
+    threads(None)
+    assert npconv.get_num_threads() == default
+    for wrong, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError)):
+        with pytest.raises(error, match="threads"):
+            threads(wrong)
+
+
+def run_python(code, **environment):
+    root = Path(npconv.__file__).parent.parent
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_environment_sets_the_number():
+    code = "import npconv; print(npconv.get_num_threads())"
+    assert run_python(code, NPCONV_NUM_THREADS="3").stdout.strip() == "3"
+    blas = run_python(code, NPCONV_NUM_THREADS="", OPENBLAS_NUM_THREADS="1")
+    assert blas.stdout.strip() == "1" or "openblas" not in str(threadpool_info())
+    wrong = run_python(code, NPCONV_NUM_THREADS="many")
+    assert "ValueError: NPCONV_NUM_THREADS: expected a positive integer" in wrong.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_has_threads_of_its_own():
+    code = """
+import os, numpy as np, npconv
+npconv.set_num_threads(4)
+x, w = np.ones((1, 64, 64, 64), "f4"), np.ones((3, 3, 64, 64), "f4")
+expected = npconv.conv2d(x, w, 1, "SAME").tobytes()
+child = os.fork()
+if not child:
+    os._exit(npconv.conv2d(x, w, 1, "SAME").tobytes() != expected)
+print(os.waitpid(child, 0)[1])
+"""
+    assert run_python(code).stdout.strip() == "0"

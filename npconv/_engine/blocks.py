@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 Range = tuple[int, int]
 
-_KEPT = 64  # tiles that are worth keeping from call to call
-
 
 class Tile(NamedTuple):
     """A block of outputs: ranges of images, rows, columns, groups, and out_channels of a group."""
@@ -83,26 +81,17 @@ class Blocks(NamedTuple):
         """Number of outputs of the largest tile."""
         return self.positions * self.tile[3] * self.tile[4]
 
-    def each_tile(self) -> Iterable[Tile]:
+    def each_tile(self) -> Iterator[Tile]:
         """Yield the tiles; together they cover every output once, the last axis running fastest."""
-        return _tiles(self) if self.tiles <= _KEPT else _each_tile(self)
+        return map(Tile._make, _blocks(self.whole_tile, self.tile))
 
     def each_taps(self) -> Iterable[Taps]:
         """Yield the blocks of the kernel; together they cover every tap once."""
         return _taps(self) if self.in_one_sum else _each_taps(self)
 
 
-def _each_tile(blocks: Blocks) -> Iterator[Tile]:
-    return map(Tile._make, _blocks(blocks.whole_tile, blocks.tile))
-
-
 def _each_taps(blocks: Blocks) -> Iterator[Taps]:
     return map(Taps._make, _blocks(blocks.whole_taps, blocks.taps))
-
-
-@lru_cache(maxsize=1024)
-def _tiles(blocks: Blocks) -> tuple[Tile, ...]:
-    return tuple(_each_tile(blocks))
 
 
 @lru_cache(maxsize=1024)

@@ -38,7 +38,7 @@ def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) 
         return
     size = _dtype(dtype).itemsize
     seen: set[Blocks] = set()
-    for budget in _BUDGETS[1:2] if light else _BUDGETS:
+    for budget in _BUDGETS[1:2] if light and geometry.groups < 64 else _BUDGETS:
         blocks = _cut(geometry, batch, budget // size)
         if blocks not in seen and (not seen or blocks.band * size <= _BAND):
             seen.add(blocks)

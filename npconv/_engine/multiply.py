@@ -47,7 +47,7 @@ def _run(plan: Plan, patches: Patches, weights: Array, out: Array) -> bool:
         if not work(tile, scratch):
             stands = False  # never back to True: tiles end in any order
 
-    threads.each(plan.blocks.each_tile(), one, plan.most_threads, light=plan.light)
+    threads.each(plan.each_tile(), one, plan.most_threads, light=plan.light)
     return stands
 
 

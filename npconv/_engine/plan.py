@@ -18,14 +18,17 @@ from npconv._engine.arithmetic import itemsize
 from npconv._engine.blocks import Blocks, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from npconv._engine.blocks import Tile
     from npconv._geometry import Axis, Geometry
 
 # Nanoseconds on one core.
 FLOP = 1 / 115  # of a float32 product whose operands are packed
 PACK = 0.25  # an element of the patches, packed by BLAS
-PACK_FILTERS = 0.35  # likewise of the filters, which come from farther away
+PACK_FILTERS = 0.35  # likewise of the filters, which come from farther away,
+PACK_FAR_FILTERS = 0.9  # or from memory, where they take more than:
+_CACHE = 1 << 20  # bytes
 STORE = 0.1  # an element of the product
 RUN = 7.0  # a run of neighbours copied by NumPy, and beyond that each of its bytes:
 BYTE = 1 / 40
@@ -33,7 +36,7 @@ CALL = 1000.0  # a call of a NumPy function that does almost nothing
 TILE = 12 * CALL  # a tile that is extracted and multiplied
 HANDOVER = 30_000.0  # until a helping thread is at work, and waited for
 
-_ONE_THREAD = 8192  # multiply-adds
+_FEW_TILES = 64
 
 TOTAL_BYTES = 15 << 20  # of all threads of a call
 
@@ -87,10 +90,24 @@ class Plan:
     thread_bytes: int
     call_bytes: int
 
+    def each_tile(self) -> Iterable[Tile]:
+        """Return the tiles; where they are few, those of the call before."""
+        return self._few_tiles or self.blocks.each_tile()
+
+    @cached_property
+    def _few_tiles(self) -> tuple[Tile, ...]:
+        return tuple(self.blocks.each_tile()) if self.blocks.tiles <= _FEW_TILES else ()
+
     @cached_property
     def light(self) -> bool:
-        """Whether no BLAS would use several threads for any product."""
-        return self.blocks.reads * self.blocks.whole_tile[4] <= _ONE_THREAD
+        """Whether there is one product, so small that BLAS uses but one thread anyway.
+
+        OpenBLAS does up to 2**18 multiply-adds, with vectors up to 9216; others are like it.
+        """
+        blocks = self.blocks
+        rows, columns, terms = blocks.positions, blocks.tile[4], prod(blocks.taps)
+        most = 1 << 18 if rows > 1 and columns > 1 else 9216
+        return rows * columns * terms <= most and blocks.tiles == 1
 
     @cached_property
     def most_threads(self) -> int:
@@ -116,13 +133,14 @@ def spread(work: float, tile: float, tiles: int) -> float:
     """
     handover = HANDOVER if tiles > 1 else 0.0
     on_two, on_four = (max(work / n, -(-tiles // n) * tile) + handover for n in (2, 4))
-    return (work + 4 * on_two + 2 * on_four) / 3.5
+    return (work + 4 * on_two + on_four) / 3.25
 
 
 def gemm(m: int, k: int, n: int, itemsize: int) -> float:
     """Return the cost of multiplying an (m, k) by a (k, n) matrix."""
     wide = itemsize / 4
-    packing = PACK * m * k + PACK_FILTERS * k * n + STORE * m * n
+    filters = PACK_FILTERS if k * n * itemsize <= _CACHE else PACK_FAR_FILTERS
+    packing = PACK * m * k + filters * k * n + STORE * m * n
     return CALL + wide * (2 * FLOP * m * k * max(n, 4) + packing)
 
 

@@ -15,7 +15,8 @@ from npconv._engine.plan import Plan
 if TYPE_CHECKING:
     from npconv._geometry import Geometry
 
-_LIGHT = 200_000  # multiply-adds: with fewer, one tile is best
+_TINY = 20_000  # multiply-adds: with fewer, choosing costs more than a better choice saves
+_LIGHT = 1_000_000  # multiply-adds: with fewer, one tile is best
 
 
 class Algorithm(NamedTuple):
@@ -34,6 +35,7 @@ ALGORITHMS = {
     "depthwise": Algorithm(depthwise.plans, depthwise.prepare),
 }
 PLAIN = ("tiles",)
+_ANYWHERE = ("tiles", "depthwise")
 
 
 @lru_cache(maxsize=4096)
@@ -78,6 +80,8 @@ def _plans(
     outputs = batch * geometry.rows.outputs * geometry.columns.outputs * geometry.out_channels
     taps = geometry.rows.kernel * geometry.columns.kernel * geometry.filter_channels
     few = outputs * taps <= _LIGHT
+    if outputs * taps <= _TINY and len(names) > 1:
+        names = _ANYWHERE
     for name in names:
         yield from ALGORITHMS[name].plans(geometry, batch, dtype, light=few)
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-_BLOCKS = (1, 2, 4, 8, 16)
+_BLOCKS = tuple(block for block in pairs((1, 2, 4, 8, 16), repeat=2) if block != (1, 1))
+_FEW_BLOCKS = ((1, 4), (2, 2), (4, 4))  # where choosing must not cost more than computing
+_TRIED = 3  # of the blocks, with smaller and larger tiles
 _MOST_COLUMNS = 512  # of the banded filters: beyond that the zeros cost more than they save
 
 
@@ -39,23 +41,29 @@ def banded_plans(
     if geometry.filter_channels > 16:
         return
     rows, columns = geometry.rows, geometry.columns
-    for height, width in pairs(_BLOCKS, _BLOCKS):
-        if (
-            height * width == 1
-            or height * width * geometry.out_channels > _MOST_COLUMNS * geometry.groups
-            or not (_widens(rows, height) and _widens(columns, width))
+    found: list[Plan] = []
+    for height, width in _FEW_BLOCKS if light else _BLOCKS:
+        if height * width * geometry.out_channels > _MOST_COLUMNS * geometry.groups or not (
+            _widens(rows, height) and _widens(columns, width)
         ):
             continue
         wide = Wide(1, height, width)
-        yield from cuts("banded", widened(geometry, wide), wide, batch, dtype, light=light)
+        found += cuts("banded", widened(geometry, wide), wide, batch, dtype, light=True)
+    found.sort(key=lambda one: one.cost)
+    for one in found if light else found[:_TRIED]:
+        yield from cuts("banded", one.geometry, one.wide, batch, dtype, light=light)
 
 
 def joined_plans(
     geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool
 ) -> Iterator[Plan]:
     """Yield ways to multiply some groups as one."""
-    for groups in range(2, min(geometry.groups, 64) + 1):
-        if geometry.groups % groups == 0 and groups * geometry.filter_channels <= 64:
+    for groups in (2, 4, 8, 16, 32, 64):
+        if (
+            groups <= geometry.groups
+            and geometry.groups % groups == 0
+            and groups * geometry.filter_channels <= 64
+        ):
             wide = Wide(groups)
             yield from cuts(
                 "joined groups", widened(geometry, wide), wide, batch, dtype, light=light
