@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from npconv._arguments import read_patches_call
 from npconv._engine.blocks import Taps, Tile, cut
+from npconv._engine.halves import cast
 from npconv._engine.scratch import Scratch, take_scratch
 from npconv._geometry import Geometry, Span, merged
 
@@ -147,7 +148,7 @@ class Patches:
         band = scratch.take("band", block.shape, dtype)
         for border in block.borders:
             band[border] = 0
-        band[block.inside] = grouped
+        cast(grouped, band[block.inside], scratch)
         return band
 
     def view(self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch) -> Array:

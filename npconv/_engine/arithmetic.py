@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from npconv._engine.halves import cast
+from npconv._engine.scratch import Scratch
+
 Array = np.ndarray[Any, Any]
 
 _FLOAT32 = np.dtype(np.float32)
@@ -53,7 +56,10 @@ class Float:
 
     def prepare(self, weights: Array) -> tuple[Array, ...]:
         """Return the weights in the dtype of the sums."""
-        weights = weights.astype(self.dtype, copy=False)
+        if weights.dtype != self.dtype:
+            converted = np.empty(weights.shape, self.dtype)
+            cast(weights, converted, Scratch())
+            weights = converted
         if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
             weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
         return (weights,)

@@ -15,6 +15,7 @@ import numpy as np
 
 from npconv._engine.arithmetic import itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
+from npconv._engine.halves import cast, scratch_bytes
 from npconv._engine.plan import BYTE, CALL, RUN, TILE, Plan, Wide, spread
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int) -
         Wide(),
         blocks,
         spread(tiles * tile * share + 0.3 * repeated, tile, tiles),
-        (2 * blocks.band + 2 * outputs) * size,
+        (blocks.band + 2 * outputs) * size + scratch_bytes(dtype, outputs),
         repeated * size,
     )
 
@@ -219,11 +220,11 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
                 if band.padded:
                     pixels.fill(0)
                 for there, here in band.copies:
-                    pixels[there] = images[here][:, :, None]
+                    cast(images[here][:, :, None], pixels[there], scratch)
                 _add_up(band, pixels, repeated[one][slice(*block.rows), ..., g0:g1], total,
                         block.rows[0] + block.columns[0] == 0, scratch)  # fmt: skip
             if not direct:
-                np.copyto(place, total, casting="unsafe")
+                cast(total, place, scratch)
         return True
 
     return work

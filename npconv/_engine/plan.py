@@ -16,6 +16,7 @@ import numpy as np
 
 from npconv._engine.arithmetic import itemsize
 from npconv._engine.blocks import Blocks, cut
+from npconv._engine.halves import scratch_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -237,6 +238,7 @@ def tile_plan(
     if wide.adds_zeros:
         work += 20 * CALL + 0.2 * weights
     thread = (blocks.band + blocks.patches + blocks.products) * size
+    thread += scratch_bytes(dtype, blocks.products)
     if sums > 1:  # a partial product, and its block of the weights
         thread += (blocks.products + prod(blocks.taps) * groups * out_channels) * size
     shared = size * weights if wide.adds_zeros or dtype.itemsize == 2 else 0

@@ -65,15 +65,6 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
     return min(_plans(geometry, batch, dtype, names), key=lambda one: one.cost)
 
 
-def admissible(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> list[Plan]:
-    """Return the best plan of each algorithm that can compute a convolution."""
-    best: dict[str, Plan] = {}
-    for one in _plans(geometry, batch, dtype, tuple(ALGORITHMS)[1:]):
-        if one.algorithm not in best or one.cost < best[one.algorithm].cost:
-            best[one.algorithm] = one
-    return list(best.values())
-
-
 def _plans(
     geometry: Geometry, batch: int, dtype: np.dtype[Any], names: tuple[str, ...]
 ) -> Iterator[Plan]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from npconv._engine.arithmetic import arithmetic, itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
+from npconv._engine.halves import cast, scratch_bytes
 from npconv._engine.plan import BYTE, CALL, RUN, TILE, Plan, Wide, gemm, spread
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int, c
     tile = TILE + once
     share = prod(blocks.whole_tile) / (tiles * prod(blocks.tile))
     thread = (blocks.band + pixels * count + blocks.products) * size
+    thread += scratch_bytes(dtype, blocks.products)
     shared = size * channels * count
     if dtype.kind == "i":
         thread += (2 * pixels * count + blocks.band) * size
@@ -121,7 +123,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
             for kw in range(columns.kernel):
                 part = planes[kh, kw, :, :, kh * row :, kw * column :]
                 sums += part[:, :, : h1 - h0, : w1 - w0]
-        np.copyto(out[n0:n1, h0:h1, w0:w1], sums.transpose(1, 2, 3, 0), casting="unsafe")
+        cast(sums.transpose(1, 2, 3, 0), out[n0:n1, h0:h1, w0:w1], scratch)
         return True
 
     return work

@@ -82,7 +82,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
         _sum(product, patches, prepared, tile, plan, numbers, scratch)
         if doubtful and np.isnan(product.min()):
             return False
-        wide.scatter(product, tile, plan.wide, geometry.groups, out)
+        wide.scatter(product, tile, plan.wide, geometry.groups, out, scratch)
         return True
 
     return work

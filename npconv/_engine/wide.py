@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from npconv._engine.halves import cast
 from npconv._engine.plan import Plan, Wide, cuts
 from npconv._geometry import Axis, Geometry
 
 if TYPE_CHECKING:
     from npconv._engine.blocks import Tile
+    from npconv._engine.scratch import Scratch
 
 Array = np.ndarray[Any, Any]
 
@@ -155,7 +157,9 @@ def weights(flat: Array, geometry: Geometry, wide: Wide) -> Array:
     return result.reshape(kernel[0] * kernel[1] * wide.groups * channels, -1)
 
 
-def scatter(product: Array, tile: Tile, wide: Wide, groups: int, out: Array) -> None:
+def scatter(
+    product: Array, tile: Tile, wide: Wide, groups: int, out: Array, scratch: Scratch
+) -> None:
     """Write a tile's products to the output.
 
     Parameters
@@ -168,6 +172,7 @@ def scatter(product: Array, tile: Tile, wide: Wide, groups: int, out: Array) -> 
     groups : int
         Of the widened convolution.
     out : ndarray, shape (N, OH, OW, OC)
+    scratch : Scratch
     """
     (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
     high, broad = wide.rows, wide.columns
@@ -176,7 +181,7 @@ def scatter(product: Array, tile: Tile, wide: Wide, groups: int, out: Array) -> 
     target = target.reshape(*target.shape[:3], groups, -1)[..., g0:g1, :]
     if high * broad == 1:
         source = product.reshape(g1 - g0, count, height, width, o1 - o0)
-        np.copyto(target[..., o0:o1], source.transpose(1, 2, 3, 0, 4), casting="unsafe")
+        cast(source.transpose(1, 2, 3, 0, 4), target[..., o0:o1], scratch)
         return
     # (g, n, h, w, rows, columns, o) -> (n, h, rows, w, columns, g, o)
     source = product.reshape(g1 - g0, count, height, width, high, broad, -1)
@@ -187,7 +192,7 @@ def scatter(product: Array, tile: Tile, wide: Wide, groups: int, out: Array) -> 
         part = target[:, a0 * high : a0 * high + (a1 - a0) * rows]
         part = part[:, :, b0 * broad : b0 * broad + (b1 - b0) * columns]
         part = part.reshape(count, a1 - a0, rows, b1 - b0, columns, *part.shape[3:])
-        np.copyto(part, source[:, a0:a1, :rows, b0:b1, :columns], casting="unsafe")
+        cast(source[:, a0:a1, :rows, b0:b1, :columns], part, scratch)
 
 
 def _pieces(outputs: int, blocks: int, size: int) -> Iterator[tuple[int, int, int]]:
