@@ -50,7 +50,9 @@ def test_samples_of_all_float32():
     for start in range(0, 2**32, 2**26):
         values = np.arange(start, start + 2**26, 9973, dtype=np.uint32).view(np.float32)
         narrowed(np.ascontiguousarray(values))
-        narrowed(values[np.abs(values) < 65520])
+        finite = values[np.abs(values) < 65520]
+        if finite.size:
+            narrowed(finite)
 
 
 @pytest.mark.parametrize("value", [65519.996, 65520, -65520, 1e38, np.inf, -np.inf, np.nan])

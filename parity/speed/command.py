@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 
 from parity import subject
 from parity.jobs import positive
-from parity.speed import layers, machine, measure, tables
+from parity.speed import beside, comparison, document, layers, machine, measure, regret, tables
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, WorkerError, Workers
+from parity.speed.rows import TOO_BUSY, peak_share, setting
+
+SLOWER = 4
+"""The exit code of a comparison that found a layer slower than it was."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +33,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--row", metavar="TOKEN", action="append", help="time this case only; may be repeated"
     )
+    parser.add_argument("--dtype", choices=subject.DTYPES, help="change every layer's dtype")
+    parser.add_argument("--batch", type=positive, metavar="N", help="change every layer's batch")
+    parser.add_argument(
+        "--beside",
+        nargs="+",
+        choices=beside.CONTENDERS,
+        default=[],
+        metavar="NAME",
+        help=f"time others as well, where installed: {' '.join(beside.CONTENDERS)}",
+    )
+    parser.add_argument(
+        "--bounds", action="store_true", help="time the matrix product and the copying alone"
+    )
+    parser.add_argument(
+        "--memory", action="store_true", help="measure the memory that a call takes"
+    )
+    parser.add_argument(
+        "--all-algorithms",
+        action="store_true",
+        help="instead: time every algorithm, and how far the planner's choice is from the best",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows and raw times")
+    parser.add_argument(
+        "--compare",
+        metavar="OLD.json",
+        type=Path,
+        help=f"show what changed since; exit code {SLOWER} if a layer is slower",
+    )
+    parser.add_argument(
+        "--against", metavar="NEW.json", type=Path, help="compare with this, measure nothing"
+    )
     parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=subject.SUBJECT_HELP)
     add_settings(parser)
 
@@ -42,7 +75,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--rounds",
         type=positive,
         default=default.rounds,
-        help=f"rounds a layer (default {default.rounds})",
+        help=f"most rounds a layer (default {default.rounds}); fewer where the intervals of the"
+        " ratio and of the noise are narrower than 5 %%",
     )
     parser.add_argument(
         "--seconds",
@@ -52,94 +86,197 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=positive,
+        nargs="+",
+        action="extend",
+        type=_threads,
         metavar="N",
-        help="threads of every library (default: each library's own choice)",
+        help='threads of every library, or "default" for each one\'s own choice (which is the'
+        " default); several settings are measured one after another",
     )
 
 
 def settings(arguments: argparse.Namespace) -> measure.Settings:
-    """Read the arguments of `add_settings`, and the subject."""
+    """Read the arguments of `add_settings`, the subject, and what only `speed` has."""
+    threads = [count for counts in arguments.threads or [(0,)] for count in counts]
     return measure.Settings(
         subject=arguments.subject or subject.name(),
         rounds=arguments.rounds,
         seconds=arguments.seconds,
-        threads=arguments.threads or 0,
+        threads=tuple(dict.fromkeys(threads)),
+        beside=tuple(dict.fromkeys(getattr(arguments, "beside", ()))),
+        bounds=getattr(arguments, "bounds", False),
+        memory=getattr(arguments, "memory", False),
     )
 
 
+def _threads(text: str) -> tuple[int, ...]:
+    return tuple(0 if word == "default" else positive(word) for word in text.split())
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print, write; return 1 if a row disagrees and 2 for a wrong call."""
+    """Measure, print, write, compare.
+
+    Returns 1 if a row disagrees, 2 for a wrong call, `SLOWER` if a row became slower.
+    """
     console = tables.console()
     try:
-        if arguments.row:
-            chosen = [layers.parse(token) for token in arguments.row]
-        else:
-            nets = layers.available() if arguments.layers == "all" else [arguments.layers]
-            chosen = [layer for net in nets for layer in layers.read(net)]
-        document = times(chosen, settings(arguments), console)
+        return _run(arguments, console)
     except (ValueError, StartError) as error:
         Console(stderr=True).print(f"parity speed: {error}", style="red", markup=False)
         return 2
     except WorkerError as error:  # a valid call that fails is a disagreement
         Console(stderr=True).print(f"DISAGREES: {error}", style="bold red", markup=False)
         return 1
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> int:
+    old = document.read(arguments.compare) if arguments.compare else None
+    if arguments.against:
+        if old is None:
+            raise ValueError("--against needs --compare OLD.json")
+        return compare(old, document.read(arguments.against), console)
+    if old and arguments.all_algorithms:
+        raise ValueError("--compare does not compare algorithms")
+    if arguments.row:
+        chosen = [layers.parse(token) for token in arguments.row]
+    else:
+        nets = layers.available() if arguments.layers == "all" else [arguments.layers]
+        chosen = [layer for net in nets for layer in layers.read(net)]
+    chosen = [layers.altered(one, dtype=arguments.dtype, batch=arguments.batch) for one in chosen]
+    how = settings(arguments)
+    if arguments.all_algorithms:
+        return algorithms(chosen, how, console, arguments.json)
+    found = times(chosen, how, console)
     if arguments.json:
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    show(document, console)
-    return 1 if disagreements(document) else 0
+        document.write(found, arguments.json)
+    show(found, console)
+    if disagreements(found):
+        return 1
+    return compare(old, found, console) if old else 0
 
 
 def times(chosen: Iterable[Layer], how: measure.Settings, console: Console) -> dict[str, Any]:
     """Measure layers; return the document that ``--json`` writes."""
-    chosen = list(chosen)
     block = machine.describe()
     start = time.monotonic()
-    rows = []
-    with Workers() as workers:
-        bench = measure.Bench(workers, how)
-        block |= bench.describe()
-        with tables.progress(console, "starting", len(chosen) * how.rounds) as bar:
-            for done, layer in enumerate(chosen):
-                bar.update(bar.task_ids[0], description=f"{layer.net}: {layer.name}")
-                rows.append(bench.measure(layer, lambda: bar.advance(bar.task_ids[0])))
-                bar.update(bar.task_ids[0], completed=(done + 1) * how.rounds)
+    peaks = measure.gemm_peaks(how.threads)
+    rows, found = _each(measure.Bench, chosen, how, console)
+    block |= found | peaks
+    for row in rows:
+        if "gflops" in row:
+            row["peak_share"] = peak_share(row, block)
     return {
         "machine": block,
-        "settings": {
-            "subject": how.subject,
-            "rounds": how.rounds,
-            "seconds_a_layer": how.seconds,
-            "threads": how.threads or "default",
-            "took_seconds": round(time.monotonic() - start, 1),
-        },
+        "settings": _settings(how, start),
         "rows": rows,
         "summary": measure.summary(rows),
     }
 
 
+def algorithms(
+    chosen: Iterable[Layer], how: measure.Settings, console: Console, path: Path | None
+) -> int:
+    """Measure, print and write the planner's regret; return 1 if a result disagrees."""
+    block = machine.describe()
+    start = time.monotonic()
+    rows, found = _each(regret.Bench, chosen, how, console)
+    summary = regret.summary(rows)
+    if path:
+        document.write(
+            {
+                "machine": block | found,
+                "settings": _settings(how, start),
+                "rows": rows,
+                "summary": summary,
+            },
+            path,
+            document.REGRET,
+        )
+    console.print(regret.table(rows))
+    console.print(regret.summary_table(summary))
+    return 1 if any(row["disagree"] for row in rows) else 0
+
+
+class _Bench(Protocol):
+    def describe(self) -> dict[str, Any]: ...
+
+    def measure(self, layer: Layer, on_round: Callable[[], None]) -> dict[str, Any]: ...
+
+
+def _each(
+    make: Callable[[Workers, measure.Settings, int], _Bench],
+    chosen: Iterable[Layer],
+    how: measure.Settings,
+    console: Console,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Measure layers at every setting of threads; return rows and what the processes say."""
+    chosen = list(chosen)
+    rows, said = [], {}
+    for threads in how.threads:
+        with Workers() as workers:
+            bench = make(workers, how, threads)
+            for name, reason in getattr(bench, "skipped", {}).items():
+                console.print(f"{name} is left out: {reason}", style="yellow", markup=False)
+            if not said or not threads:  # the default tells how many threads BLAS takes
+                said = bench.describe()
+            with tables.progress(console, "starting", len(chosen) * how.rounds) as bar:
+                for done, layer in enumerate(chosen):
+                    bar.update(bar.task_ids[0], description=f"{layer.net}: {layer.name}")
+                    rows.append(bench.measure(layer, lambda: bar.advance(bar.task_ids[0])))
+                    bar.update(bar.task_ids[0], completed=(done + 1) * how.rounds)
+    return rows, said
+
+
+def _settings(how: measure.Settings, start: float) -> dict[str, Any]:
+    threads = [setting(count) for count in how.threads]
+    return {
+        "subject": how.subject,
+        "rounds": how.rounds,
+        "seconds_a_layer": how.seconds,
+        "threads": threads[0] if len(threads) == 1 else threads,
+        "took_seconds": round(time.monotonic() - start, 1),
+    }
+
+
 def show(document: dict[str, Any], console: Console) -> None:
     """Print the tables."""
-    for net in dict.fromkeys(row["net"] for row in document["rows"]):
-        console.print(tables.speed_table(document["rows"], net))
+    rows = document["rows"]
+    for net, threads in dict.fromkeys((row["net"], row["threads"]) for row in rows):
+        console.print(tables.speed_table(rows, net, threads))
+        if others := tables.beside_table(rows, net, threads):
+            console.print(others)
     console.print(tables.summary_table(document["summary"]))
     console.print(tables.machine_table(document["machine"]))
     if doubt := doubtful(document):
         console.print(doubt, style="bold yellow")
     console.print("To repeat a row: python -m parity speed --row TOKEN, with", style="dim")
-    for row in document["rows"]:
-        console.print(f"  {row['name']:<24} {row['token']}", style="dim", markup=False)
+    for name, token in dict.fromkeys((row["name"], row["token"]) for row in rows):
+        console.print(f"  {name:<24} {token}", style="dim", markup=False)
+
+
+def compare(old: dict[str, Any], new: dict[str, Any], console: Console) -> int:
+    """Print what changed between two documents; return `SLOWER` if a layer is slower."""
+    changes = comparison.compare(old, new)
+    for warning in comparison.warnings(old, new):
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+    console.print(comparison.table(changes))
+    slower = comparison.slower(changes)
+    console.print(
+        f"{len(slower)} of {len(changes)} layers are slower than they were",
+        style="bold red" if slower else "green",
+    )
+    return SLOWER if slower else 0
 
 
 def doubtful(document: dict[str, Any]) -> str:
     """Return a warning if other processes took much of the machine meanwhile, else nothing."""
     timed = [row for row in document["rows"] if "ratios" in row]
-    busy = sum((row["other_work"] or 0) > measure.TOO_BUSY for row in timed)
+    busy = sum((row["other_work"] or 0) > TOO_BUSY for row in timed)
     if not busy:
         return ""
     return (
         f"MISTRUST: in {busy} of {len(timed)} rows other processes took more than"
-        f" {measure.TOO_BUSY:.0%} of the cores. Libraries that wait for their own threads"
+        f" {TOO_BUSY:.0%} of the cores. Libraries that wait for their own threads"
         " suffer most; measure again on a quiet machine."
     )
 

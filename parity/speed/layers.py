@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity.bounds import output_geometry
@@ -60,6 +60,21 @@ def parse(token: str, *, net: str = "row", name: str = "", count: int = 1) -> La
     if min(output_geometry(case)[0]) < 1:
         raise ValueError(f"the output is empty: {token!r}")
     return Layer(net, name or " ".join(token.split()[2:4]), count, case)
+
+
+def altered(layer: Layer, *, dtype: str | None = None, batch: int | None = None) -> Layer:
+    """Return a layer in another dtype or with another batch; its data are drawn anew.
+
+    Examples
+    --------
+    >>> layer = parse("float32 NHWC 1x5x5x3 w3x3x3x2 s1,1 d1,1 SAME normal:0")
+    >>> altered(layer, dtype="int32", batch=8).case.token()
+    'int32 NHWC 8x5x5x3 w3x3x3x2 s1,1 d1,1 SAME normal:0'
+    """
+    case = layer.case
+    first = case.input_shape[0] if batch is None else batch
+    shape = (first, *case.input_shape[1:])
+    return replace(layer, case=replace(case, dtype=dtype or case.dtype, input_shape=shape))
 
 
 def available() -> list[str]:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
-import statistics
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from parity.speed import agreement, machine
-from parity.speed import statistics as paired
+from parity.speed import agreement, limits, machine, turns
 from parity.speed.layers import Layer
-from parity.speed.processes import Worker, Workers, environment
+from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
+from parity.speed.rows import (
+    AGAIN,
+    FROM_NUMPY,
+    FUNCTION,
+    KERNEL,
+    SUBJECT,
+    TOO_BUSY,
+    known,
+    setting,
+    summarise,
+    summary,
+)
+from parity.speed.turns import Contender
 
-SAMPLE_SECONDS = 0.02
-LEAST_ROUNDS = 5
-TOO_BUSY = 0.05
-"""The share of all cores beyond which other processes' work makes a row doubtful."""
-
-SUBJECT = "subject"
-KERNEL = "tensorflow"
-FROM_NUMPY = "tensorflow from NumPy"
-AGAIN = "tensorflow again"
+__all__ = [
+    *("AGAIN", "FROM_NUMPY", "FUNCTION", "KERNEL", "SUBJECT", "TOO_BUSY"),
+    *("Bench", "Settings", "gemm_peaks", "summarise", "summary"),
+]
 
 
 @dataclass(frozen=True)
@@ -35,41 +41,61 @@ class Settings:
     subject
         ``module:callable``.
     rounds
-        Rounds a layer; in each, every contender gives one sample.
+        Most rounds a layer; in each, every contender gives one sample.
     seconds
-        Budget of a layer: no round begins after it, but `LEAST_ROUNDS` always run.
+        Budget of a layer: no round begins after it, but `turns.LEAST_ROUNDS` always run.
     threads
-        For every library; 0 leaves the defaults.
+        For every library, one setting after another; 0 leaves the defaults.
+    beside
+        Names of optional contenders, see `parity.speed.beside`.
+    bounds
+        Whether to time also what bounds a NumPy implementation, see `parity.speed.limits`.
+    memory
+        Whether to measure the memory that a call takes.
     """
 
     subject: str = "npconv:conv2d"
-    rounds: int = 15
+    rounds: int = 60
     seconds: float = 4.0
-    threads: int = 0
+    threads: tuple[int, ...] = (0,)
+    beside: tuple[str, ...] = ()
+    bounds: bool = False
+    memory: bool = False
 
 
 class Bench:
-    """The processes of a measurement: the subject, TensorFlow, and TensorFlow again.
+    """The processes of a measurement: the subject, TensorFlow, TensorFlow again, and others.
 
     TensorFlow runs in two processes so that each row has its own A/A ratio.
+
+    Attributes
+    ----------
+    skipped
+        Why an optional contender could not be started, by its name.
     """
 
-    def __init__(self, workers: Workers, settings: Settings) -> None:
+    def __init__(self, workers: Workers, settings: Settings, threads: int = 0) -> None:
         self.settings = settings
-        variables = environment(threads=settings.threads)
-        self._subject = workers.start(settings.subject, variables)
-        self._tensorflow = workers.start("tensorflow", variables)
-        self._again = workers.start("tensorflow", variables)
-        self._contenders: dict[str, tuple[Worker, str]] = {
-            SUBJECT: (self._subject, "kernel"),
-            KERNEL: (self._tensorflow, "kernel"),
-            FROM_NUMPY: (self._tensorflow, "from-numpy"),
-            AGAIN: (self._again, "kernel"),
-        }
+        self.threads = threads
+        self._variables = environment(threads=threads)
+        self._subject = workers.start(settings.subject, self._variables)
+        self._tensorflow = workers.start("tensorflow", self._variables)
+        self._again = workers.start("tensorflow", self._variables)
+        self._limits = workers.start("limits", self._variables) if settings.bounds else None
+        self._beside: dict[str, Worker] = {}
+        self.skipped: dict[str, str] = {}
+        for name in settings.beside:
+            try:
+                self._beside[name] = workers.start(name, self._variables)
+            except StartError as error:
+                self.skipped[name] = last_line(error)
 
     def describe(self) -> dict[str, Any]:
         """Return what the processes say of themselves."""
-        return {**self._subject.call("describe"), **self._tensorflow.call("describe")}
+        found: dict[str, Any] = {}
+        for worker in (self._subject, self._tensorflow, *self._beside.values()):
+            found |= worker.call("describe")
+        return found
 
     def measure(self, layer: Layer, on_round: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Compare and time one layer; return its row of the JSON file.
@@ -83,20 +109,47 @@ class Bench:
         on_round
             Called after every round, for a progress bar.
         """
+        token = layer.case.token()
         row: dict[str, Any] = {
             "net": layer.net,
             "name": layer.name,
             "count": layer.count,
-            "token": layer.case.token(),
+            "token": token,
+            "threads": setting(self.threads),
             "multiply_adds": layer.multiply_adds,
         }
-        found = self._agree(layer)
+        scale = agreement.gauge(layer.case, *layer.case.arrays())
+        found = self._agree(token, scale)
         row["agreement"] = asdict(found)
         if found.verdict == "DISAGREES":
             return row
+        if self.settings.memory:
+            row["scratch_bytes"] = self._memory(token)
+        contenders = {
+            SUBJECT: Contender(self._subject, "kernel"),
+            KERNEL: Contender(self._tensorflow, "kernel"),
+            FROM_NUMPY: Contender(self._tensorflow, "from-numpy"),
+            FUNCTION: Contender(self._tensorflow, "function"),
+            AGAIN: Contender(self._again, "kernel"),
+            **self._bounding(token),
+        }
+        if self._beside:
+            row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
+            contenders |= {
+                name: Contender(self._beside[name], "kernel")
+                for name, note in row["beside"].items()
+                if "refused" not in note
+            }
         start = self._other_seconds()
         begin = time.monotonic()
-        times = self._time(layer, on_round)
+        times = turns.take(
+            contenders,
+            seed=zlib.crc32(token.encode()),
+            rounds=self.settings.rounds,
+            seconds=self.settings.seconds,
+            enough=known,
+            on_round=on_round,
+        )
         took = (time.monotonic() - begin) * machine.cores()
         end = self._other_seconds()
         row["other_work"] = (
@@ -110,85 +163,68 @@ class Bench:
         total = machine.busy_seconds()
         if total is None:
             return None
-        ours = (worker.pid for worker in (self._subject, self._tensorflow, self._again))
+        workers = [self._subject, self._tensorflow, self._again, *self._beside.values()]
+        if self._limits:
+            workers.append(self._limits)
+        ours = (worker.pid for worker in workers)
         return total - sum(map(machine.process_seconds, [os.getpid(), *ours]))
 
-    def _agree(self, layer: Layer) -> agreement.Agreement:
-        x, w = layer.case.arrays()
-        subject = self._subject.call("prepare", layer.case.token(), ["kernel"])
-        theirs = self._tensorflow.call("prepare", layer.case.token(), ["kernel", "from-numpy"])
-        self._again.call("prepare", layer.case.token(), ["kernel"])
-        return agreement.compare(agreement.gauge(layer.case, x, w), subject, theirs)
+    def _agree(self, token: str, scale: agreement.Gauge) -> agreement.Agreement:
+        subject = self._subject.call("prepare", token, ["kernel"])
+        theirs = self._tensorflow.call("prepare", token, ["kernel", "from-numpy", "function"])
+        self._again.call("prepare", token, ["kernel"])
+        return agreement.compare(scale, subject, theirs)
 
-    def _time(self, layer: Layer, on_round: Callable[[], None]) -> dict[str, list[float]]:
-        repeats = {
-            name: worker.call("calibrate", mode, SAMPLE_SECONDS)
-            for name, (worker, mode) in self._contenders.items()
-        }
-        times: dict[str, list[float]] = {name: [] for name in self._contenders}
-        order = paired.rounds_order(
-            list(self._contenders),
-            self.settings.rounds,
-            seed=zlib.crc32(layer.case.token().encode()),
-        )
-        end = time.monotonic() + self.settings.seconds
-        for done, names in enumerate(order):
-            if done >= LEAST_ROUNDS and time.monotonic() > end:
-                break
-            for name in names:
-                worker, mode = self._contenders[name]
-                times[name].append(worker.call("sample", mode, repeats[name]))
-            on_round()
-        return times
+    def _prepare(self, name: str, token: str, scale: agreement.Gauge) -> dict[str, Any]:
+        """Make an optional contender ready; return its error, or why it is not timed."""
+        try:
+            share = scale.largest(self._beside[name].call("prepare", token, ["kernel"]))
+        except WorkerError as error:
+            return {"refused": last_line(error)}
+        note: dict[str, Any] = {"error": share if share < float("inf") else None}
+        return note if share <= 1 else note | {"refused": "its result DISAGREES"}
 
+    def _bounding(self, token: str) -> dict[str, Contender]:
+        if self._limits is None:
+            return {}
+        modes = [limits.GEMM, limits.COPY]
+        try:
+            self._limits.call("prepare", token, modes)
+        except WorkerError:  # the patches are too large to be stored
+            return {}
+        return {mode: Contender(self._limits, mode) for mode in modes}
 
-def summarise(times: dict[str, list[float]], multiply_adds: int) -> dict[str, Any]:
-    """Return medians, attained GFLOP/s, ratios and verdict for a row's times in seconds."""
-    noise = paired.paired_ratio(times[AGAIN], times[KERNEL])
-    medians = {name: statistics.median(sample) for name, sample in times.items()}
-    ratios: dict[str, Any] = {"A/A": asdict(noise)}
-    for label, other in (("kernel", KERNEL), ("from NumPy", FROM_NUMPY)):
-        ratio = paired.paired_ratio(times[SUBJECT], times[other])
-        ratios[label] = {**asdict(ratio), "verdict": paired.verdict(ratio, noise)}
-    return {
-        "rounds": len(times[KERNEL]),
-        "milliseconds": {name: 1e3 * value for name, value in medians.items()},
-        "gflops": {name: 2e-9 * multiply_adds / value for name, value in medians.items()},
-        "ratios": ratios,
-        "times_milliseconds": {
-            name: [round(1e3 * value, 6) for value in sample] for name, sample in times.items()
-        },
-    }
+    def _memory(self, token: str) -> int:
+        """Ask a process of its own, which has kept no memory from other layers."""
+        worker = Worker(self.settings.subject, self._variables)
+        try:
+            return int(worker.call("memory", token))
+        finally:
+            worker.close()
 
 
-def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one line a net: geometric means and the time of all its convolutions."""
-    lines = []
-    for net in dict.fromkeys(row["net"] for row in rows):
-        timed = [row for row in rows if row["net"] == net and "ratios" in row]
-        if not timed:
-            continue
-        verdicts = [row["ratios"]["kernel"]["verdict"] for row in timed]
-        lines.append(
-            {
-                "net": net,
-                "layers": len(timed),
-                "geometric_mean": {
-                    label: paired.geometric_mean([row["ratios"][label]["ratio"] for row in timed])
-                    for label in ("kernel", "from NumPy", "A/A")
-                },
-                "smallest": min(row["ratios"]["kernel"]["ratio"] for row in timed),
-                "largest": max(row["ratios"]["kernel"]["ratio"] for row in timed),
-                "noisiest": max(
-                    (row["ratios"]["A/A"]["ratio"] for row in timed),
-                    key=lambda ratio: max(ratio, 1 / ratio),
-                ),
-                "other_work": max((row["other_work"] or 0.0 for row in timed), default=0.0),
-                "verdicts": {word: verdicts.count(word) for word in ("faster", "same", "slower")},
-                "total_milliseconds": {
-                    name: sum(row["count"] * row["milliseconds"][name] for row in timed)
-                    for name in (SUBJECT, KERNEL)
-                },
-            }
-        )
-    return lines
+def gemm_peaks(threads: Sequence[int], seconds: float = 0.15) -> dict[str, dict[str, float]]:
+    """Return this machine's best GFLOP/s in a product of large matrices, for the machine block.
+
+    Parameters
+    ----------
+    threads
+        Settings to measure besides 1 and the default.
+    seconds
+        For each size of matrix.
+    """
+    peaks: dict[str, dict[str, float]] = {"gemm_peak_gflops": {}, "gemm_peak_gflops_float64": {}}
+    for count in sorted({0, 1, *threads}):
+        with Workers() as workers:
+            worker = workers.start("limits", environment(threads=count))
+            for name, dtype in zip(peaks, ("float32", "float64"), strict=True):
+                found = worker.call("gemm_peak", dtype, seconds)
+                peaks[name][str(setting(count))] = round(found, 1)
+    return peaks
+
+
+def last_line(error: Exception) -> str:
+    """Return what a worker's exception said, without its traceback."""
+    text = str(error).strip().rpartition("\n")[2]
+    kind, colon, message = text.partition(": ")
+    return message if colon and kind.rpartition(".")[2].endswith("Error") else text

@@ -188,6 +188,8 @@ def environment(*, threads: int = 0, onednn: bool = True) -> dict[str, str | Non
             "MKL_NUM_THREADS",
             "BLIS_NUM_THREADS",
             "VECLIB_MAXIMUM_THREADS",
+            "NPCONV_NUM_THREADS",
+            "NPROC",  # JAX's
             "TF_NUM_INTRAOP_THREADS",
             "TF_NUM_INTEROP_THREADS",
         ):

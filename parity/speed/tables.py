@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.speed import measure
-from parity.speed.measure import KERNEL, SUBJECT
+from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim"}
 
@@ -36,10 +36,14 @@ def progress(to: Console, title: str, total: int) -> Iterator[Progress]:
         yield bar
 
 
-def speed_table(rows: list[dict[str, Any]], net: str) -> Table:
-    """Return the rows of one net, times in ms, ratios with their 95 % intervals."""
+def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table:
+    """Return the rows of one net and setting, times in ms, ratios with their 95 % intervals."""
+    rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
+    scratch = any("scratch_bytes" in row for row in rows)
+    peak = any("peak_share" in row for row in rows)
     table = Table(
-        title=f"{net}: time of the subject / time of TensorFlow, below 1 the subject is faster"
+        title=f"{net}, threads: {threads}. Time of the subject / time of TensorFlow:"
+        " below 1 the subject is faster"
     )
     table.add_column("layer", no_wrap=True)
     for heading in (
@@ -48,19 +52,21 @@ def speed_table(rows: list[dict[str, Any]], net: str) -> Table:
         "TF\nms",
         "subject\nGFLOP/s",
         "TF\nGFLOP/s",
+        *(["of peak"] if peak else []),
         "ratio, 95 %\ninterval",
         "TF / TF\n(noise)",
-        "ratio from\nNumPy",
+        "from\nNumPy",
+        "tf.func-\ntion",
+        *(["scratch\nMiB"] if scratch else []),
+        "other\nwork",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("other\nwork", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for row in (row for row in rows if row["net"] == net):
-        agreement = row["agreement"]
+    for row in rows:
         if "ratios" not in row:
             table.add_row(row["name"], "[bold red]DISAGREES[/]")
             continue
-        times, rates = row["milliseconds"], row["gflops"]
+        agreement, times, rates = row["agreement"], row["milliseconds"], row["gflops"]
         kernel, noise = row["ratios"]["kernel"], row["ratios"]["A/A"]
         colour = _COLOURS[kernel["verdict"]]
         same = agreement["verdict"] == "bit-identical"
@@ -71,25 +77,70 @@ def speed_table(rows: list[dict[str, Any]], net: str) -> Table:
             digits(times[KERNEL]),
             digits(rates[SUBJECT]),
             digits(rates[KERNEL]),
-            f"{kernel['ratio']:.2f} [dim]{kernel['low']:.2f}-{kernel['high']:.2f}[/]",
-            f"{noise['ratio']:.2f} [dim]{noise['low']:.2f}-{noise['high']:.2f}[/]",
+            *([f"{row['peak_share'][SUBJECT]:.0%}"] if peak else []),
+            interval(kernel),
+            interval(noise),
             f"{row['ratios']['from NumPy']['ratio']:.2f}",
+            f"{row['ratios']['tf.function']['ratio']:.2f}",
+            *([f"{row['scratch_bytes'] / 2**20:.2f}"] if scratch else []),
             busy(row["other_work"]),
-            f"[{colour}]{kernel['verdict']}[/]",
+            f"[{colour}]{kernel['verdict']}[/]" + doubts(row),
         )
     return table
 
 
+def interval(ratio: dict[str, Any]) -> str:
+    """Write a ratio with its interval."""
+    return f"{ratio['ratio']:.2f} [dim]{ratio['low']:.2f}-{ratio['high']:.2f}[/]"
+
+
+def doubts(row: dict[str, Any]) -> str:
+    """Write a row's flags, and "wide" where the intervals have not become narrow."""
+    words = [*row["flags"], *([] if row["interval_reached"] else ["wide"])]
+    return f" [yellow]{' '.join(words)}[/]" if words else ""
+
+
+def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table | None:
+    """Return the optional contenders' times and the subject's ratios to them, if there are any."""
+    rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
+    names = dict.fromkeys(name for row in rows for name in row.get("beside", {}))
+    names |= dict.fromkeys(
+        name for row in rows for name in row.get("ratios", {}) if name not in (*LABELS, "A/A")
+    )
+    if not names:
+        return None
+    table = Table(title=f"{net}, threads: {threads}. Others' ms, and subject / other")
+    table.add_column("layer", no_wrap=True)
+    for name in ("subject", "TF", *names):
+        table.add_column(name, justify="right")
+    for row in (row for row in rows if "ratios" in row):
+        cells = []
+        for name in names:
+            if name in row["ratios"]:
+                ratio = row["ratios"][name]["ratio"]
+                cells.append(f"{digits(row['milliseconds'][name])} [dim]{ratio:.2f}[/]")
+            else:
+                refused = row.get("beside", {}).get(name, {}).get("refused", "too large")
+                cells.append(f"[dim]{escape(refused[:60])}[/]")
+        times = row["milliseconds"]
+        table.add_row(row["name"], digits(times[SUBJECT]), digits(times[KERNEL]), *cells)
+    return table
+
+
 def summary_table(lines: list[dict[str, Any]]) -> Table:
-    """Return one line a net."""
-    table = Table(title="Summary: time of the subject / time of TensorFlow")
+    """Return one line a net and setting of threads."""
+    table = Table(title="Summary: time of the subject / time of TensorFlow, geometric means")
     table.add_column("net")
     for heading in (
-        "geometric mean\n(kernel)",
+        "threads",
+        "kernel",
         "smallest -\nlargest",
-        "geometric mean\n(from NumPy)",
+        "from\nNumPy",
+        "tf.func-\ntion",
         "TF / TF\nmean",
         "TF / TF\nworst",
+        "narrow\nintervals",
+        "drift, bimo-\ndal, noisy",
         "other\nwork",
         "faster / same\n/ slower",
         "all convolutions, ms\nsubject : TF",
@@ -103,11 +154,15 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         )
         table.add_row(
             line["net"],
+            str(line["threads"]),
             f"{mean['kernel']:.3f}",
             f"{line['smallest']:.2f} - {line['largest']:.2f}",
             f"{mean['from NumPy']:.3f}",
+            f"{mean['tf.function']:.3f}",
             f"{mean['A/A']:.3f}",
             f"{line['noisiest']:.2f}",
+            f"{line['intervals_reached']} of {line['layers']}",
+            ", ".join(map(str, line["flags"].values())),
             busy(line["other_work"]),
             " / ".join(str(verdicts[word]) for word in ("faster", "same", "slower")),
             f"{digits(total[SUBJECT])} : {digits(total[KERNEL])}",
@@ -119,7 +174,7 @@ def busy(share: float | None) -> str:
     """Write how much of the machine other processes took, marked where it was too much."""
     if share is None:
         return "unknown"
-    return f"[bold yellow]{share:.0%}[/]" if share > measure.TOO_BUSY else f"{share:.0%}"
+    return f"[bold yellow]{share:.0%}[/]" if share > TOO_BUSY else f"{share:.0%}"
 
 
 def machine_table(machine: dict[str, Any]) -> Table:

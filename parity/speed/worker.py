@@ -7,96 +7,16 @@ descriptor> <parent's process id> <implementation>``.
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+import tracemalloc
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import Any
 
 from parity.jobs import die_with
-
-Call = Callable[[], Any]
-
-
-class Implementation(Protocol):
-    """What a worker needs to know of an implementation."""
-
-    def describe(self) -> dict[str, Any]:
-        """Return versions and settings for the machine block."""
-
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
-        """Return the call to be timed, its arguments ready as `mode` says."""
-
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
-        """Return the result as a NumPy array."""
-
-
-class Subject:
-    """A conv2d that takes and returns NumPy arrays."""
-
-    def __init__(self, name: str) -> None:
-        from parity import subject
-
-        self._name = name
-        self._conv2d = subject.load(name)
-
-    def describe(self) -> dict[str, Any]:
-        """Return the subject's name and version, and NumPy's build."""
-        import numpy as np
-        import threadpoolctl
-
-        module = sys.modules[self._name.partition(":")[0].partition(".")[0]]
-        blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-        pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
-        return {
-            "subject": self._name,
-            "version": str(getattr(module, "__version__", "unknown")),
-            "numpy": np.__version__,
-            "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
-            "blas_architecture": pools[0].get("architecture", "unknown") if pools else "unknown",
-            "blas_threads": pools[0]["num_threads"] if pools else 1,
-        }
-
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
-        """Return the call on NumPy arrays; there is but one mode."""
-        conv2d = self._conv2d
-        return lambda: conv2d(x, w, **arguments)
-
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
-        """Return ``conv2d(x, w, ...)``."""
-        return self._conv2d(x, w, **arguments)
-
-
-class TensorFlow:
-    """Eager ``tf.nn.conv2d``, with whatever oneDNN setting the environment has."""
-
-    def __init__(self) -> None:
-        import tensorflow as tf
-
-        self._tf = tf
-
-    def describe(self) -> dict[str, Any]:
-        """Return TensorFlow's version and its oneDNN setting."""
-        setting = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-        return {
-            "tensorflow": self._tf.__version__,
-            "onednn": "default" if setting is None else f"TF_ENABLE_ONEDNN_OPTS={setting}",
-        }
-
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
-        """Return the call: ``kernel`` on tensors, ``from-numpy`` on arrays and back."""
-        conv2d = self._tf.nn.conv2d
-        if mode == "from-numpy":
-            return lambda: conv2d(x, w, **arguments).numpy()
-        tensors = self._tf.constant(x), self._tf.constant(w)
-        return lambda: conv2d(*tensors, **arguments)
-
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
-        """Return ``tf.nn.conv2d(x, w, ...)`` as an array."""
-        return self._tf.nn.conv2d(x, w, **arguments).numpy()
+from parity.speed.implementations import Call, Implementation, Subject, TensorFlow
 
 
 class Requests:
@@ -119,14 +39,10 @@ class Requests:
 
     def prepare(self, token: str, modes: list[str]) -> Any:
         """Make a layer's arrays and calls; return the result, to be compared."""
-        from parity.speed import layers
-
-        layer = layers.parse(token)
-        x, w = layer.case.arrays()
-        self._calls = {
-            mode: self._implementation.bind(mode, x, w, layer.case.arguments()) for mode in modes
-        }
-        return self._implementation.run(x, w, layer.case.arguments())
+        self._calls = {}  # an earlier layer's arrays
+        x, w, arguments = _read(token)
+        self._calls = {mode: self._implementation.bind(mode, x, w, arguments) for mode in modes}
+        return self._implementation.run(x, w, arguments)
 
     def calibrate(self, mode: str, seconds: float) -> int:
         """Warm up; return how many calls fill `seconds` (at least one)."""
@@ -144,6 +60,50 @@ class Requests:
             call()
         return _time(call, repeats) / repeats
 
+    def memory(self, token: str) -> int:
+        """Return the peak of bytes that one call allocates beyond its result.
+
+        To be asked of a fresh process: memory that is kept from an earlier call is not counted.
+        A call on a tiny input of the same kind comes first, so that imports and tables made
+        once are not counted. What BLAS takes for itself is not seen.
+        """
+        from dataclasses import replace
+
+        from parity.speed import layers
+
+        case = layers.parse(token).case
+        tiny = replace(case, input_shape=(1, 2, 2, 2), filters_shape=(1, 1, 2, 2), padding="VALID")
+        self._implementation.run(*tiny.arrays(), tiny.arguments())
+        x, w, arguments = _read(token)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            result = self._implementation.run(x, w, arguments)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        return int(max(0, peak - before - result.nbytes))
+
+    def algorithm(self, token: str) -> str:
+        """Return which algorithm the subject takes for a layer, in its own words."""
+        if not isinstance(self._implementation, Subject):
+            raise TypeError("only a subject can be asked for its algorithm")
+        return self._implementation.algorithm(*_read(token))
+
+    def gemm_peak(self, dtype: str, seconds: float) -> float:
+        """Return the most GFLOP/s that a large product of matrices reached here."""
+        from parity.speed import limits
+
+        return limits.gemm_peak(dtype, seconds)
+
+
+def _read(token: str) -> tuple[Any, Any, dict[str, Any]]:
+    from parity.speed import layers
+
+    case = layers.parse(token).case
+    return *case.arrays(), case.arguments()
+
 
 def _time(call: Call, repeats: int) -> float:
     gc.disable()
@@ -154,6 +114,27 @@ def _time(call: Call, repeats: int) -> float:
         return time.perf_counter() - start
     finally:
         gc.enable()
+
+
+def load(name: str) -> Implementation:
+    """Return the implementation of a name: a subject's has a colon.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it cannot be imported.
+    """
+    if ":" in name:
+        return Subject(name)
+    if name == "tensorflow":
+        return TensorFlow()
+    if name == "limits":
+        from parity.speed.limits import Limits
+
+        return Limits()
+    from parity.speed import beside
+
+    return beside.load(name)
 
 
 def main(descriptor: int, parent: int, implementation: str) -> None:
@@ -169,8 +150,7 @@ def main(descriptor: int, parent: int, implementation: str) -> None:
             return
         try:
             if requests is None:
-                chosen = TensorFlow() if implementation == "tensorflow" else Subject(implementation)
-                requests = Requests(chosen)
+                requests = Requests(load(implementation))
             answer = True, getattr(requests, name)(*arguments)
         except Exception:
             answer = False, traceback.format_exc()
