@@ -74,7 +74,8 @@ def conv2d(
 
     See Also
     --------
-    explain : The sizes, pads and cost of a call, without computing it.
+    explain : The sizes, pads, algorithm and cost of a call, without computing it.
+    set_num_threads : How many threads share the work.
     flatten_filters, extract_patches : The first two steps on their own.
     npconv.reference.conv2d : The same by naive loops.
 
@@ -83,8 +84,13 @@ def conv2d(
     The sum is ``out[n, i, j, o] = sum(input[n, s*i + d*di - top, s*j + d*dj - left, c] *
     filters[di, dj, c, o] for di, dj, c)``, computed by the three steps of TensorFlow's
     documentation (https://www.tensorflow.org/api_docs/python/tf/nn/conv2d): flatten the filters,
-    extract the patches, right-multiply. The patches are extracted into a buffer that stays in
-    cache, so that memory beyond the result is bounded.
+    extract the patches, right-multiply. The patches are extracted into buffers that stay in cache,
+    so that memory beyond the result is bounded, at about 16 MiB; up to 2 MiB of each buffer are kept
+    for the thread's next call. Which algorithm computes a call is fixed by its shapes and dtype;
+    ``explain`` names it.
+
+    Several threads share the work, as many as ``get_num_threads`` says, with NumPy's BLAS held to
+    one thread meanwhile. The result has the same bits for any number of threads.
 
     float16 and bfloat16 are summed in float32 and rounded once; int32 wraps modulo 2**32. Padding
     is zeros that are multiplied: a tap of inf or NaN over it gives NaN. No warning is given for

@@ -33,6 +33,8 @@ Array = np.ndarray[Any, Any]
 _BLOCKS = tuple(block for block in pairs((1, 2, 4, 8, 16), repeat=2) if block != (1, 1))
 _FEW_BLOCKS = ((1, 4), (2, 2), (4, 4))  # where choosing must not cost more than computing
 _TRIED = 3  # of the blocks, with smaller and larger tiles
+_MOST_CHANNELS = 64  # of groups that are joined
+_MOST_WEIGHTS = 1 << 20  # elements of the filters with their zeros
 _MOST_COLUMNS = 512  # of the banded filters: beyond that the zeros cost more than they save
 
 
@@ -50,7 +52,8 @@ def banded_plans(
         ):
             continue
         wide = Wide(1, height, width)
-        found += cuts("banded", widened(geometry, wide), wide, batch, dtype, light=True)
+        if _weights(widened(geometry, wide)) <= _MOST_WEIGHTS:
+            found += cuts("banded", widened(geometry, wide), wide, batch, dtype, light=True)
     found.sort(key=lambda one: one.cost)
     for one in found if light else found[:_TRIED]:
         yield from cuts("banded", one.geometry, one.wide, batch, dtype, light=light)
@@ -61,15 +64,18 @@ def joined_plans(
 ) -> Iterator[Plan]:
     """Yield ways to multiply some groups as one."""
     for groups in (2, 4, 8, 16, 32, 64):
-        if (
-            groups <= geometry.groups
-            and geometry.groups % groups == 0
-            and groups * geometry.filter_channels <= 64
-        ):
-            wide = Wide(groups)
-            yield from cuts(
-                "joined groups", widened(geometry, wide), wide, batch, dtype, light=light
-            )
+        if geometry.groups % groups or groups * geometry.filter_channels > _MOST_CHANNELS:
+            continue
+        wide = Wide(groups)
+        joined = widened(geometry, wide)
+        if _weights(joined) <= _MOST_WEIGHTS:
+            yield from cuts("joined groups", joined, wide, batch, dtype, light=light)
+
+
+def _weights(geometry: Geometry) -> int:
+    """Return the number of elements of the filters."""
+    taps = geometry.rows.kernel * geometry.columns.kernel * geometry.filter_channels
+    return taps * geometry.out_channels
 
 
 def _widens(axis: Axis, outputs: int) -> bool:
