@@ -85,7 +85,7 @@ def conv2d(
     filters[di, dj, c, o] for di, dj, c)``, computed by the three steps of TensorFlow's
     documentation (https://www.tensorflow.org/api_docs/python/tf/nn/conv2d): flatten the filters,
     extract the patches, right-multiply. The patches are extracted into buffers that stay in cache,
-    so that memory beyond the result is bounded, at about 16 MiB; up to 2 MiB of each buffer are kept
+    so that memory beyond the result is bounded, at about 16 MiB; buffers of up to 2 MiB are kept
     for the thread's next call. Which algorithm computes a call is fixed by its shapes and dtype;
     ``explain`` names it.
 
