@@ -35,6 +35,8 @@ class Reading:
     ----------
     index : tuple of slice
         Of the images, (N, H, W, C).
+    channels : slice
+        Of each group; those of a single one are cut by `index`.
     shape : tuple of int
         (groups, images, rows, columns, channels) of the band.
     padded : bool
@@ -54,6 +56,7 @@ class Reading:
     """
 
     index: tuple[slice, slice, slice, slice]
+    channels: slice
     shape: tuple[int, int, int, int, int]
     padded: bool
     inside: tuple[slice, slice, slice, slice]
@@ -87,6 +90,7 @@ def reading(geometry: Geometry, tile: Tile, taps: Taps) -> Reading:
     lo, hi = (c0, c1) if geometry.groups == 1 else (g0 * channels, g1 * channels)
     return Reading(
         (slice(n0, n1), _inside(rows), _inside(columns), slice(lo, hi)),
+        slice(c0, c1),
         (groups, count, rows.length, columns.length, c1 - c0),
         rows.padded or columns.padded,
         (every, every, high, broad),
@@ -122,7 +126,11 @@ class Patches:
         self.images = images
         self.geometry = geometry
 
-    def band(self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch) -> Array:
+    def read(self, tile: Tile, taps: Taps) -> Reading:
+        """Return what a block reads."""
+        return reading(self.geometry, tile, taps)
+
+    def band(self, block: Reading, dtype: np.dtype[Any], scratch: Scratch) -> Array:
         """Return the pixels that a block reads, with the zeros around the image.
 
         Returns
@@ -130,14 +138,13 @@ class Patches:
         ndarray, shape (groups, images, rows, columns, channels)
             Of the block; the image itself where it can be, not to be written.
         """
-        block = reading(self.geometry, tile, taps)
         source = self.images[block.index]
         groups, _, _, _, channels = block.shape
         if groups == 1 and source.shape[3] == channels:
             grouped = source[None]
         else:  # (n, h, w, in_channels) -> (g, n, h, w, channels)
             grouped = source.reshape(*source.shape[:3], groups, self.geometry.filter_channels)
-            grouped = grouped[..., slice(*taps.channels)].transpose(3, 0, 1, 2, 4)
+            grouped = grouped[..., block.channels].transpose(3, 0, 1, 2, 4)
         if (
             not block.padded
             and grouped.dtype == dtype
@@ -151,7 +158,7 @@ class Patches:
         cast(grouped, band[block.inside], scratch)
         return band
 
-    def view(self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch) -> Array:
+    def view(self, block: Reading, dtype: np.dtype[Any], scratch: Scratch) -> Array:
         """Return the patches of a block as a strided view of the image or of its band.
 
         Returns
@@ -159,8 +166,7 @@ class Patches:
         ndarray, shape (groups, images, OH, OW, KH, KW, channels)
             Of the block; not to be written.
         """
-        block = reading(self.geometry, tile, taps)
-        band = self.band(tile, taps, dtype, scratch)
+        band = self.band(block, dtype, scratch)
         group, image, row, column, channel = band.strides
         row_output, column_output, row_tap, column_tap = block.steps
         strides = (
@@ -191,7 +197,7 @@ class Patches:
         block = reading(self.geometry, tile, taps)
         if place is not None and scratch.holds == place:
             return scratch.take("patches", block.matrix, dtype)
-        view = self.view(tile, taps, dtype, scratch)
+        view = self.view(block, dtype, scratch)
         if not block.copied:
             if view.flags.c_contiguous:
                 return view.reshape(block.matrix)
@@ -283,6 +289,8 @@ def extract_patches(
         out = out.reshape(*out.shape[:3], *taps_shape)  # (n, h, w, KH, KW, C)
         for taps in blocks.each_taps():
             (r0, r1), (q0, q1), (c0, c1) = taps
-            out[..., r0:r1, q0:q1, c0:c1] = patches.view(tile, taps, dtype, scratch)[0]
+            out[..., r0:r1, q0:q1, c0:c1] = patches.view(patches.read(tile, taps), dtype, scratch)[
+                0
+            ]
     scratch.keep()
     return call.out

@@ -1,6 +1,7 @@
 """``python -m parity``: the suite's commands.
 
-Exit codes: 0 agreement, 1 disagreement, 2 a wrong call, 3 mistrusted: too little was compared.
+Exit codes: 0 agreement, 1 disagreement, 2 a wrong call, 3 mistrusted: too little was compared,
+4 a layer has become slower (``speed --compare``).
 """
 
 from __future__ import annotations

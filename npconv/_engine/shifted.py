@@ -109,7 +109,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
 
     def work(tile: Tile, scratch: Scratch) -> bool:
         whole = Taps((0, rows.kernel), (0, columns.kernel), (0, channels))
-        pixels = patches.band(tile, whole, numbers.dtype, scratch)[0]  # (n, h, w, C)
+        pixels = patches.band(patches.read(tile, whole), numbers.dtype, scratch)[0]  # (n, h, w, C)
         shape = pixels.shape[:3]
         product = scratch.take("patches", (count, prod(shape)), numbers.sum_dtype)
         numbers.multiply(pixels.reshape(-1, channels), prepared, product.T)

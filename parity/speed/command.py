@@ -211,7 +211,8 @@ def _each(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Measure layers at every setting of threads; return rows and what the processes say."""
     chosen = list(chosen)
-    rows, said = [], {}
+    rows: list[dict[str, Any]] = []
+    said: dict[str, Any] = {}
     for threads in how.threads:
         with Workers() as workers:
             bench = make(workers, how, threads)

@@ -27,8 +27,17 @@ from parity.speed.rows import (
 from parity.speed.turns import Contender
 
 __all__ = [
-    *("AGAIN", "FROM_NUMPY", "FUNCTION", "KERNEL", "SUBJECT", "TOO_BUSY"),
-    *("Bench", "Settings", "gemm_peaks", "summarise", "summary"),
+    "AGAIN",
+    "FROM_NUMPY",
+    "FUNCTION",
+    "KERNEL",
+    "SUBJECT",
+    "TOO_BUSY",
+    "Bench",
+    "Settings",
+    "gemm_peaks",
+    "summarise",
+    "summary",
 ]
 
 
@@ -214,7 +223,7 @@ def gemm_peaks(threads: Sequence[int], seconds: float = 0.15) -> dict[str, dict[
         For each size of matrix.
     """
     peaks: dict[str, dict[str, float]] = {"gemm_peak_gflops": {}, "gemm_peak_gflops_float64": {}}
-    for count in sorted({0, 1, *threads}):
+    for count in dict.fromkeys([1, *sorted(filter(None, threads)), 0]):
         with Workers() as workers:
             worker = workers.start("limits", environment(threads=count))
             for name, dtype in zip(peaks, ("float32", "float64"), strict=True):

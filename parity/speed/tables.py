@@ -19,7 +19,7 @@ _COLOURS = {"faster": "green", "slower": "red", "same": "dim"}
 def console() -> Console:
     """Return a console that does not squeeze tables when piped into a file."""
     found = Console()
-    return found if found.is_terminal else Console(width=160)
+    return found if found.is_terminal else Console(width=190)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from parity.speed import layers, statistics, tables
+from parity.speed import layers, regret, statistics, tables
 from parity.speed.layers import parse
 
 
@@ -60,7 +60,17 @@ def test_normal_data_are_repeatable_and_tame() -> None:
     assert x.dtype == w.dtype == np.float32
 
 
-@pytest.mark.parametrize("module", [layers, statistics, tables])
+def test_another_dtype_and_batch_make_another_call_with_data_of_that_kind() -> None:
+    layer = layers.read("small")[0]
+    other = layers.altered(layer, dtype="int32", batch=3)
+    x, w = other.case.arrays()
+    assert x.shape == (3, *layer.case.input_shape[1:])
+    assert x.dtype == w.dtype == np.int32
+    assert other.multiply_adds == 3 * layer.multiply_adds
+    assert layers.altered(layer) == layer
+
+
+@pytest.mark.parametrize("module", [layers, regret, statistics, tables])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0

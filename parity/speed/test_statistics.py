@@ -9,8 +9,13 @@ import pytest
 
 from parity.speed.statistics import (
     Ratio,
+    bimodal,
+    drifts,
     geometric_mean,
+    narrow,
+    noisy,
     paired_ratio,
+    ratio_change,
     rounds_order,
     verdict,
 )
@@ -83,3 +88,106 @@ def test_every_round_holds_every_contender_once_in_changing_order() -> None:
     assert all(sorted(names) == ["a", "b", "c"] for names in order)
     assert len({tuple(names) for names in order}) == 6
     assert order == rounds_order(["a", "b", "c"], 40, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [
+        (Ratio(1.0, 0.98, 1.0289), True),
+        (Ratio(1.0, 0.98, 1.0291), False),
+        (Ratio(9.0, 8.8, 9.239), True),  # it is the width that counts, not the place
+        (Ratio(9.0, 8.8, 9.241), False),
+    ],
+)
+def test_an_interval_is_narrow_below_five_per_cent(ratio: Ratio, expected: bool) -> None:
+    assert narrow(ratio) is expected
+
+
+@pytest.mark.parametrize(
+    ("noise", "expected"),
+    [
+        (Ratio(1.0, 0.96, 1.04), False),
+        (Ratio(1.0, 0.96, 1.051), True),
+        (Ratio(1.0, 0.951, 1.04), True),  # 1 / 0.951 is more than 1.05
+        (Ratio(1.02, 1.001, 1.04), True),
+        (Ratio(0.98, 0.96, 0.999), True),
+    ],
+)
+def test_noisy(noise: Ratio, expected: bool) -> None:
+    assert noisy(noise) is expected
+
+
+@pytest.mark.parametrize("rounds", [10, 11])
+@pytest.mark.parametrize(
+    ("step", "noise", "expected"),
+    [
+        (1.049, QUIET, False),
+        (1.051, QUIET, True),
+        (1 / 1.051, QUIET, True),
+        (1.19, Ratio(1.0, 0.9, 1.2), False),  # within the noise
+        (1.21, Ratio(1.0, 0.9, 1.2), True),
+    ],
+)
+def test_a_step_between_the_halves_is_a_drift(
+    step: float, noise: Ratio, expected: bool, rounds: int
+) -> None:
+    rng = np.random.default_rng(5)
+    shared = rng.lognormal(0, 0.3, rounds)  # cancels in each pair
+    late = np.where(np.arange(rounds) >= rounds / 2, step, 1.0)
+    assert drifts((shared * late).tolist(), shared.tolist(), noise) is expected
+
+
+def test_one_round_cannot_drift() -> None:
+    assert not drifts([2.0], [1.0], QUIET)
+
+
+def clusters(low: int, high: int, apart: float, spread: float = 0.01) -> list[float]:
+    """Return times around 1 and around 1 + `apart`, in mixed order."""
+    rng = np.random.default_rng(7)
+    one, other = (
+        np.linspace(-spread, spread, count) * math.sqrt(3) if count > 1 else np.zeros(count)
+        for count in (low, high)
+    )
+    times = np.exp(np.concatenate([one, other + math.log1p(apart)]))
+    return [float(time) for time in rng.permutation(times)]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (clusters(10, 10, 0.12), True),
+        (clusters(10, 10, 0.09), False),  # too near
+        (clusters(16, 4, 0.2), True),
+        (clusters(17, 3, 0.2), False),  # a few outliers are no cluster
+        (clusters(4, 16, 0.2), True),
+        (clusters(10, 10, 0.2, 0.02), True),
+        (clusters(10, 10, 0.2, 0.08), False),  # too wide
+        (clusters(5, 5, 0.3), True),
+        (clusters(5, 4, 0.3), False),  # too few
+        ([1.0] * 20, False),
+    ],
+)
+def test_two_clusters(times: list[float], expected: bool) -> None:
+    assert bimodal(times) is expected
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform", "exponential"])
+def test_one_cluster_is_seldom_called_two(kind: str) -> None:
+    rng = np.random.default_rng(11)
+    found = sum(bimodal(np.exp(0.3 * getattr(rng, kind)(size=20)).tolist()) for _ in range(200))
+    assert found <= 6
+
+
+def test_a_change_of_ratios_has_an_interval_that_covers_it() -> None:
+    rng = np.random.default_rng(13)
+    covered = 0
+    for _ in range(100):
+        old, new = (rng.lognormal(math.log(ratio), 0.05, 21).tolist() for ratio in (0.8, 0.9))
+        found = ratio_change((old, [1.0] * 21), (new, [1.0] * 21), resamples=500)
+        covered += found.low <= 0.9 / 0.8 <= found.high
+    assert 88 <= covered <= 100
+
+
+def test_a_change_needs_no_equal_number_of_rounds() -> None:
+    found = ratio_change(([2.0] * 5, [1.0] * 5), ([3.0] * 9, [1.0] * 9))
+    assert (found.ratio, found.low, found.high) == pytest.approx((1.5, 1.5, 1.5))
