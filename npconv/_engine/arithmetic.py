@@ -1,7 +1,7 @@
 """In which numbers a tile is multiplied, so that BLAS does it and the sums are TensorFlow's.
 
 float32 and float64 are multiplied as they are; float16 and bfloat16 in float32, rounded once at
-the end; int32 in float64 where every sum is exact there, modulo 2**32.
+the end; int32 in float32 or float64 where every sum is exact there, else in parts, modulo 2**32.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ Array = np.ndarray[Any, Any]
 
 _FLOAT32 = np.dtype(np.float32)
 _FLOAT64 = np.dtype(np.float64)
+_INT32 = np.dtype(np.int32)
 _INT64 = np.dtype(np.int64)
+_LEAST_TERMS = 256  # of a sum in float32: for shorter ones float64 is faster
 # NumPy 2.3.0 writes wrong values to an output that is not contiguous.
 _SPOILS_STRIDED = np.__version__ == "2.3.0"
 
@@ -42,7 +44,9 @@ class Arithmetic(Protocol):
     def prepare(self, weights: Array) -> tuple[Array, ...]:
         """Return the flattened filters in the form that ``multiply`` takes."""
 
-    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+    def multiply(
+        self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
+    ) -> None:
         """Write ``patches @ weights`` to `out`; may spoil `patches`."""
 
 
@@ -64,7 +68,9 @@ class Float:
             weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
         return (weights,)
 
-    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+    def multiply(
+        self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
+    ) -> None:
         """Write the product to `out`."""
         if _SPOILS_STRIDED and not out.flags.c_contiguous:
             np.copyto(out, np.matmul(patches, weights[0]))
@@ -73,19 +79,41 @@ class Float:
 
 
 class ExactInteger:
-    """int32 whose sums stay within 2**53: exact in float64, whatever the order."""
+    """int32 in floats that hold every sum: exact, whatever the order.
 
-    dtype = _FLOAT64
-    sum_dtype = _INT64
+    Parameters
+    ----------
+    dtype : dtype
+        float32 or float64.
+    terms : int
+        So many products stay within 2**24 or 2**53; longer sums are cut, and added up as integers.
+    sum_dtype : dtype
+        That holds the whole sums: int32 or int64.
+    """
+
     spoils = False
 
-    def prepare(self, weights: Array) -> tuple[Array, ...]:
-        """Return the weights in float64."""
-        return (weights.astype(_FLOAT64),)
+    def __init__(self, dtype: np.dtype[Any], terms: int, sum_dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self.sum_dtype = sum_dtype
+        self._terms = terms
 
-    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+    def prepare(self, weights: Array) -> tuple[Array, ...]:
+        """Return the weights as floats."""
+        return (weights.astype(self.dtype),)
+
+    def multiply(
+        self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
+    ) -> None:
         """Write the exact product to `out`."""
-        np.copyto(out, np.matmul(patches, weights[0]), casting="unsafe")
+        product = scratch.take("exact", out.shape, self.dtype)
+        for start in range(0, patches.shape[-1], self._terms):
+            some = slice(start, start + self._terms)
+            np.matmul(patches[..., some], weights[0][..., some, :], out=product)
+            if start:
+                np.add(out, product, out=out, casting="unsafe", dtype=out.dtype)
+            else:
+                np.copyto(out, product, casting="unsafe")
 
 
 class WrappingInteger:
@@ -105,19 +133,27 @@ class WrappingInteger:
         """Return the low and the high halves of the weights, in float64."""
         return (weights & 0xFFFF).astype(_FLOAT64), (weights >> 16).astype(_FLOAT64)
 
-    def multiply(self, patches: Array, weights: tuple[Array, ...], out: Array) -> None:
+    def multiply(
+        self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
+    ) -> None:
         """Write the product modulo 2**32 (and not reduced) to `out`; `patches` becomes xl."""
         low, high = weights
-        patches_high = patches * 2.0**-16
+        patches_high = scratch.take("high", patches.shape, _FLOAT64)
+        middle = scratch.take("exact", out.shape, _FLOAT64)
+        other = scratch.take("other", out.shape, _FLOAT64)
+        np.multiply(patches, 2.0**-16, out=patches_high)
         np.floor(patches_high, out=patches_high)
-        middle = np.matmul(patches_high, low)
+        np.matmul(patches_high, low, out=middle)
         patches_high *= 2.0**16
         patches -= patches_high
-        middle += np.matmul(patches, high)
+        np.matmul(patches, high, out=other)
+        middle += other
         np.copyto(out, middle, casting="unsafe")
         np.left_shift(out, 16, out=out)
         np.matmul(patches, low, out=middle)
-        out += middle.astype(_INT64)
+        whole = other.view(_INT64)
+        np.copyto(whole, middle, casting="unsafe")
+        out += whole
 
 
 def itemsize(dtype: np.dtype[Any]) -> int:
@@ -140,8 +176,13 @@ def arithmetic(images: Array, weights: Array, reads: int) -> Arithmetic:
     if dtype.kind == "i":
         # Looking at more of the image than is multiplied would not pay.
         pixel = _magnitude(images) if images.size <= reads else 2**31
-        largest_sum = len(weights) * pixel * _magnitude(weights)
-        return ExactInteger() if largest_sum <= 2**53 else WrappingInteger()
+        largest = max(1, pixel * _magnitude(weights))
+        whole = _INT32 if largest * len(weights) < 2**31 else _INT64
+        if largest * _LEAST_TERMS <= 2**24:
+            return ExactInteger(_FLOAT32, 2**24 // largest, whole)
+        if largest * len(weights) <= 2**53:
+            return ExactInteger(_FLOAT64, len(weights), whole)
+        return WrappingInteger()
     return Float(dtype if dtype in (_FLOAT32, _FLOAT64) else _FLOAT32)
 
 

@@ -225,7 +225,7 @@ def tile_plan(
     copied = groups > 1 or wide.adds_zeros or dtype.itemsize != size or dtype.kind == "i"
     once = extraction(geometry, blocks, size) + groups * gemm(m, k, out_channels, size)
     if dtype.kind == "i":
-        once *= 1.5
+        once *= 1.2
     if copied:
         run = out_channels // (wide.rows * wide.columns)
         once += blocks.products * (RUN / max(1, run) + 2 * BYTE * size)
@@ -243,6 +243,6 @@ def tile_plan(
         thread += (blocks.products + prod(blocks.taps) * groups * out_channels) * size
     shared = size * weights if wide.adds_zeros or dtype.itemsize == 2 else 0
     if dtype.kind == "i":
-        thread += (2 * blocks.products + blocks.patches) * size
+        thread += (2 * blocks.products + blocks.patches) * size  # where sums may wrap
         shared += 24 * weights
     return Plan(algorithm, geometry, wide, blocks, spread(work, tile, tiles), thread, shared)

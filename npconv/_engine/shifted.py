@@ -112,7 +112,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
         pixels = patches.band(patches.read(tile, whole), numbers.dtype, scratch)[0]  # (n, h, w, C)
         shape = pixels.shape[:3]
         product = scratch.take("patches", (count, prod(shape)), numbers.sum_dtype)
-        numbers.multiply(pixels.reshape(-1, channels), prepared, product.T)
+        numbers.multiply(pixels.reshape(-1, channels), prepared, product.T, scratch)
         planes = product.reshape(rows.kernel, columns.kernel, filters, *shape)
         (n0, n1), (h0, h1), (w0, w1) = tile[:3]
         sums = scratch.take("product", (filters, n1 - n0, h1 - h0, w1 - w0), numbers.sum_dtype)

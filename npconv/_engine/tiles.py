@@ -128,6 +128,7 @@ def _sum(
             patches.matrix(tile, taps, numbers.dtype, scratch, place),
             tuple(_block(weights, plan.geometry, tile, taps) for weights in prepared),
             total,
+            scratch,
         )
         if total is not product:
             product += total
