@@ -146,6 +146,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     how = settings(arguments)
     if arguments.all_algorithms:
         return algorithms(chosen, how, console, arguments.json)
+    if old:  # before much time is spent
+        threads = {str(setting(count)) for count in how.threads}
+        comparison.admit(old, {layer.case.dtype for layer in chosen}, threads)
     found = times(chosen, how, console)
     if arguments.json:
         document.write(found, arguments.json)

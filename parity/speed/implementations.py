@@ -1,0 +1,109 @@
+"""What a worker runs: the subject, and TensorFlow as people call it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Call = Callable[[], Any]
+
+
+class Implementation(Protocol):
+    """What a worker needs to know of an implementation."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return versions and settings for the machine block."""
+
+    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
+        """Return the call to be timed, its arguments ready as `mode` says."""
+
+    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+        """Return the result as a NumPy array."""
+
+
+class Subject:
+    """A conv2d that takes and returns NumPy arrays."""
+
+    def __init__(self, name: str) -> None:
+        from parity import subject
+
+        self._name = name
+        self._conv2d = subject.load(name)
+        self._module = sys.modules[name.partition(":")[0].partition(".")[0]]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the subject's name and version, and NumPy's build."""
+        import numpy as np
+        import threadpoolctl
+
+        blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+        return {
+            "subject": self._name,
+            "version": str(getattr(self._module, "__version__", "unknown")),
+            "numpy": np.__version__,
+            "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
+            "blas_architecture": pools[0].get("architecture", "unknown") if pools else "unknown",
+            "blas_threads": pools[0]["num_threads"] if pools else 1,
+        }
+
+    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
+        """Return the call on NumPy arrays; there is but one mode."""
+        conv2d = self._conv2d
+        return lambda: conv2d(x, w, **arguments)
+
+    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+        """Return ``conv2d(x, w, ...)``."""
+        return self._conv2d(x, w, **arguments)
+
+    def algorithm(self, x: Any, w: Any, arguments: dict[str, Any]) -> str:
+        """Return which algorithm the subject's ``explain`` names.
+
+        Raises
+        ------
+        ValueError
+            If the subject's module has no ``explain``.
+        """
+        explain = getattr(self._module, "explain", None)
+        if explain is None:
+            raise ValueError(f"{self._name} does not explain which algorithm it takes")
+        return str(explain(x, w, **arguments).algorithm)
+
+
+class TensorFlow:
+    """``tf.nn.conv2d``, with whatever oneDNN setting the environment has."""
+
+    def __init__(self) -> None:
+        import tensorflow as tf
+
+        self._tf = tf
+
+    def describe(self) -> dict[str, Any]:
+        """Return TensorFlow's version and its oneDNN setting."""
+        setting = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+        return {
+            "tensorflow": self._tf.__version__,
+            "onednn": "default" if setting is None else f"TF_ENABLE_ONEDNN_OPTS={setting}",
+        }
+
+    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
+        """Return the call of one mode.
+
+        ``kernel`` is eager on tensors, ``from-numpy`` eager on arrays and back, ``function`` on
+        tensors through ``tf.function``, which is traced here.
+        """
+        conv2d = self._tf.nn.conv2d
+        if mode == "from-numpy":
+            return lambda: conv2d(x, w, **arguments).numpy()
+        tensors = self._tf.constant(x), self._tf.constant(w)
+        if mode == "function":
+            function = self._tf.function(lambda x, w: conv2d(x, w, **arguments))
+            function(*tensors)
+            return lambda: function(*tensors)
+        return lambda: conv2d(*tensors, **arguments)
+
+    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+        """Return ``tf.nn.conv2d(x, w, ...)`` as an array."""
+        return self._tf.nn.conv2d(x, w, **arguments).numpy()

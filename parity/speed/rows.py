@@ -1,0 +1,129 @@
+"""Rows and summaries of the JSON file, made from times."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from parity.speed import statistics as paired
+from parity.speed.turns import Times
+
+SUBJECT = "subject"
+KERNEL = "tensorflow"
+FROM_NUMPY = "tensorflow from NumPy"
+FUNCTION = "tensorflow function"
+AGAIN = "tensorflow again"
+
+LABELS = {"kernel": KERNEL, "from NumPy": FROM_NUMPY, "tf.function": FUNCTION}
+"""What the subject's ratios to TensorFlow are called; those to others bear the others' names."""
+TOO_BUSY = 0.05
+"""The share of all cores beyond which other processes' work makes a row doubtful."""
+
+
+def setting(threads: int) -> int | str:
+    """Return how the JSON file writes a number of threads; 0 is each library's default."""
+    return threads or "default"
+
+
+def known(times: Times) -> bool:
+    """Say whether the kernel ratio and the A/A ratio both have narrow intervals."""
+    return all(
+        paired.narrow(paired.paired_ratio(times[one], times[KERNEL])) for one in (SUBJECT, AGAIN)
+    )
+
+
+def summarise(times: Times, multiply_adds: int) -> dict[str, Any]:
+    """Return medians, attained GFLOP/s, ratios, verdicts and flags for times in seconds."""
+    noise = paired.paired_ratio(times[AGAIN], times[KERNEL])
+    medians = {name: statistics.median(sample) for name, sample in times.items()}
+    ratios: dict[str, Any] = {"A/A": asdict(noise)}
+    others = [name for name in times if name not in (SUBJECT, AGAIN, *LABELS.values())]
+    for label, other in (*LABELS.items(), *zip(others, others, strict=True)):
+        ratio = paired.paired_ratio(times[SUBJECT], times[other])
+        ratios[label] = {**asdict(ratio), "verdict": paired.verdict(ratio, noise)}
+    return {
+        "rounds": len(times[KERNEL]),
+        "interval_reached": known(times),
+        "flags": flags(times, noise),
+        "milliseconds": {name: 1e3 * value for name, value in medians.items()},
+        "gflops": {name: 2e-9 * multiply_adds / value for name, value in medians.items()},
+        "ratios": ratios,
+        "times_milliseconds": {
+            name: [round(1e3 * value, 6) for value in sample] for name, sample in times.items()
+        },
+    }
+
+
+def flags(times: Times, noise: paired.Ratio) -> list[str]:
+    """Return what speaks against trusting a row.
+
+    ``drift``: the kernel ratio moved from the first half of the rounds to the second.
+    ``bimodal``: times of the subject or of TensorFlow's kernel fall into two clusters.
+    ``noisy``: TensorFlow differs from itself.
+    """
+    found = {
+        "drift": paired.drifts(times[SUBJECT], times[KERNEL], noise),
+        "bimodal": any(paired.bimodal(times[one]) for one in (SUBJECT, KERNEL, AGAIN)),
+        "noisy": paired.noisy(noise),
+    }
+    return [flag for flag, raised in found.items() if raised]
+
+
+def peak_share(row: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
+    """Return the attained shares of the GEMM peak of a row's dtype and threads.
+
+    Integers are held against float64's peak and halves against float32's.
+    """
+    wide = row["token"].split()[0] in ("float64", "int32")
+    peaks = machine["gemm_peak_gflops_float64" if wide else "gemm_peak_gflops"]
+    peak = peaks[str(row["threads"])]
+    return {name: row["gflops"][name] / peak for name in (SUBJECT, KERNEL)}
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one line a net and setting of threads: geometric means, times of all layers."""
+    groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
+    for row in rows:
+        if "ratios" in row:
+            groups.setdefault((row["net"], row["threads"]), []).append(row)
+    return [_line(net, threads, timed) for (net, threads), timed in groups.items()]
+
+
+def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str, Any]:
+    kernels = [row["ratios"]["kernel"] for row in timed]
+    verdicts = [ratio["verdict"] for ratio in kernels]
+    raised = [flag for row in timed for flag in row["flags"]]
+    labels = dict.fromkeys(label for row in timed for label in row["ratios"])
+    ratios = {
+        label: [row["ratios"][label]["ratio"] for row in timed if label in row["ratios"]]
+        for label in labels
+    }
+    whole = [label for label in labels if label in LABELS or label == "A/A"]
+    return {
+        "net": net,
+        "threads": threads,
+        "layers": len(timed),
+        "geometric_mean": {label: paired.geometric_mean(ratios[label]) for label in whole},
+        # Contenders that may have times for a part of the layers.
+        "beside": {
+            label: {
+                "layers": len(ratios[label]),
+                "geometric_mean": paired.geometric_mean(ratios[label]),
+            }
+            for label in labels
+            if label not in whole
+        },
+        "smallest": min(ratio["ratio"] for ratio in kernels),
+        "largest": max(ratio["ratio"] for ratio in kernels),
+        "noisiest": max(ratios["A/A"], key=lambda ratio: max(ratio, 1 / ratio)),
+        "other_work": max((row["other_work"] or 0.0 for row in timed), default=0.0),
+        "verdicts": {word: verdicts.count(word) for word in ("faster", "same", "slower")},
+        "flags": {flag: raised.count(flag) for flag in ("drift", "bimodal", "noisy")},
+        "intervals_reached": sum(row["interval_reached"] for row in timed),
+        "total_milliseconds": {
+            name: sum(row["count"] * row["milliseconds"][name] for row in timed)
+            for name in (SUBJECT, KERNEL)
+        },
+    }

@@ -1,0 +1,136 @@
+"""The optional contenders compute convolutions, or say that they do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.case import Case
+from parity.speed import beside, limits
+from parity.speed.agreement import gauge
+from parity.speed.limits import COPY, GEMM, Limits
+from parity.speed.measure import last_line
+from parity.speed.processes import StartError, WorkerError, Workers
+
+TOKENS = [
+    "float32 NHWC 2x9x8x4 w3x2x2x6 s1,1 d1,1 SAME normal:1",
+    "float32 NHWC 1x9x8x4 w3x2x2x6 s2,1 d1,2 SAME normal:1",
+    "float64 NCHW 1x4x7x7 w3x3x4x5 s1,1 d1,1 1,2,0,1 normal:2",
+    "float32 NHWC 1x11x11x4 w3x3x4x8 s3,2 d1,1 VALID normal:0",
+    "int32 NHWC 1x6x6x3 w3x3x1x6 s1,1 d1,1 SAME normal:4",
+]
+# Whose packages the suite itself needs; the others are tried where they are installed.
+ALWAYS = ("scipy", "im2col", "loop")
+
+
+def load(name: str) -> beside.Beside:
+    try:
+        return beside.load(name)
+    except ImportError:
+        if name in ALWAYS:
+            raise
+        pytest.skip(f"{name} is not installed")
+
+
+def result(name: str, token: str) -> tuple[Case, Any]:
+    case = Case.parse(token)
+    return case, load(name).run(*case.arrays(), case.arguments())
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("name", beside.CONTENDERS)
+def test_what_a_contender_does_is_a_convolution(name: str, token: str) -> None:
+    if name == "scipy" and " s1,1 d1,1 " not in token:
+        with pytest.raises(ValueError, match="stride 1"):
+            result(name, token)
+    elif name == "onnxruntime" and not token.startswith("float32"):
+        with pytest.raises(Exception, match=r"NOT_IMPLEMENTED|INVALID_GRAPH"):
+            result(name, token)
+    else:
+        case, found = result(name, token)
+        assert gauge(case, *case.arrays()).largest(found) <= 1
+
+
+@pytest.mark.parametrize("name", ["pytorch", "jax"])
+def test_bfloat16_goes_in_and_comes_out(name: str) -> None:
+    case, found = result(name, "bfloat16 NHWC 1x6x6x3 w3x3x1x6 s1,1 d1,1 SAME normal:4")
+    assert gauge(case, *case.arrays()).largest(found) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fits", "larger"),
+    [
+        ("loop", "1x100x100x1 w10x10x1x1", "1x100x101x1 w10x10x1x1"),
+        ("scipy", "1x500x600x1 w10x10x1x1", "1x500x601x1 w10x10x1x1"),
+        ("im2col", "1x100x100x10 w10x10x10x10", "1x100x101x10 w10x10x10x10"),
+    ],
+)
+def test_slow_contenders_leave_large_layers_alone(name: str, fits: str, larger: str) -> None:
+    for shapes, refused in ((fits, False), (larger, True)):
+        dtype = "int32" if name == "im2col" else "float32"
+        case = Case.parse(f"{dtype} NHWC {shapes} s1,1 d1,1 SAME normal:0")
+        bind, arguments = beside.load(name).bind, case.arguments()
+        if refused:
+            with pytest.raises(ValueError, match="multiply-adds"):
+                bind("kernel", *case.arrays(), arguments)
+        else:
+            bind("kernel", *case.arrays(), arguments)
+
+
+def test_what_is_not_there_cannot_be_started_and_says_why() -> None:
+    with Workers() as workers, pytest.raises(StartError) as error:
+        workers.start("abacus")
+    assert last_line(error.value).startswith("no contender 'abacus'; there are pytorch, ")
+    with Workers() as workers, pytest.raises(WorkerError) as refusal:
+        workers.start("scipy").call("prepare", TOKENS[1], ["kernel"])
+    assert last_line(refusal.value) == "only at stride 1 and dilation 1"
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_the_bounds_do_the_work_of_the_convolution(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case.parse(token)
+    x, w = case.arrays()
+    products: list[Any] = []
+    copies: list[Any] = []
+    matmul, copyto = np.matmul, np.copyto
+
+    def multiply(a: Any, b: Any, out: Any) -> None:
+        products.append(matmul(a, b, out=out))
+
+    def copy(to: Any, what: Any) -> None:
+        copyto(to, what)
+        copies.append(to)
+
+    monkeypatch.setattr(np, "matmul", multiply)
+    monkeypatch.setattr(np, "copyto", copy)
+    one = Limits()
+    one.bind(GEMM, x, w, case.arguments())()
+    one.bind(COPY, x, w, case.arguments())()
+    exact = gauge(case, x, w).exact.astype(float)
+    if case.data_format == "NCHW":
+        exact = np.moveaxis(exact, 1, 3)
+    whole = np.concatenate(products, axis=1).reshape(exact.shape)
+    np.testing.assert_allclose(whole, exact, rtol=1e-4, atol=1e-5)
+    assert len(products) == x.shape[1 if case.data_format == "NCHW" else 3] // w.shape[2]
+    # The patches hold every value that a product needs: multiplied at once they give the same.
+    if len(products) == 1:
+        [patches] = copies
+        again = patches.reshape(-1, w[..., 0].size) @ w.reshape(-1, w.shape[3]).astype(
+            patches.dtype
+        )
+        np.testing.assert_allclose(again.reshape(exact.shape), exact, rtol=1e-4, atol=1e-5)
+
+
+def test_patches_beyond_256_mib_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case.parse("float32 NHWC 1x64x64x16 w3x3x16x2 s1,1 d1,1 SAME normal:0")
+    x, w = case.arrays()
+    size = 64 * 64 * 9 * 16 * 4
+    monkeypatch.setattr(limits, "MOST_BYTES", size)
+    Limits().bind(COPY, x, w, case.arguments())
+    monkeypatch.setattr(limits, "MOST_BYTES", size - 1)
+    with pytest.raises(ValueError, match="the patches take 2 MiB"):
+        Limits().bind(COPY, x, w, case.arguments())

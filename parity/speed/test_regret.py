@@ -1,0 +1,123 @@
+"""The planner's regret, from planted times and from a planted planner."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import npconv
+from parity.case import DTYPES
+from parity.speed import document, layers, regret, turns
+from parity.speed.layers import parse
+from parity.speed.measure import Settings
+from parity.speed.processes import Workers
+from parity.speed.test_rows import planted
+
+# The planted subject: "depthwise" cannot do the layer, the planner takes tiles.
+# Worker processes import this module by its file's name.
+FORCED = os.environ.get("NPCONV_ALGORITHM", "tiles")
+TOKEN = "float32 NHWC 1x4x4x2 w1x1x2x3 s1,1 d1,1 VALID normal:0"
+
+
+def explain(x: Any, w: Any, **arguments: Any) -> SimpleNamespace:
+    taken = "tiles" if FORCED == "depthwise" else FORCED
+    return SimpleNamespace(algorithm=f"{taken}: 1 x 4 x 4 outputs at once")
+
+
+def conv2d(x: Any, w: Any, **arguments: Any) -> Any:
+    return x @ w[0, 0]
+
+
+def wrong(x: Any, w: Any, **arguments: Any) -> Any:
+    return x @ w[0, 0] + (FORCED == "shifted adds")
+
+
+def measured(subject: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the row of a planted subject, and of planted times in which "banded" is fast."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(
+        turns,
+        "take",
+        lambda contenders, **_: {n: [0.1 if n == "banded" else 0.3] * 5 for n in contenders},
+    )
+    how = Settings(f"test_regret:{subject}", rounds=5, seconds=0.0)
+    with Workers() as workers:
+        return regret.Bench(workers, how).measure(parse(TOKEN))
+
+
+def test_every_admissible_algorithm_is_timed_and_the_best_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = measured("conv2d", monkeypatch)
+    assert row["chosen"] == "tiles"
+    assert row["admissible"] == ["tiles", "banded", "joined groups", "shifted adds"]
+    assert list(row["milliseconds"]) == [regret.PLANNER, *row["admissible"]]
+    assert row["best"] == "banded"
+    assert row["regret"]["ratio"] == pytest.approx(3)
+    [line, _] = lines = regret.summary([row])
+    assert (line["near"], line["surely_far"], line["layers"]) == (0, 1, 1)
+    whole = {
+        "machine": dict.fromkeys(("cpu", "cores", "subject", "version", "numpy", "blas"), "x"),
+        "settings": dict.fromkeys(
+            ("subject", "rounds", "seconds_a_layer", "threads", "took_seconds"), 1
+        ),
+        "rows": [row],
+        "summary": lines,
+    }
+    document.check(whole, document.REGRET)
+    regret.table([row])
+    regret.summary_table(lines)
+
+
+def test_a_result_beyond_the_bound_is_named_and_nothing_is_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = measured("wrong", monkeypatch)
+    assert row["disagree"] == ["shifted adds"]
+    assert "regret" not in row
+    assert regret.summary([row]) == []
+    regret.table([row])
+
+
+def test_what_differs_between_two_processes_that_do_the_same_is_no_regret() -> None:
+    times = {regret.PLANNER: [1.3] * 9, "tiles": [1.0] * 9, "banded": [1.2] * 9}
+    found = regret.judge(times, "tiles")
+    assert found["best"] == "tiles"
+    assert found["regret"] == {"ratio": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_the_regret_is_the_choice_of_both_its_processes_beside_the_best() -> None:
+    times = {regret.PLANNER: [1.8] * 9, "tiles": [0.8] * 9, "banded": [1.0] * 9, "x": [1.1] * 9}
+    found = regret.judge(times, "tiles")
+    assert found["best"] == "banded"
+    assert found["regret"] == pytest.approx({"ratio": 1.2, "low": 1.2, "high": 1.2})
+
+
+def test_rounds_go_on_until_each_ratio_is_narrow_or_far_behind() -> None:
+    quiet, rough = planted()["tensorflow"], planted(spread=0.3)["tensorflow"]
+    times = {regret.PLANNER: quiet, "tiles": quiet, "banded": quiet}
+    assert regret.settled(times, "tiles")
+    assert not regret.settled({**times, "banded": rough}, "tiles")
+    behind = (9 * np.asarray(rough)).tolist()
+    assert regret.settled({**times, "banded": behind}, "tiles")
+    assert not regret.settled({**times, "banded": behind}, "banded")
+
+
+def test_an_unknown_algorithm_is_an_error_not_a_gap() -> None:
+    with pytest.raises(ValueError, match="winograd"):
+        regret.family("winograd: 4 x 4 outputs at once")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_algorithm_that_npconv_plans_is_known(dtype: str) -> None:
+    for net in layers.available():
+        for layer in layers.read(net):
+            case = layers.altered(layer, dtype=dtype).case
+            shapes = case.input_shape, case.filters_shape
+            plan = npconv.explain(*shapes, **case.arguments(), dtype=DTYPES[dtype])
+            assert regret.family(plan.algorithm) in regret.ALGORITHMS

@@ -1,0 +1,124 @@
+"""Rows and summaries from planted times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.speed import rows
+from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT
+from parity.speed.turns import Times
+
+
+def planted(subject: float = 0.5, rounds: int = 12, spread: float = 0.005, **more: float) -> Times:
+    """Return times in which TensorFlow takes a second, and all have some noise of their own."""
+    rng = np.random.default_rng(3)
+    ratios = {SUBJECT: subject, KERNEL: 1.0, FROM_NUMPY: 1.5, FUNCTION: 0.8, AGAIN: 1.0, **more}
+    return {
+        name: (ratio * rng.lognormal(0, spread, rounds)).tolist() for name, ratio in ratios.items()
+    }
+
+
+def row(times: Times, **more: Any) -> dict[str, Any]:
+    return {
+        "net": "net",
+        "threads": 1,
+        "count": 2,
+        "token": "float32 ...",
+        "other_work": 0.0,
+        **rows.summarise(times, 10**9),
+        **more,
+    }
+
+
+def test_every_contender_has_a_ratio_under_its_label() -> None:
+    ratios = rows.summarise(planted(pytorch=0.25), 10)["ratios"]
+    expected = {"A/A": 1.0, "kernel": 0.5, "from NumPy": 1 / 3, "tf.function": 0.625, "pytorch": 2}
+    assert {label: ratio["ratio"] for label, ratio in ratios.items()} == pytest.approx(
+        expected, rel=0.02
+    )
+    assert ratios["kernel"]["verdict"] == "faster"
+    assert ratios["pytorch"]["verdict"] == "slower"
+
+
+def test_a_quiet_row_has_no_flag_and_a_narrow_interval() -> None:
+    found = rows.summarise(planted(), 10)
+    assert found["flags"] == []
+    assert found["interval_reached"]
+
+
+@pytest.mark.parametrize("side", [SUBJECT, AGAIN])
+def test_the_interval_of_either_ratio_can_be_too_wide(side: str) -> None:
+    times = planted()
+    times[side] = (np.asarray(times[side]) * np.tile([0.95, 1.05], 6)).tolist()
+    assert not rows.known(times)
+    assert not rows.summarise(times, 10)["interval_reached"]
+
+
+@pytest.mark.parametrize(("step", "expected"), [(1.03, []), (1.08, ["drift"])])
+def test_a_step_in_the_ratio_is_a_drift(step: float, expected: list[str]) -> None:
+    times = planted()
+    times[SUBJECT][6:] = [step * time for time in times[SUBJECT][6:]]
+    assert rows.summarise(times, 10)["flags"] == expected
+
+
+def test_a_step_in_what_tensorflow_shows_against_itself_is_noise() -> None:
+    times = planted()
+    times[AGAIN][6:] = [1.08 * time for time in times[AGAIN][6:]]
+    assert rows.summarise(times, 10)["flags"] == ["noisy"]
+
+
+def test_a_step_that_all_share_is_no_drift_but_two_clusters() -> None:
+    times = {
+        name: [*sample[:6], *(1.3 * t for t in sample[6:])] for name, sample in planted().items()
+    }
+    assert rows.summarise(times, 10)["flags"] == ["bimodal"]
+
+
+def test_tensorflow_that_differs_from_itself_is_noisy() -> None:
+    times = planted()
+    times[AGAIN] = [1.06 * time for time in times[AGAIN]]
+    assert rows.summarise(times, 10)["flags"] == ["noisy"]
+
+
+def test_the_summary_has_a_line_for_each_net_and_setting_of_threads() -> None:
+    lines = rows.summary(
+        [
+            row(planted(0.5)),
+            row(planted(2.0, pytorch=0.5), flags=["drift"]),
+            row(planted(0.25), threads="default"),
+            {"net": "net", "threads": 1},  # it disagreed
+        ]
+    )
+    assert [(line["net"], line["threads"], line["layers"]) for line in lines] == [
+        ("net", 1, 2),
+        ("net", "default", 1),
+    ]
+    assert lines[0]["geometric_mean"]["kernel"] == pytest.approx(1.0, rel=0.01)
+    assert lines[1]["geometric_mean"]["kernel"] == pytest.approx(0.25, rel=0.01)
+    assert lines[0]["flags"] == {"drift": 1, "bimodal": 0, "noisy": 0}
+    assert lines[0]["beside"]["pytorch"]["layers"] == 1
+    assert lines[0]["beside"]["pytorch"]["geometric_mean"] == pytest.approx(4.0, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "threads", "share"),
+    [
+        ("float32", 1, 0.4),
+        ("float32", "default", 0.2),
+        ("bfloat16", 1, 0.4),
+        ("float64", 1, 0.8),
+        ("int32", "default", 0.5),
+    ],
+)
+def test_the_share_of_the_peak_is_that_of_dtype_and_threads(
+    dtype: str, threads: int | str, share: float
+) -> None:
+    machine = {
+        "gemm_peak_gflops": {"1": 100.0, "default": 200.0},
+        "gemm_peak_gflops_float64": {"1": 50.0, "default": 80.0},
+    }
+    one = {"token": f"{dtype} NHWC", "threads": threads, "gflops": {SUBJECT: 40.0, KERNEL: 20.0}}
+    assert rows.peak_share(one, machine) == pytest.approx({SUBJECT: share, KERNEL: share / 2})

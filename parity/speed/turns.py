@@ -1,0 +1,69 @@
+"""Contenders that are timed in turns, round by round, until the ratios are known well enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from parity.speed.statistics import rounds_order
+
+SAMPLE_SECONDS = 0.02
+LEAST_ROUNDS = 5
+
+Times = dict[str, list[float]]
+
+
+class Runner(Protocol):
+    """What is asked of a worker; see `parity.speed.processes.Worker`."""
+
+    def call(self, request: str, *arguments: object) -> float:
+        """Answer ``calibrate`` and ``sample``."""
+
+
+class Contender(NamedTuple):
+    """A worker whose layer is prepared, and which of its calls to time."""
+
+    worker: Runner
+    mode: str
+
+
+def take(
+    contenders: Mapping[str, Contender],
+    *,
+    seed: int,
+    rounds: int,
+    seconds: float,
+    enough: Callable[[Times], bool],
+    on_round: Callable[[], None] = lambda: None,
+) -> Times:
+    """Return the seconds a call of each contender, the n-th of each from the n-th round.
+
+    Parameters
+    ----------
+    contenders
+        By name; each gives one sample a round, in an order that changes at random.
+    seed
+        Of the order.
+    rounds, seconds
+        No round begins after so many or so long, but `LEAST_ROUNDS` always run.
+    enough
+        Asked after each of the later rounds whether more would tell little. It should look at
+        the width of intervals, never at where they lie: that would favour an outcome.
+    on_round
+        Called after every round, for a progress bar.
+    """
+    repeats = {
+        name: one.worker.call("calibrate", one.mode, SAMPLE_SECONDS)
+        for name, one in contenders.items()
+    }
+    times: Times = {name: [] for name in contenders}
+    end = time.monotonic() + seconds
+    for done, names in enumerate(rounds_order(list(contenders), rounds, seed=seed)):
+        if done >= LEAST_ROUNDS and (time.monotonic() > end or enough(times)):
+            break
+        for name in names:
+            worker, mode = contenders[name]
+            times[name].append(worker.call("sample", mode, repeats[name]))
+        on_round()
+    return times
