@@ -78,6 +78,9 @@ class Float:
             np.matmul(patches, weights[0], out=out)
 
 
+_FLOATS = {dtype: Float(dtype) for dtype in (_FLOAT32, _FLOAT64)}
+
+
 class ExactInteger:
     """int32 in floats that hold every sum: exact, whatever the order.
 
@@ -172,6 +175,9 @@ def arithmetic(images: Array, weights: Array, reads: int) -> Arithmetic:
     reads : int
         Number of elements of the patches matrix.
     """
+    known = _FLOATS.get(weights.dtype)
+    if known is not None:
+        return known
     dtype = weights.dtype.newbyteorder("=")
     if dtype.kind == "i":
         # Looking at more of the image than is multiplied would not pay.
@@ -183,7 +189,7 @@ def arithmetic(images: Array, weights: Array, reads: int) -> Arithmetic:
         if largest * len(weights) <= 2**53:
             return ExactInteger(_FLOAT64, len(weights), whole)
         return WrappingInteger()
-    return Float(dtype if dtype in (_FLOAT32, _FLOAT64) else _FLOAT32)
+    return _FLOATS.get(dtype, _FLOATS[_FLOAT32])
 
 
 def _magnitude(array: Array) -> int:

@@ -5,12 +5,11 @@ Pure functions of integers, so that the same call always runs the same way.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from npconv._geometry import Geometry
 
@@ -85,18 +84,9 @@ class Blocks(NamedTuple):
         """Yield the tiles; together they cover every output once, the last axis running fastest."""
         return map(Tile._make, _blocks(self.whole_tile, self.tile))
 
-    def each_taps(self) -> Iterable[Taps]:
+    def each_taps(self) -> Iterator[Taps]:
         """Yield the blocks of the kernel; together they cover every tap once."""
-        return _taps(self) if self.in_one_sum else _each_taps(self)
-
-
-def _each_taps(blocks: Blocks) -> Iterator[Taps]:
-    return map(Taps._make, _blocks(blocks.whole_taps, blocks.taps))
-
-
-@lru_cache(maxsize=1024)
-def _taps(blocks: Blocks) -> tuple[Taps, ...]:
-    return tuple(_each_taps(blocks))
+        return map(Taps._make, _blocks(self.whole_taps, self.taps))
 
 
 def cut(geometry: Geometry, batch: int, budget: int, *, pieces: int = 1, parts: int = 1) -> Blocks:

@@ -214,7 +214,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
             place = target[..., one]
             direct = out.dtype == dtype and place.flags.c_contiguous and place.flags.aligned
             total = place if direct else scratch.take("product", shape, dtype)
-            for block in blocks.each_taps():
+            for block in plan.each_taps():
                 band = _band(geometry, tile, block, width)
                 pixels = scratch.take("band", band.shape, dtype)
                 if band.padded:

@@ -21,7 +21,7 @@ from npconv._engine.halves import scratch_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from npconv._engine.blocks import Tile
+    from npconv._engine.blocks import Taps, Tile
     from npconv._geometry import Axis, Geometry
 
 # Nanoseconds on one core.
@@ -94,6 +94,29 @@ class Plan:
     def each_tile(self) -> Iterable[Tile]:
         """Return the tiles; where they are few, those of the call before."""
         return self._few_tiles or self.blocks.each_tile()
+
+    def each_taps(self) -> Iterable[Taps]:
+        """Return the blocks of the kernel."""
+        return self._whole_kernel or self.blocks.each_taps()
+
+    @cached_property
+    def _whole_kernel(self) -> tuple[Taps, ...]:
+        return tuple(self.blocks.each_taps()) if self.in_one_sum else ()
+
+    @cached_property
+    def in_one_sum(self) -> bool:
+        """Whether a tile takes the whole kernel at once."""
+        return self.blocks.in_one_sum
+
+    @cached_property
+    def single(self) -> bool:
+        """Whether there is one tile, that takes the whole kernel at once."""
+        return self.blocks.tiles == 1 and self.blocks.in_one_sum
+
+    @cached_property
+    def reads(self) -> int:
+        """Number of elements of the whole patches matrix."""
+        return self.blocks.reads
 
     @cached_property
     def _few_tiles(self) -> tuple[Tile, ...]:

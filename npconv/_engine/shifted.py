@@ -98,11 +98,11 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int, c
 
 def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
     """Return the work on a tile; see ``tiles.prepare``."""
-    blocks, geometry = plan.blocks, plan.geometry
+    geometry = plan.geometry
     rows, columns, channels = geometry.rows, geometry.columns, geometry.in_channels
     filters = geometry.out_channels
     count = rows.kernel * columns.kernel * filters
-    numbers = arithmetic(patches.images, weights, blocks.reads)
+    numbers = arithmetic(patches.images, weights, plan.reads)
     # (KH * KW, C, OC) -> (C, KH * KW * OC)
     by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, count)
     prepared = numbers.prepare(by_pixel)

@@ -7,7 +7,6 @@ extracted; with few channels a patch may serve several outputs, see ``wide``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,28 +57,25 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
     out : ndarray, shape (N, OH, OW, OC)
         Any strides, alignment and byte order.
     """
-    blocks, geometry = plan.blocks, plan.geometry
-    numbers = arithmetic(patches.images, weights, blocks.reads)
+    geometry = plan.geometry
+    numbers = arithmetic(patches.images, weights, plan.reads)
     if plan.wide.adds_zeros:
         weights = wide.weights(weights, patches.geometry, plan.wide)
         patches = Patches(patches.images, geometry)
-    prepared = numbers.prepare(weights)
+    stacks = tuple(_stack(one, geometry.groups) for one in numbers.prepare(weights))
+    in_place = out.dtype == numbers.sum_dtype and plan.in_one_sum and not plan.wide.adds_zeros
     # An infinity times an added zero leaves a NaN.
     doubtful = plan.wide.adds_zeros and numbers.sum_dtype.kind == "f"
 
     def work(tile: Tile, scratch: Scratch) -> bool:
         (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
         shape = (g1 - g0, (n1 - n0) * (h1 - h0) * (w1 - w0), o1 - o0)
-        product = None
-        if out.dtype == numbers.sum_dtype and blocks.in_one_sum and not plan.wide.adds_zeros:
-            product = _in_place(
-                out, tile, shape, blocks.whole_tile[4]
-            )  # BLAS writes to the output itself
-        if product is not None:
-            _sum(product, patches, prepared, tile, plan, numbers, scratch)
+        product = _place(out, tile, plan, shape) if in_place else None
+        if product is not None:  # BLAS writes to the output itself
+            _sum(product, patches, stacks, tile, plan, numbers, scratch)
             return True
         product = scratch.take("product", shape, numbers.sum_dtype)
-        _sum(product, patches, prepared, tile, plan, numbers, scratch)
+        _sum(product, patches, stacks, tile, plan, numbers, scratch)
         if doubtful and np.isnan(product.min()):
             return False
         wide.scatter(product, tile, plan.wide, geometry.groups, out, scratch)
@@ -88,13 +84,16 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
     return work
 
 
-def _in_place(out: Array, tile: Tile, shape: tuple[int, int, int], per_group: int) -> Array | None:
+def _place(out: Array, tile: Tile, plan: Plan, shape: tuple[int, int, int]) -> Array | None:
     """Return a tile of the output as a matrix that BLAS can write, or None."""
     (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
     if g1 - g0 != 1:
         return None
-    start = g0 * per_group + o0
-    target = out[n0:n1, h0:h1, w0:w1, start : start + o1 - o0]  # (n, h, w, o)
+    if plan.single:
+        target = out
+    else:
+        start = g0 * plan.blocks.whole_tile[4] + o0
+        target = out[n0:n1, h0:h1, w0:w1, start : start + o1 - o0]  # (n, h, w, o)
     if not target.flags.aligned:
         return None
     if target.flags.c_contiguous:
@@ -113,39 +112,42 @@ def _in_place(out: Array, tile: Tile, shape: tuple[int, int, int], per_group: in
 def _sum(
     product: Array,
     patches: Patches,
-    prepared: tuple[Array, ...],
+    stacks: tuple[Array, ...],
     tile: Tile,
     plan: Plan,
     numbers: Arithmetic,
     scratch: Scratch,
 ) -> None:
     """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o)."""
-    blocks = plan.blocks
     total = product
-    for taps in blocks.each_taps():
-        place = None if numbers.spoils else (tile[:4], taps)
+    for taps in plan.each_taps():
+        place = None if numbers.spoils or plan.single else (tile[:4], taps)
         numbers.multiply(
             patches.matrix(tile, taps, numbers.dtype, scratch, place),
-            tuple(_block(weights, plan.geometry, tile, taps) for weights in prepared),
+            stacks if plan.single else _blocks(stacks, plan, tile, taps),
             total,
             scratch,
         )
         if total is not product:
             product += total
-        elif not blocks.in_one_sum:
+        elif not plan.in_one_sum:
             total = scratch.take("part", product.shape, product.dtype)
 
 
-def _block(weights: Array, geometry: Geometry, tile: Tile, taps: Taps) -> Array:
+def _stack(weights: Array, groups: int) -> Array:
+    """Return (KH * KW * C, OC) filters as one matrix a group, shape (groups, KH * KW * C, o)."""
+    if groups == 1:
+        return weights[None]
+    return weights.reshape(len(weights), groups, -1).transpose(1, 0, 2)
+
+
+def _blocks(stacks: tuple[Array, ...], plan: Plan, tile: Tile, taps: Taps) -> tuple[Array, ...]:
     """Return the weights of a tile and of a block of taps, shape (g, KH*KW*C, o)."""
-    (r0, r1), (q0, q1), (c0, c1) = taps
-    (g0, g1), (o0, o1) = tile.groups, tile.out_channels
-    kernel = (geometry.rows.kernel, geometry.columns.kernel, geometry.filter_channels)
-    if prod(kernel) == (r1 - r0) * (q1 - q0) * (c1 - c0):
-        if geometry.groups == 1:
-            return weights[None, :, o0:o1]
-        block = weights.reshape(len(weights), geometry.groups, -1)[:, g0:g1, o0:o1]
-        return block.transpose(1, 0, 2)
-    block = weights.reshape(*kernel, geometry.groups, -1)  # (KH, KW, C, groups, OC / groups)
-    block = block[r0:r1, q0:q1, c0:c1, g0:g1, o0:o1]
-    return block.reshape(-1, *block.shape[3:]).transpose(1, 0, 2)
+    groups, filters = slice(*tile.groups), slice(*tile.out_channels)
+    if plan.in_one_sum:
+        return tuple(one[groups, :, filters] for one in stacks)
+    cut = (groups, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels), filters)
+    count = tile.groups[1] - tile.groups[0]
+    kernel = plan.blocks.whole_taps
+    blocks = (one.reshape(len(one), *kernel, -1)[cut] for one in stacks)  # (g, KH, KW, C, o)
+    return tuple(one.reshape(count, -1, one.shape[-1]) for one in blocks)

@@ -147,8 +147,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.all_algorithms:
         return algorithms(chosen, how, console, arguments.json)
     if old:  # before much time is spent
-        threads = {str(setting(count)) for count in how.threads}
-        comparison.admit(old, {layer.case.dtype for layer in chosen}, threads)
+        threads = [str(setting(count)) for count in how.threads]
+        comparison.admit(old, {(layer.case.token(), one) for layer in chosen for one in threads})
     found = times(chosen, how, console)
     if arguments.json:
         document.write(found, arguments.json)

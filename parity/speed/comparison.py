@@ -18,6 +18,7 @@ from parity.speed.tables import digits
 
 LEAST = 0.10
 """A change smaller than this is none, however well known."""
+Key = tuple[str, str]
 _COLOURS = {"SLOWER": "bold red", "faster": "green", "same": "dim"}
 
 
@@ -45,20 +46,28 @@ class Change:
     verdict: str
 
 
-def admit(old: dict[str, Any], dtypes: set[str], threads: set[str]) -> None:
-    """Refuse to compare a document with what has other dtypes or settings of threads.
+def admit(old: dict[str, Any], keys: set[Key]) -> None:
+    """Refuse to compare a document with other dtypes, settings of threads, or layers.
+
+    Parameters
+    ----------
+    old
+        The document.
+    keys
+        Token and threads of each row that it is to be compared with.
 
     Raises
     ------
     ValueError
         Naming what differs.
     """
-    for what, there, here in zip(
-        ("dtypes", "threads"), _kinds(old), (dtypes, threads), strict=True
-    ):
-        if there != here:
-            one, other = (", ".join(sorted(names)) for names in (there, here))
+    theirs = {key(row) for row in old["rows"]}
+    there, here = ((_words(0, found), _words(1, found)) for found in (theirs, keys))
+    for what, one, other in zip(("dtypes", "threads"), there, here, strict=True):
+        if one != other:
             raise ValueError(f"cannot be compared: {what} {one} there, {other} here")
+    if not theirs & keys:
+        raise ValueError("cannot be compared: no layer is in both")
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
@@ -69,12 +78,12 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     ValueError
         If dtypes or threads differ, or no timed row is in both.
     """
-    admit(old, *_kinds(new))
-    before = {_key(row): row for row in old["rows"] if "ratios" in row}
+    admit(old, {key(row) for row in new["rows"]})
+    before = {key(row): row for row in old["rows"] if "ratios" in row}
     changes = [
-        _change(before[_key(row)], row)
+        _change(before[key(row)], row)
         for row in new["rows"]
-        if "ratios" in row and _key(row) in before
+        if "ratios" in row and key(row) in before
     ]
     if not changes:
         raise ValueError("cannot be compared: no layer was timed in both")
@@ -88,7 +97,7 @@ def warnings(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         for key in ("cpu", "cores", "system", "subject", "numpy", "blas", "tensorflow")
         if old["machine"][key] != new["machine"][key]
     ]
-    missing = {_key(row) for row in old["rows"]} ^ {_key(row) for row in new["rows"]}
+    missing = {key(row) for row in old["rows"]} ^ {key(row) for row in new["rows"]}
     return found + ([f"{len(missing)} rows are in one file only"] if missing else [])
 
 
@@ -118,14 +127,14 @@ def slower(changes: list[Change]) -> list[Change]:
     return [one for one in changes if one.verdict == "SLOWER"]
 
 
-def _kinds(document: dict[str, Any]) -> tuple[set[str], set[str]]:
-    """Return the dtypes and the settings of threads of a document's rows."""
-    rows = document["rows"]
-    return {row["token"].split()[0] for row in rows}, {str(row["threads"]) for row in rows}
-
-
-def _key(row: dict[str, Any]) -> tuple[str, str]:
+def key(row: dict[str, Any]) -> Key:
+    """Return what a row is joined by."""
     return row["token"], str(row["threads"])
+
+
+def _words(place: int, keys: set[Key]) -> str:
+    """Return the dtypes of keys (place 0) or their threads (place 1)."""
+    return ", ".join(sorted({found[place].split()[0] for found in keys}))
 
 
 def _change(old: dict[str, Any], new: dict[str, Any]) -> Change:

@@ -141,6 +141,24 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
     assert {"text": "Expecting", "none": "No such file"}.get(kind, kind) in said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"), [("", "threads"), ("--threads 1 --batch 2", "no layer")]
+)
+def test_other_settings_are_refused_before_anything_is_measured(
+    words: str,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "times", lambda *_: pytest.fail("measured"))
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(document()))
+    call = ["speed", "--layers", "small", "--compare", str(old), *words.split()]
+    assert cli.main(call) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_another_machine_and_rows_that_are_missing_are_told() -> None:
     old, new = document(), copy.deepcopy(document())
     assert comparison.warnings(old, new) == []
