@@ -28,8 +28,8 @@ Array = np.ndarray[Any, Any]
 
 _INT32 = np.dtype(np.int32)
 _BUDGETS = (1 << 17, 1 << 18, 1 << 19)  # bytes of a tile's sums
-_BAND = 1 << 20  # bytes of what it reads, if it can be
-_RUN = 2048  # elements that einsum should find in a row; more would only repeat the filters more
+_BAND = 1 << 21  # bytes of what it reads, at the most if it can be
+_RUN = 6144  # elements that einsum should find in a row; more would only repeat the filters more
 _PRODUCT = 0.16  # nanoseconds of a product and its sum, of four bytes
 
 
@@ -40,13 +40,13 @@ def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) 
     size = _dtype(dtype).itemsize
     seen: set[Blocks] = set()
     for budget in _BUDGETS[1:2] if light and geometry.groups < 64 else _BUDGETS:
-        blocks = _cut(geometry, batch, budget // size)
-        if blocks not in seen and (not seen or blocks.band * size <= _BAND):
+        blocks = _cut(geometry, batch, budget // size, _BAND // size)
+        if blocks not in seen:
             seen.add(blocks)
             yield _plan(geometry, blocks, dtype, size)
 
 
-def _cut(geometry: Geometry, batch: int, budget: int) -> Blocks:
+def _cut(geometry: Geometry, batch: int, budget: int, most: int) -> Blocks:
     rows, columns = geometry.rows, geometry.columns
     groups = min(geometry.groups, budget)
     tile_columns = even(columns.outputs, budget // groups)
@@ -60,10 +60,10 @@ def _cut(geometry: Geometry, batch: int, budget: int) -> Blocks:
         width = columns.span((0, tile_columns), (0, taps[1])).length
         return groups * tile_batch * height * width
 
-    while band() > 4 * budget and tile_rows > 1:
+    while band() > most and tile_rows > 1:
         tile_rows = -(-tile_rows // 2)
     for axis in (0, 1):
-        if band() > 8 * budget:
+        if band() > 2 * most:
             taps[axis] = 1
     return Blocks(
         (tile_batch, tile_rows, tile_columns, groups, geometry.out_channels // geometry.groups),

@@ -34,8 +34,8 @@ STORE = 0.1  # an element of the product
 RUN = 7.0  # a run of neighbours copied by NumPy, and beyond that each of its bytes:
 BYTE = 1 / 40
 CALL = 1000.0  # a call of a NumPy function that does almost nothing
-TILE = 12 * CALL  # a tile that is extracted and multiplied
-HANDOVER = 30_000.0  # until a helping thread is at work, and waited for
+TILE = 15 * CALL  # a tile that is extracted and multiplied
+HANDOVER = 60_000.0  # until a helping thread is at work, and waited for
 
 _FEW_TILES = 64
 
