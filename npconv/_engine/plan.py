@@ -35,7 +35,7 @@ RUN = 7.0  # a run of neighbours copied by NumPy, and beyond that each of its by
 BYTE = 1 / 40
 CALL = 1000.0  # a call of a NumPy function that does almost nothing
 TILE = 15 * CALL  # a tile that is extracted and multiplied
-HANDOVER = 60_000.0  # until a helping thread is at work, and waited for
+HANDOVER = 120_000.0  # until a helping thread is at work, and waited for
 
 _FEW_TILES = 64
 
@@ -173,10 +173,11 @@ def extraction(geometry: Geometry, blocks: Blocks, itemsize: int) -> float:
     if is_image(geometry):
         return 0.0
     length = blocks.taps[2]
-    if blocks.taps[2] == geometry.in_channels and geometry.columns.dilation == 1:
-        length *= blocks.taps[1]  # neighbouring pixels are neighbours in memory
+    padded = geometry.rows.before or geometry.columns.before or geometry.columns.after
+    if geometry.columns.dilation == 1 and (length == geometry.in_channels or padded):
+        length *= blocks.taps[1]  # pixels that are neighbours in memory, in the image or the band
     cost = blocks.patches * (RUN / length + BYTE * itemsize)
-    if geometry.rows.before or geometry.columns.before or geometry.columns.after:
+    if padded:
         cost += blocks.band * (BYTE * itemsize + RUN / (blocks.taps[2] * 8))
     return cost
 
@@ -259,7 +260,7 @@ def tile_plan(
     work = tiles * (TILE + sums * once * share)
     weights = prod(blocks.whole_taps) * geometry.out_channels
     if wide.adds_zeros:
-        work += 20 * CALL + 0.2 * weights
+        work += 28 * CALL + 0.2 * weights
     thread = (blocks.band + blocks.patches + blocks.products) * size
     thread += scratch_bytes(dtype, blocks.products)
     if sums > 1:  # a partial product, and its block of the weights
