@@ -205,3 +205,27 @@ if not child:
 print(os.waitpid(child, 0)[1])
 """
     assert run_python(code).stdout.strip() == "0"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_forked_during_a_call_finds_blas_as_it_was():
+    """The call goes on in the parent alone, so nothing else would restore it in the child."""
+    code = """
+import os, threading, numpy as np, npconv
+from threadpoolctl import threadpool_info
+blas = lambda: [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+npconv.set_num_threads(2)
+x, w = np.ones((8, 128, 128, 64), "f4"), np.ones((3, 3, 64, 64), "f4")
+npconv.conv2d(x[:1], w, 1, "SAME")
+before = blas()
+call = threading.Thread(target=npconv.conv2d, args=(x, w, 1, "SAME"))
+call.start()
+while call.is_alive() and blas() == before and max(before) > 1:
+    pass
+child = os.fork()
+if not child:
+    os._exit(blas() != before)
+print(os.waitpid(child, 0)[1])
+call.join()
+"""
+    assert run_python(code).stdout.strip() == "0"

@@ -91,6 +91,11 @@ class _Blas:
             if not self._holders:
                 self._set(self._found)
 
+    def release(self) -> None:
+        """Restore what was found, whoever held it."""
+        if self._holders:
+            self._set(self._found)
+
 
 def _most(counts: list[int | None]) -> int:
     return max([count for count in counts if count], default=0) or os.cpu_count() or 1
@@ -156,8 +161,12 @@ class _Job(Generic[T]):
                 break
             joined -= 1
         # Looking again and again would take the interpreter's lock from the very helpers.
-        for _ in range(joined):
-            self._left.get()
+        while joined:
+            try:
+                self._left.get()
+                joined -= 1
+            except BaseException as error:  # Ctrl-C: they still write to the result
+                self._error = error
         if self._error is not None:
             raise self._error
 
@@ -194,6 +203,7 @@ _threads: int | None = None
 def _after_fork() -> None:
     """Begin anew: a forked child has no helpers, and locks as they happened to be."""
     global _blas, _pool
+    _blas.release()
     _blas, _pool = _Blas(), _Pool()
 
 
