@@ -10,95 +10,16 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import product
 from operator import index
 from queue import SimpleQueue
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from npconv._engine.blas import Blas
 from npconv._engine.scratch import Scratch, take_scratch
 
 T = TypeVar("T")
-
-
-class _Library(NamedTuple):
-    """How one BLAS library is asked for its threads, and told."""
-
-    get: Callable[[], int | None]
-    set: Callable[[int], object]
-
-
-def _libraries() -> list[_Library]:
-    """Find the BLAS libraries of this process."""
-    from threadpoolctl import ThreadpoolController
-
-    found = []
-    for one in ThreadpoolController().select(user_api="blas").lib_controllers:
-        library = _Library(one.get_num_threads, one.set_num_threads)
-        # threadpoolctl lets but one thread at a time set OpenBLAS's number, and passes over the
-        # others without a word; here the last caller restores what the first one changed.
-        for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
-            name = f"{prefix}openblas_{{}}_num_threads{suffix}"
-            if hasattr(one.dynlib, name.format("set")):
-                library = _Library(
-                    getattr(one.dynlib, name.format("get")), getattr(one.dynlib, name.format("set"))
-                )
-        found.append(library)
-    return found
-
-
-class _Blas:
-    """NumPy's BLAS: how many threads it has, and holding it to one while anybody multiplies.
-
-    The limit is the process's, so calls share it: the first to come notes what it found, the last
-    to leave restores it.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: list[_Library] | None = None
-        self._holders = 0
-        self._found: list[int | None] = []
-
-    def _ask(self) -> list[int | None]:
-        """Return the numbers of threads as the users of BLAS set them; called with the lock."""
-        if self._known is None:
-            self._known = _libraries()
-        return self._found if self._holders else [one.get() for one in self._known]
-
-    def _set(self, counts: Iterable[int | None]) -> None:
-        for one, count in zip(self._known or (), counts, strict=True):
-            if count:
-                one.set(count)
-
-    def threads(self) -> int:
-        """Return how many threads BLAS has been set to, by whoever uses it."""
-        with self._lock:
-            return _most(self._ask())
-
-    def __enter__(self) -> int:
-        with self._lock:
-            self._found = self._ask()
-            if not self._holders:
-                self._set(1 if count else None for count in self._found)
-            self._holders += 1
-            return _most(self._found)
-
-    def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._holders -= 1
-            if not self._holders:
-                self._set(self._found)
-
-    def release(self) -> None:
-        """Restore what was found, whoever held it."""
-        if self._holders:
-            self._set(self._found)
-
-
-def _most(counts: list[int | None]) -> int:
-    return max([count for count in counts if count], default=0) or os.cpu_count() or 1
 
 
 class _Job(Generic[T]):
@@ -195,7 +116,7 @@ class _Pool:
             del job  # its arrays must not live until the next one
 
 
-_blas = _Blas()
+_blas = Blas()
 _pool = _Pool()
 _threads: int | None = None
 
@@ -204,7 +125,7 @@ def _after_fork() -> None:
     """Begin anew: a forked child has no helpers, and locks as they happened to be."""
     global _blas, _pool
     _blas.release()
-    _blas, _pool = _Blas(), _Pool()
+    _blas, _pool = Blas(), _Pool()
 
 
 if hasattr(os, "register_at_fork"):
