@@ -33,6 +33,8 @@ _CACHE = 1 << 20  # bytes
 STORE = 0.1  # an element of the product
 RUN = 7.0  # a run of neighbours copied by NumPy, and beyond that each of its bytes:
 BYTE = 1 / 40
+FAR_BYTE = 1 / 15  # where the patches do not stay in the second-level cache:
+_NEAR = 1 << 20  # bytes
 CALL = 1000.0  # a call of a NumPy function that does almost nothing
 TILE = 15 * CALL  # a tile that is extracted and multiplied
 HANDOVER = 120_000.0  # until a helping thread is at work, and waited for
@@ -160,11 +162,14 @@ def spread(work: float, tile: float, tiles: int) -> float:
     return (work + 4 * on_two + on_four) / 3.25
 
 
-def gemm(m: int, k: int, n: int, itemsize: int) -> float:
-    """Return the cost of multiplying an (m, k) by a (k, n) matrix."""
+def gemm(m: int, k: int, n: int, itemsize: int, filters: int) -> float:
+    """Return the cost of multiplying an (m, k) by a (k, n) matrix.
+
+    `filters` is the number of elements of all filters, of which these are a part.
+    """
     wide = itemsize / 4
-    filters = PACK_FILTERS if k * n * itemsize <= _CACHE else PACK_FAR_FILTERS
-    packing = PACK * m * k + filters * k * n + STORE * m * n
+    pack = PACK_FILTERS if filters * itemsize <= _CACHE else PACK_FAR_FILTERS
+    packing = PACK * m * k + pack * k * n + STORE * m * n
     return CALL + wide * (2 * FLOP * m * k * max(n, 4) + packing)
 
 
@@ -176,7 +181,8 @@ def extraction(geometry: Geometry, blocks: Blocks, itemsize: int) -> float:
     padded = geometry.rows.before or geometry.columns.before or geometry.columns.after
     if geometry.columns.dilation == 1 and (length == geometry.in_channels or padded):
         length *= blocks.taps[1]  # pixels that are neighbours in memory, in the image or the band
-    cost = blocks.patches * (RUN / length + BYTE * itemsize)
+    byte = BYTE if blocks.patches * itemsize <= _NEAR else FAR_BYTE
+    cost = blocks.patches * (RUN / length + byte * itemsize)
     if padded:
         cost += blocks.band * (BYTE * itemsize + RUN / (blocks.taps[2] * 8))
     return cost
@@ -247,7 +253,8 @@ def tile_plan(
     )
     m, k = blocks.positions, prod(blocks.taps)
     copied = groups > 1 or wide.adds_zeros or dtype.itemsize != size or dtype.kind == "i"
-    once = extraction(geometry, blocks, size) + groups * gemm(m, k, out_channels, size)
+    weights = prod(blocks.whole_taps) * geometry.out_channels
+    once = extraction(geometry, blocks, size) + groups * gemm(m, k, out_channels, size, weights)
     if dtype.kind == "i":
         once *= 1.2
     if copied:
@@ -258,7 +265,6 @@ def tile_plan(
     tile = TILE + sums * once
     share = prod(blocks.whole_tile) / (tiles * prod(blocks.tile))
     work = tiles * (TILE + sums * once * share)
-    weights = prod(blocks.whole_taps) * geometry.out_channels
     if wide.adds_zeros:
         work += 28 * CALL + 0.2 * weights
     thread = (blocks.band + blocks.patches + blocks.products) * size

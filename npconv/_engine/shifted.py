@@ -78,7 +78,7 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int, c
     tiles = blocks.tiles
     channels = geometry.in_channels
     pixels = blocks.band // channels
-    once = gemm(pixels, channels, count, size) + blocks.band * BYTE * size * 1.5
+    once = gemm(pixels, channels, count, size, channels * count) + blocks.band * BYTE * size * 1.5
     run = blocks.tile[2]
     once += count * (CALL + blocks.positions * (0.15 * size / 4 + RUN / run))
     once += blocks.products * (BYTE * size + RUN / geometry.out_channels)
