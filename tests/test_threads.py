@@ -16,6 +16,7 @@ from builders import DTYPES, assert_same, lattice
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import npconv
+from npconv._engine.threads import _Job
 
 LAYERS = [
     ((1, 60, 60, 16), (3, 3, 16, 32), 1, "SAME"),
@@ -229,3 +230,73 @@ print(os.waitpid(child, 0)[1])
 call.join()
 """
     assert run_python(code).stdout.strip() == "0"
+
+
+def job_of(work, tasks=range(6), helpers=1):
+    return _Job([task + 1 for task in tasks], work, helpers)
+
+
+def test_a_helper_that_comes_late_does_nothing():
+    done = []
+    job = job_of(lambda task, scratch: done.append(task))
+    job.run()
+    job.finish()
+    job.help()
+    assert done == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_what_a_helper_meets_is_raised_by_the_caller(error):
+    begun, left = threading.Event(), threading.Event()
+
+    def work(task, scratch):
+        if threading.current_thread() is helper:
+            begun.set()
+            raise error("planted")
+        begun.wait(10)
+        left.wait(10)
+
+    def serve():
+        job.help()
+        left.set()
+
+    job = job_of(work)
+    helper = threading.Thread(target=serve)
+    helper.start()
+    begun.wait(10)
+    job.run()
+    with pytest.raises(error, match="planted"):
+        job.finish()
+    helper.join()
+
+
+def test_ctrl_c_while_a_helper_still_writes_is_raised_after_it_has_finished():
+    written = []
+    begun, interrupted = threading.Event(), threading.Event()
+
+    def work(task, scratch):
+        begun.set()
+        interrupted.wait(10)
+        written.append(task)
+
+    class Left:
+        """Is interrupted once, then waits as ever."""
+
+        def __init__(self, queue):
+            self.put, self._get = queue.put, queue.get
+
+        def get(self):
+            if not interrupted.is_set():
+                interrupted.set()
+                raise KeyboardInterrupt
+            return self._get()
+
+    job = job_of(work, tasks=range(1))
+    helper = threading.Thread(target=job.help)
+    helper.start()
+    begun.wait(10)
+    job._left = Left(job._left)
+    with pytest.raises(KeyboardInterrupt):
+        job.finish()
+    assert written == [1]
+    helper.join()
