@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import base64
-import io
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from parity import claims, real_input, subject
-from parity.case import Array
-from parity.report import document, forest, pictures, proof
+from parity import real_input, subject
+from parity.report import document, forest, page, proof, questions
 from parity.speed import command as speed
+from parity.speed import document as speed_document
 from parity.speed import layers, tables
 from parity.speed.processes import StartError, WorkerError
+from parity.speed.questions import command as asking
+from parity.speed.questions import document as answers
 
-_THUMBNAIL = 150
+_LAYERS = ("resnet50", "small", "mobilenetv2")
+_SECONDS = 2.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    others = [net for net in layers.available() if net not in _LAYERS]
     parser.add_argument(
         "--output",
         metavar="DIR",
@@ -41,11 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--layers",
         nargs="+",
         choices=layers.available(),
-        default=["resnet50", "small"],
-        help="layer sets (default: resnet50 small)",
+        default=_LAYERS,
+        help=f"layer sets (default: {' '.join(_LAYERS)})",
+    )
+    parser.add_argument(
+        "--regret",
+        metavar="FILE.json",
+        type=Path,
+        help="show also the planner's regret, written by speed --all-algorithms --json FILE.json",
+    )
+    parser.epilog = (
+        f"By default the layers of {', '.join(others)} are left out, and so are"
+        " other numbers of threads than each library's own (--threads '1 default' doubles the"
+        " time), what bounds NumPy (--bounds), other libraries (--beside), the largest rows of"
+        " the questions (--questions all) and the planner's regret (--regret)."
     )
     subject.add_arguments(parser)
-    speed.add_settings(parser)
+    speed.add_settings(parser, seconds=_SECONDS, memory=True)
+    questions.add_arguments(parser)
     proof.add_arguments(parser)
 
 
@@ -60,84 +73,65 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output.mkdir(parents=True, exist_ok=True)
         subject.use(arguments)  # the proof's processes read the environment
         subject.load()
+        optional = {}
+        if arguments.regret:  # what can be refused is refused before much time is spent
+            optional["regret"] = speed_document.read(arguments.regret, speed_document.REGRET)
+        asked = questions.chosen(arguments.questions, subject.scope().dtypes)
         with tables.progress(console, "real input", len(real_input.examples())) as bar:
             results = real_input.run(subject.name(), lambda name: bar.advance(bar.task_ids[0]))
         chosen = [layer for net in arguments.layers for layer in layers.read(net)]
         proved = proof.gather(arguments, console)
         times = speed.times(chosen, speed.settings(arguments), console)
+        if asked:
+            name, seconds = subject.name(), arguments.question_seconds
+            optional["questions"] = asking.answer(asked, name, seconds, console)
     except (OSError, ValueError, StartError) as error:
         Console(stderr=True).print(f"parity report: {error}", style="red", markup=False)
         return 2
     except WorkerError as error:  # a valid call that fails is a disagreement
         Console(stderr=True).print(f"DISAGREES: {error}", style="bold red", markup=False)
         return 1
-    data = document.build(results, times, proved)
-    page, numbers = arguments.output / "report.html", arguments.output / "report.json"
+    data = document.build(results, times, proved, **optional)
+    html, numbers = arguments.output / "report.html", arguments.output / "report.json"
     numbers.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    page.write_text(render(data, results), encoding="utf-8")
-    written = [page, numbers]
+    html.write_text(page.render(data, results), encoding="utf-8")
+    written = [html, numbers]
     if arguments.picture:
         arguments.picture.write_text(forest.draw(times) + "\n", encoding="utf-8")
         written.append(arguments.picture)
     console.print(_real_table(data["real_input"]))
     speed.show(times, console)
+    if asked:
+        asking.show(optional["questions"], console)
+    for sentence in _disagreements(optional):
+        console.print(f"DISAGREES: {sentence}", style="bold red", markup=False)
     for path in written:
         console.print(f"{path}  {path.stat().st_size / 1024:.0f} kB", highlight=False)
     agreeing = sum(row["agrees"] for row in data["real_input"])
     console.print(f"the proof: {proved['verdict']}", highlight=False)
     timed = len(times["rows"]) - len(speed.disagreements(times))
+    took = f"{time.monotonic() - start:.0f} s"
     console.print(
         f"real input: {agreeing} of {len(data['real_input'])} agree; layers: {timed} of "
-        f"{len(times['rows'])} agree; {time.monotonic() - start:.0f} s",
+        f"{len(times['rows'])} agree; questions: {_answered(optional)}; {took}",
         style="bold green" if data["agrees"] else "bold red",
         highlight=False,
     )
     return int(proved["exit_code"]) if data["agrees"] else 1
 
 
-def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
-    """Return the page: the report's data, and pictures of the real input."""
-    engine = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    engine.filters["digits"] = tables.digits
-    shown = [
-        {
-            "name": result.example.name,
-            "photograph": Path(result.example.photograph).stem,
-            "before": _data_uri(before),
-            "after": _data_uri(after),
-        }
-        for result, before, after in real_input.pictures(results)
-    ]
-    name = data["speed"]["settings"]["subject"].partition(":")[0]
-    page: str = engine.get_template("page.html.jinja").render(
-        **data,
-        pictures=shown,
-        histogram=lambda one: pictures.histogram(one, name),
-        heatmap=lambda one: pictures.heatmap(one, name),
-        plot=forest.draw(data["speed"]),
-        statements={claim.name: claim.statement for claim in claims.CLAIMS.values()},
-        doubt=speed.doubtful(data["speed"]),
-    )
-    return page
+def _answered(optional: dict[str, Any]) -> str:
+    if "questions" not in optional:
+        return "not asked"
+    rows = [row for one in optional["questions"]["questions"] for row in one["rows"]]
+    return f"{sum(row['agrees'] for row in rows)} of {len(rows)} rows agree"
 
 
-def _data_uri(pixels: Array) -> str:
-    """Return a small PNG as a data URI, its longer side at most `_THUMBNAIL` pixels."""
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    # 64 colours are enough for a thumbnail, at a third of the size.
-    image = image.quantize(64)
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+def _disagreements(optional: dict[str, Any]) -> list[str]:
+    found = answers.disagreements(optional["questions"]) if "questions" in optional else []
+    for row in optional.get("regret", {"rows": []})["rows"]:
+        found += [f"{name}: {row['token']}" for name in row["disagree"]]
+    return found
 
 
 def _real_table(rows: list[dict[str, Any]]) -> Table:

@@ -1,4 +1,7 @@
-"""The forest plot: one line a layer, its ratio on a log axis with its interval."""
+"""The forest plot: one line a layer, its ratio on a log axis with its interval.
+
+Layers stand in groups, one for each net and setting of threads.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from parity.speed.measure import KERNEL, SUBJECT, TOO_BUSY
+from parity.speed.rows import KERNEL, SUBJECT, TOO_BUSY, spoken
 from parity.speed.tables import digits
 
 _ROW = 19
 _HEAD = 104
 _WIDTH = 800
-_LEFT, _RIGHT = 195, 610  # the axis; names stand left of it, figures right
-_RATIO, _OURS, _THEIRS = 660, 722, 784  # right ends of the columns
+_LEFT, _RIGHT = 195, 570  # the axis; names stand left of it, figures right
+_RATIO, _OURS, _THEIRS, _PEAK = 616, 676, 730, 784  # right ends of the columns
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _COLOURS = {"faster": "#177a50", "slower": "#b8402a", "same": "#5b6b7a"}
 _INK, _DIM, _PAPER, _RULE = "#1c2733", "#5b6b7a", "#fbfcfd", "#dde3e8"
@@ -35,23 +38,20 @@ def draw(speed: dict[str, Any]) -> str:
 
     It paints its own background, so that it is legible on light and dark pages.
     """
-    nets = [line["net"] for line in speed["summary"]]
-    rows = {net: [r for r in speed["rows"] if r["net"] == net and "ratios" in r] for net in nets}
-    axis = _axis([row for group in rows.values() for row in group])
+    timed = [row for row in speed["rows"] if "ratios" in row]
+    axis = _axis(timed)
     body, y = [], _HEAD
     for line in speed["summary"]:
+        group = line["net"], line["threads"]
+        rows = [row for row in timed if (row["net"], row["threads"]) == group]
         y += 12
-        mean = line["geometric_mean"]["kernel"]
-        note = f"geometric mean {mean:.2f}; TensorFlow / itself {line['geometric_mean']['A/A']:.2f}"
-        body += [f"<g><title>{escape(note)}</title>", _text(16, y + 4, line["net"], "bold")]
-        body += [*_diamond(axis.x(mean), y), _text(_RATIO, y + 4, f"{mean:.2f}", "bold", "end")]
-        body.append("</g>")
+        body += _heading(line, rows, axis, y)
         y += 6
-        for row in rows[line["net"]]:
+        for row in rows:
             y += _ROW
             body += _row(row, axis, y)
         y += 24
-    height = y + 34
+    height = y + 52
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
         f' height="{height}" role="img" font-size="12" fill="{_INK}" font-family="system-ui,'
@@ -65,7 +65,7 @@ def draw(speed: dict[str, Any]) -> str:
             *_head(speed),
             *_grid(axis, y - 10),
             *body,
-            *_legend(height - 16),
+            *_legend(height - 34, peak=any("peak_share" in row for row in timed)),
             "</svg>",
         ]
     )
@@ -73,6 +73,7 @@ def draw(speed: dict[str, Any]) -> str:
 
 def _axis(rows: list[dict[str, Any]]) -> _Axis:
     ends = [row["ratios"]["kernel"][end] for row in rows for end in ("low", "high")]
+    ends += [row["ratios"]["tf.function"]["ratio"] for row in rows]
     low, high = min([*ends, 0.5]), max([*ends, 2.0])
     return _Axis(
         max((tick for tick in _TICKS if tick <= low), default=_TICKS[0]),
@@ -82,7 +83,8 @@ def _axis(rows: list[dict[str, Any]]) -> _Axis:
 
 def _head(speed: dict[str, Any]) -> list[str]:
     doubt = any((row.get("other_work") or 0) > TOO_BUSY for row in speed["rows"])
-    machine, threads = speed["machine"], speed["settings"]["threads"]
+    peak = any("peak_share" in row for row in speed["rows"])
+    machine = speed["machine"]
     subject = speed["settings"]["subject"].replace(":", ".")
     software = f"NumPy {machine['numpy']}, TensorFlow {machine['tensorflow']}"
     return [
@@ -90,19 +92,37 @@ def _head(speed: dict[str, Any]) -> list[str]:
         _text(
             16,
             46,
-            f"{machine['cpu']}, {machine['cores']} cores, threads: {threads}; {software}"
+            f"{machine['cpu']}, {machine['cores']} cores; {software}"
             f" (eager, oneDNN: {machine['onednn']})",
             "dim",
         ),
-        *(
-            [_text(_THEIRS, 28, "busy machine: not to be trusted", "slower", "end")]
-            if doubt
-            else []
-        ),
+        *([_text(_PEAK, 28, "busy machine: not to be trusted", "slower", "end")] if doubt else []),
         _text(_RATIO, 86, "ratio", "dim", "end"),
-        _text(_THEIRS, 70, "GFLOP/s", "dim", "end"),
+        _text((_OURS + _THEIRS) / 2 - 14, 70, "GFLOP/s", "dim", "middle"),
         _text(_OURS, 86, speed["settings"]["subject"].partition(":")[0], "dim", "end"),
         _text(_THEIRS, 86, "TF", "dim", "end"),
+        *([_text(_PEAK, 70, "of GEMM", "dim", "end")] if peak else []),
+        *([_text(_PEAK, 86, "peak", "dim", "end")] if peak else []),
+    ]
+
+
+def _heading(line: dict[str, Any], rows: list[dict[str, Any]], axis: _Axis, y: float) -> list[str]:
+    """Return a group's name, its geometric mean, and the GEMM peak if it is one for all rows."""
+    mean, again = line["geometric_mean"]["kernel"], line["geometric_mean"]["A/A"]
+    note = f"geometric mean {mean:.2f}; TensorFlow / itself {again:.2f}"
+    peaks = {
+        digits(row["gflops"][KERNEL] / row["peak_share"][KERNEL])
+        for row in rows
+        if "peak_share" in row
+    }
+    threads = f'<tspan font-weight="400" fill="{_DIM}">, {escape(spoken(line["threads"]))}</tspan>'
+    return [
+        f"<g><title>{escape(note)}</title>",
+        _text(16, y + 4, line["net"], "bold").replace("</text>", f"{threads}</text>"),
+        *_diamond(axis.x(mean), y),
+        _text(_RATIO, y + 4, f"{mean:.2f}", "bold", "end"),
+        *(_text(_PEAK, y + 4, f"peak {peak}", "dim", "end") for peak in peaks if len(peaks) == 1),
+        "</g>",
     ]
 
 
@@ -129,18 +149,37 @@ def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
     left, right = axis.x(noise["low"]), axis.x(noise["high"])
     count = f"{row['count']} \N{MULTIPLICATION SIGN} " if row["count"] > 1 else ""
     low, high = axis.x(kernel["low"]), axis.x(kernel["high"])
+    function = axis.x(row["ratios"]["tf.function"]["ratio"])
+    share = [percent(row["peak_share"][SUBJECT])] if "peak_share" in row else []
     return [
         f"<g><title>{escape(row['token'])}</title>",
         _text(_LEFT - 10, y + 4, count + row["name"], "", "end"),
         # The band is what TensorFlow shows against itself in the same rounds.
         _line(left, max(right, left + 1), y, y, _RULE, 14),
+        *_ring(function, y),
         _line(low, max(high, low + 1), y, y, colour, 2.5),
         f'<circle cx="{axis.x(kernel["ratio"])}" cy="{y}" r="4" fill="{colour}"/>',
         _text(_RATIO, y + 4, f"{kernel['ratio']:.2f}", kernel["verdict"], "end"),
         _text(_OURS, y + 4, digits(row["gflops"][SUBJECT]), "", "end"),
         _text(_THEIRS, y + 4, digits(row["gflops"][KERNEL]), "dim", "end"),
+        *(_text(_PEAK, y + 4, one, "", "end") for one in share),
         "</g>",
     ]
+
+
+def percent(share: float) -> str:
+    """Write a share, with a decimal where it is small.
+
+    Examples
+    --------
+    >>> percent(0.0049), percent(0.423)
+    ('0.5 %', '42 %')
+    """
+    return f"{100 * share:.{1 if share < 0.01 else 0}f} %"
+
+
+def _ring(x: float, y: float) -> list[str]:
+    return [f'<circle cx="{x}" cy="{y}" r="3" fill="none" stroke="{_DIM}" stroke-width="1.2"/>']
 
 
 def _line(x1: float, x2: float, y1: float, y2: float, colour: str, width: float) -> str:
@@ -152,14 +191,18 @@ def _diamond(x: float, y: float) -> list[str]:
     return [f'<path d="M{x - 7} {y}L{x} {y - 5}L{x + 7} {y}L{x} {y + 5}Z" fill="{_INK}"/>']
 
 
-def _legend(y: float) -> list[str]:
+def _legend(y: float, *, peak: bool) -> list[str]:
+    note = "of GEMM peak: of the best np.matmul, large matrices, same threads"
     return [
         f'<circle cx="22" cy="{y - 4}" r="4" fill="{_INK}"/>',
         _text(32, y, "median ratio of paired times, bar: 95 % interval"),
         f'<rect x="325" y="{y - 11}" width="22" height="14" fill="{_RULE}"/>',
         _text(353, y, "TensorFlow against itself (noise)"),
-        *_diamond(565, y - 4),
-        _text(578, y, "geometric mean of the set"),
+        *_diamond(571, y - 4),
+        _text(584, y, "geometric mean of the group"),
+        *_ring(22, y + 14),
+        _text(32, y + 18, "ratio to tf.function"),
+        *([_text(325, y + 18, note, "dim")] if peak else []),
     ]
 
 

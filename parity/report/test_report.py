@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parity import real_input, summary
-from parity.report import command, document, forest
+from parity.report import document, forest, page
 from parity.speed import measure
 from parity.speed.agreement import Agreement
 from parity.speed.layers import read
@@ -159,21 +159,21 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
 
 def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     data = document.build(results(), speed(), proof())
-    page = command.render(data, results())
+    html = page.render(data, results())
     assert data["agrees"]
-    assert not re.findall(r"src=\"(?!data:)|<(?:link|script)", page)
-    assert "url(" not in page
-    assert "&lt;b&gt;&amp;" in page
-    assert "<b>&<" not in page
-    assert page.count("data:image/png;base64,") == 2
-    assert "1 of 2" in page  # mutants
-    assert "SURVIVES" in page
-    assert page.count("MISTRUSTED") == 2
+    assert not re.findall(r"src=\"(?!data:)|<(?:link|script)", html)
+    assert "url(" not in html
+    assert "&lt;b&gt;&amp;" in html
+    assert "<b>&<" not in html
+    assert html.count("data:image/png;base64,") == 2
+    assert "1 of 2" in html  # mutants
+    assert "SURVIVES" in html
+    assert html.count("MISTRUSTED") == 2
     assert not {"<token>", "<reason>", "<doubt>", "<fault>", "<layer>"} & set(
-        re.findall("<[a-z]+>", page)
+        re.findall("<[a-z]+>", html)
     )
-    assert "MISTRUST" in page
-    assert all(row["token"] in page for row in data["speed"]["rows"])
+    assert "MISTRUST" in html
+    assert all(row["token"] in html for row in data["speed"]["rows"])
 
 
 @pytest.mark.parametrize("where", ["oracle", "default", "layer", "proof"])
@@ -183,7 +183,7 @@ def test_one_disagreement_makes_the_report_disagree(where: str) -> None:
     times = speed("DISAGREES") if where == "layer" else speed()
     data = document.build(real, times, proof(1 if where == "proof" else 0))
     assert not data["agrees"]
-    assert "they DISAGREE" in command.render(data, real)
+    assert "they DISAGREE" in page.render(data, real)
 
 
 def test_integers_within_a_bound_are_not_enough() -> None:
@@ -203,7 +203,7 @@ def test_the_schema_refuses_a_report_with_a_hole() -> None:
 def test_the_picture_is_an_svg_with_a_dot_a_layer() -> None:
     data = speed()
     root = ElementTree.fromstring(forest.draw(data))
-    circles = root.findall(".//{http://www.w3.org/2000/svg}circle")
+    circles = root.findall(".//{http://www.w3.org/2000/svg}circle[@r='4']")
     assert len(circles) == len(data["rows"]) + 1  # and one in the legend
     left = [float(circle.attrib["cx"]) for circle in circles[:-1]]
     assert left == sorted(left)

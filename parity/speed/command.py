@@ -36,20 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=subject.DTYPES, help="change every layer's dtype")
     parser.add_argument("--batch", type=positive, metavar="N", help="change every layer's batch")
     parser.add_argument(
-        "--beside",
-        nargs="+",
-        choices=beside.CONTENDERS,
-        default=[],
-        metavar="NAME",
-        help=f"time others as well, where installed: {' '.join(beside.CONTENDERS)}",
-    )
-    parser.add_argument(
-        "--bounds", action="store_true", help="time the matrix product and the copying alone"
-    )
-    parser.add_argument(
-        "--memory", action="store_true", help="measure the memory that a call takes"
-    )
-    parser.add_argument(
         "--all-algorithms",
         action="store_true",
         help="instead: time every algorithm, and how far the planner's choice is from the best",
@@ -68,9 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that `report` shares."""
+def add_settings(
+    parser: argparse.ArgumentParser, *, seconds: float | None = None, memory: bool = False
+) -> None:
+    """Declare the arguments that `report` shares, which has other defaults."""
     default = measure.Settings()
+    seconds = seconds or default.seconds
     parser.add_argument(
         "--rounds",
         type=positive,
@@ -81,8 +70,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=float,
-        default=default.seconds,
-        help=f"budget of a layer (default {default.seconds:g}); five rounds always run",
+        default=seconds,
+        help=f"budget of a layer (default {seconds:g}); five rounds always run",
     )
     parser.add_argument(
         "--threads",
@@ -93,19 +82,36 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help='threads of every library, or "default" for each one\'s own choice (which is the'
         " default); several settings are measured one after another",
     )
+    parser.add_argument(
+        "--beside",
+        nargs="+",
+        choices=beside.CONTENDERS,
+        default=[],
+        metavar="NAME",
+        help=f"time others as well, where installed: {' '.join(beside.CONTENDERS)}",
+    )
+    parser.add_argument(
+        "--bounds", action="store_true", help="time the matrix product and the copying alone"
+    )
+    parser.add_argument(
+        "--memory",
+        action=argparse.BooleanOptionalAction,
+        default=memory,
+        help=f"measure the memory that a call takes (default: {'yes' if memory else 'no'})",
+    )
 
 
 def settings(arguments: argparse.Namespace) -> measure.Settings:
-    """Read the arguments of `add_settings`, the subject, and what only `speed` has."""
+    """Read the arguments of `add_settings`, and the subject."""
     threads = [count for counts in arguments.threads or [(0,)] for count in counts]
     return measure.Settings(
         subject=arguments.subject or subject.name(),
         rounds=arguments.rounds,
         seconds=arguments.seconds,
         threads=tuple(dict.fromkeys(threads)),
-        beside=tuple(dict.fromkeys(getattr(arguments, "beside", ()))),
-        bounds=getattr(arguments, "bounds", False),
-        memory=getattr(arguments, "memory", False),
+        beside=tuple(dict.fromkeys(arguments.beside)),
+        bounds=arguments.bounds,
+        memory=arguments.memory,
     )
 
 

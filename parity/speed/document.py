@@ -36,8 +36,8 @@ def write(document: dict[str, Any], path: Path, schema: dict[str, Any] = SCHEMA)
     path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Read a document.
+def read(path: Path, schema: dict[str, Any] = SCHEMA) -> dict[str, Any]:
+    """Read a document, and check it.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        check(found)
+        check(found, schema)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: {error}") from error
     except jsonschema.ValidationError as error:

@@ -27,6 +27,17 @@ def setting(threads: int) -> int | str:
     return threads or "default"
 
 
+def spoken(threads: int | str) -> str:
+    """Return a setting of threads in words.
+
+    Examples
+    --------
+    >>> spoken(1), spoken("default")
+    ('1 thread', 'default threads')
+    """
+    return f"{threads} thread{'' if threads == 1 else 's'}"
+
+
 def known(times: Times) -> bool:
     """Say whether the kernel ratio and the A/A ratio both have narrow intervals."""
     return all(

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "--seconds",
-        type=_positive,
+        type=positive,
         default=SECONDS,
         help=f"budget of a row's rounds (default {SECONDS:g}); five rounds always run",
     )
@@ -150,7 +150,8 @@ def _ratio(found: dict[str, Any] | None) -> str:
     return f"{tables.digits(found['ratio'])} [dim]{low}-{high}[/]"
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """Read a budget, for argparse."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise ValueError(text)

@@ -8,7 +8,8 @@ from typing import Any
 
 import jsonschema
 
-SCHEMA = Path(__file__).parents[1] / "questions.schema.json"
+_PATH = Path(__file__).parents[1] / "questions.schema.json"
+SCHEMA: dict[str, Any] = json.loads(_PATH.read_text(encoding="utf-8"))
 
 
 def check(document: dict[str, Any]) -> None:
@@ -19,8 +20,7 @@ def check(document: dict[str, Any]) -> None:
     jsonschema.ValidationError
         If it does not keep to it.
     """
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(document)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
 
 
 def write(document: dict[str, Any], path: Path) -> None:
