@@ -300,3 +300,17 @@ def test_ctrl_c_while_a_helper_still_writes_is_raised_after_it_has_finished():
         job.finish()
     assert written == [1]
     helper.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
+def test_the_caller_may_run_where_it_could_before(threads, monkeypatch):
+    x, w = lattice((1, 64, 64, 64), (3, 3, 64, 64), "float32")
+    threads(4)
+    before = os.sched_getaffinity(0)
+    npconv.conv2d(x, w, 1, "SAME")
+    assert os.sched_getaffinity(0) == before
+    with monkeypatch.context() as patch:
+        patch.setattr("npconv._engine.scratch.Scratch.take", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            npconv.conv2d(x, w, 1, "SAME")
+    assert os.sched_getaffinity(0) == before

@@ -78,6 +78,11 @@ class Blas:
             if not self._holders:
                 self._set(self._found)
 
+    @property
+    def held_once(self) -> bool:
+        """Whether one call alone holds it."""
+        return self._holders == 1
+
     def release(self) -> None:
         """Restore what was found, whoever held it."""
         if self._holders:

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from npconv._engine import cores
 from npconv._engine.blas import Blas
 from npconv._engine.scratch import Scratch, take_scratch
 
@@ -31,7 +32,10 @@ class _Job(Generic[T]):
     __slots__ = ("_error", "_helpers", "_left", "_lock", "_seats", "_tasks", "_work")
 
     def __init__(
-        self, tasks: Iterable[T], work: Callable[[T, Scratch], None], helpers: int
+        self,
+        tasks: Iterable[T],
+        work: Callable[[T, Scratch], None],
+        helpers: int,
     ) -> None:
         self._tasks = iter(tasks)
         self._lock = threading.Lock()
@@ -98,14 +102,19 @@ class _Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
-        self._size = 0
+        self.threads: list[int] = []  # native ids
+
+    def grow(self, helpers: int) -> None:
+        """Have at least so many."""
+        if len(self.threads) < helpers:
+            with self._lock:
+                while len(self.threads) < helpers:
+                    thread = threading.Thread(target=self._serve, name="npconv", daemon=True)
+                    thread.start()
+                    self.threads.append(thread.native_id or 0)
 
     def ask(self, job: _Job[Any], helpers: int) -> None:
-        if self._size < helpers:
-            with self._lock:
-                while self._size < helpers:
-                    threading.Thread(target=self._serve, name="npconv", daemon=True).start()
-                    self._size += 1
+        """Have a job helped with."""
         for _ in range(helpers):
             self._jobs.put(job)
 
@@ -224,11 +233,18 @@ def each(tasks: Iterable[T], work: Callable[[T, Scratch], None], most: int, *, l
             _run(tasks, work)
             return
         job = _Job(tasks, work, helpers)
+        allowed: set[int] = set()
         try:
+            _pool.grow(helpers)
+            if _blas.held_once:  # with other callers, cores are better left to the system
+                allowed = cores.keep_apart(_pool.threads)
             _pool.ask(job, helpers)
             job.run()
         finally:
-            job.finish()
+            try:
+                job.finish()
+            finally:
+                cores.let_go(allowed)
 
 
 def _run(tasks: Iterable[T], work: Callable[[T, Scratch], None]) -> None:
