@@ -183,4 +183,5 @@ def test_blocks_of_the_filters_are_counted(input_shape, filters_shape, strides, 
     said = npconv.explain(x, w, strides, "SAME", dilations=dilations).scratch_bytes
     reading.cache_clear()
     scratch(x, w, strides, "SAME", dilations)  # what Python keeps of the tiles is not counted
-    assert scratch(x, w, strides, "SAME", dilations) <= said + 100_000
+    # What is left is Python's, on each thread; a block of the filters would be 780 kB and more.
+    assert scratch(x, w, strides, "SAME", dilations) <= said + 250_000
