@@ -24,7 +24,7 @@ from npconv._geometry import Geometry, Span, merged
 
 Array = np.ndarray[Any, Any]
 
-TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
+_TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +39,10 @@ class Reading:
         Of each group; those of a single one are cut by `index`.
     shape : tuple of int
         (groups, images, rows, columns, channels) of the band.
-    padded : bool
-        Whether the band reaches into the padding.
     inside : tuple of slice
         Where the pixels lie in the band.
     borders : tuple of tuple of slice
-        Where zeros lie in the band.
+        Where zeros lie in the band; none where it does not reach into the padding.
     patches : tuple of int
         (groups, images, OH, OW, KH, KW, channels).
     steps : tuple of int
@@ -58,7 +56,6 @@ class Reading:
     index: tuple[slice, slice, slice, slice]
     channels: slice
     shape: tuple[int, int, int, int, int]
-    padded: bool
     inside: tuple[slice, slice, slice, slice]
     borders: tuple[tuple[slice, slice, slice, slice], ...]
     patches: tuple[int, int, int, int, int, int, int]
@@ -92,7 +89,6 @@ def reading(geometry: Geometry, tile: Tile, taps: Taps) -> Reading:
         (slice(n0, n1), _inside(rows), _inside(columns), slice(lo, hi)),
         slice(c0, c1),
         (groups, count, rows.length, columns.length, c1 - c0),
-        rows.padded or columns.padded,
         (every, every, high, broad),
         tuple(
             (every, every, *border)
@@ -146,7 +142,7 @@ class Patches:
             grouped = source.reshape(*source.shape[:3], groups, self.geometry.filter_channels)
             grouped = grouped[..., block.channels].transpose(3, 0, 1, 2, 4)
         if (
-            not block.padded
+            not block.borders
             and grouped.dtype == dtype
             and grouped.flags.aligned
             and (channels == 1 or grouped.strides[4] == dtype.itemsize)
@@ -194,7 +190,7 @@ class Patches:
         ndarray, shape (groups, images * OH * OW, KH * KW * channels)
             Of the block; it lasts until the next call.
         """
-        block = reading(self.geometry, tile, taps)
+        block = self.read(tile, taps)
         if place is not None and scratch.holds == place:
             return scratch.take("patches", block.matrix, dtype)
         view = self.view(block, dtype, scratch)
@@ -281,7 +277,7 @@ def extract_patches(
     patches = Patches(call.images, call.geometry)
     dtype = call.out.dtype
     scratch = take_scratch()
-    blocks = cut(call.geometry, len(call.images), TILE_BYTES // dtype.itemsize)
+    blocks = cut(call.geometry, len(call.images), _TILE_BYTES // dtype.itemsize)
     taps_shape = blocks.whole_taps
     for tile in blocks.each_tile():
         (n0, n1), (h0, h1), (w0, w1) = tile[:3]

@@ -29,7 +29,7 @@ ALGORITHMS = ["tiles", "banded", "joined groups", "shifted adds", "depthwise"]
 # A layer that each of them can compute, large enough for several tiles.
 LAYERS = {
     "tiles": ((2, 40, 50, 16), (3, 3, 16, 24), (1, 1), "SAME"),
-    "GEMM": ((1, 60, 60, 32), (1, 1, 32, 48), (1, 1), "SAME"),
+    "tiles, the image itself": ((1, 60, 60, 32), (1, 1, 32, 48), (1, 1), "SAME"),
     "banded": ((3, 61, 67, 1), (5, 4, 1, 3), (1, 1), "SAME"),
     "banded, strides": ((1, 90, 91, 3), (7, 7, 3, 4), (2, 3), "VALID"),
     "banded, groups": ((1, 60, 61, 8), (3, 3, 2, 8), (1, 1), "SAME"),
@@ -116,8 +116,8 @@ def test_an_infinity_in_any_tile_is_seen(forced):
 
 def test_the_planner_chooses_each_where_it_is_meant_to():
     chosen = {
-        "GEMM": ((1, 56, 56, 64), (1, 1, 64, 256), 1),
-        "tiles": ((1, 56, 56, 64), (3, 3, 64, 64), 1),
+        "tiles (the image": ((1, 56, 56, 64), (1, 1, 64, 256), 1),
+        "tiles:": ((1, 56, 56, 64), (3, 3, 64, 64), 1),
         "banded": ((50, 100, 100, 1), (11, 11, 1, 1), 1),
         "depthwise": ((1, 112, 112, 32), (3, 3, 1, 32), 1),
         "shifted adds": ((1, 64, 64, 256), (3, 3, 256, 1), 1),
@@ -142,3 +142,18 @@ def test_the_environment_forces_an_algorithm():
             env=environment,
         )
         assert run.stdout.startswith(name)
+
+
+def test_an_unknown_algorithm_in_the_environment_is_named():
+    environment = {**os.environ, "NPCONV_ALGORITHM": "winograd"}
+    run = subprocess.run(
+        [sys.executable, "-c", "import npconv"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=Path(npconv.__file__).parent.parent,
+        env=environment,
+    )
+    assert run.returncode == 1
+    assert "NPCONV_ALGORITHM: expected one of tiles, banded" in run.stderr
+    assert "received 'winograd'" in run.stderr

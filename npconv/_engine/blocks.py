@@ -5,15 +5,19 @@ Pure functions of integers, so that the same call always runs the same way.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from npconv._geometry import Geometry
 
 Range = tuple[int, int]
+
+_FEW = 64  # tiles, or blocks of a kernel, that are worth keeping
 
 
 class Tile(NamedTuple):
@@ -34,7 +38,8 @@ class Taps(NamedTuple):
     channels: Range
 
 
-class Blocks(NamedTuple):
+@dataclass(frozen=True)
+class Blocks:
     """The blocks that a convolution is cut into.
 
     ``tile`` holds the sizes of a ``Tile``, ``taps`` those of ``Taps``; ``whole_tile`` and
@@ -48,45 +53,72 @@ class Blocks(NamedTuple):
     whole_taps: tuple[int, int, int]
     band: int
 
-    @property
+    @cached_property
     def reads(self) -> int:
         """Number of elements of the whole patches matrix."""
         batch, rows, columns, groups, _ = self.whole_tile
         return batch * rows * columns * groups * prod(self.whole_taps)
 
-    @property
+    @cached_property
     def in_one_sum(self) -> bool:
         """Whether a tile takes the whole kernel at once."""
         return self.taps == self.whole_taps
 
-    @property
+    @cached_property
     def tiles(self) -> int:
         """Number of tiles."""
-        sizes = zip(self.whole_tile, self.tile, strict=True)
-        return prod(-(-whole // part) for whole, part in sizes)
+        return _count(self.whole_tile, self.tile)
 
-    @property
+    @cached_property
+    def sums(self) -> int:
+        """Number of blocks of the kernel, whose sums are added up in each tile."""
+        return _count(self.whole_taps, self.taps)
+
+    @cached_property
+    def single(self) -> bool:
+        """Whether there is one tile, that takes the whole kernel at once."""
+        return self.tiles == 1 and self.in_one_sum
+
+    @cached_property
+    def fullness(self) -> float:
+        """Size of the average tile, as a share of the largest."""
+        return prod(self.whole_tile) / (self.tiles * prod(self.tile))
+
+    @cached_property
     def positions(self) -> int:
         """Number of rows of the patches matrix in the largest tile, of each group."""
         return prod(self.tile[:3])
 
-    @property
+    @cached_property
     def patches(self) -> int:
         """Number of elements of the patches of the largest tile."""
         return self.positions * self.tile[3] * prod(self.taps)
 
-    @property
+    @cached_property
     def products(self) -> int:
         """Number of outputs of the largest tile."""
         return self.positions * self.tile[3] * self.tile[4]
 
-    def each_tile(self) -> Iterator[Tile]:
-        """Yield the tiles; together they cover every output once, the last axis running fastest."""
-        return map(Tile._make, _blocks(self.whole_tile, self.tile))
+    def each_tile(self) -> Iterable[Tile]:
+        """Return the tiles; together they cover every output once, the last axis running fastest.
 
-    def each_taps(self) -> Iterator[Taps]:
-        """Yield the blocks of the kernel; together they cover every tap once."""
-        return map(Taps._make, _blocks(self.whole_taps, self.taps))
+        Where they are few they are made once.
+        """
+        return self._few_tiles or map(Tile._make, _blocks(self.whole_tile, self.tile))
+
+    def each_taps(self) -> Iterable[Taps]:
+        """Return the blocks of the kernel; together they cover every tap once."""
+        return self._few_taps or map(Taps._make, _blocks(self.whole_taps, self.taps))
+
+    @cached_property
+    def _few_tiles(self) -> tuple[Tile, ...]:
+        few = self.tiles <= _FEW
+        return tuple(map(Tile._make, _blocks(self.whole_tile, self.tile))) if few else ()
+
+    @cached_property
+    def _few_taps(self) -> tuple[Taps, ...]:
+        few = self.sums <= _FEW
+        return tuple(map(Taps._make, _blocks(self.whole_taps, self.taps))) if few else ()
 
 
 def cut(geometry: Geometry, batch: int, budget: int, *, pieces: int = 1, parts: int = 1) -> Blocks:
@@ -166,6 +198,10 @@ def even(total: int, most: int) -> int:
     """
     parts = -(-total // max(1, most))
     return -(-total // parts)
+
+
+def _count(totals: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+    return prod(-(-total // size) for total, size in zip(totals, sizes, strict=True))
 
 
 def _blocks(totals: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[tuple[Range, ...]]:

@@ -38,12 +38,10 @@ def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) 
     if geometry.filter_channels > 1 or geometry.groups < 2:
         return
     size = _dtype(dtype).itemsize
-    seen: set[Blocks] = set()
-    for budget in _BUDGETS[1:2] if light and geometry.groups < 64 else _BUDGETS:
-        blocks = _cut(geometry, batch, budget // size, _BAND // size)
-        if blocks not in seen:
-            seen.add(blocks)
-            yield _plan(geometry, blocks, dtype, size)
+    budgets = _BUDGETS[1:2] if light and geometry.groups < 64 else _BUDGETS
+    cuts = (_cut(geometry, batch, budget // size, _BAND // size) for budget in budgets)
+    for blocks in dict.fromkeys(cuts):
+        yield _plan(geometry, blocks, dtype, size)
 
 
 def _cut(geometry: Geometry, batch: int, budget: int, most: int) -> Blocks:
@@ -88,14 +86,13 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int) -
         tile += blocks.band * (BYTE * size + RUN / blocks.tile[3]) + 10 * CALL
     if filters > 1 or dtype.itemsize != size:
         tile += filters * outputs * (BYTE * size + RUN)
-    share = prod(blocks.whole_tile) / (tiles * prod(blocks.tile))
     repeated = taps * geometry.out_channels * width
     return Plan(
         "depthwise",
         geometry,
         Wide(),
         blocks,
-        spread(tiles * tile * share + 0.3 * repeated, tile, tiles),
+        spread(tiles * tile * blocks.fullness + 0.3 * repeated, tile, tiles),
         (blocks.band + 2 * outputs) * size + scratch_bytes(dtype, outputs),
         repeated * size,
     )
@@ -214,7 +211,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
             place = target[..., one]
             direct = out.dtype == dtype and place.flags.c_contiguous and place.flags.aligned
             total = place if direct else scratch.take("product", shape, dtype)
-            for block in plan.each_taps():
+            for block in blocks.each_taps():
                 band = _band(geometry, tile, block, width)
                 pixels = scratch.take("band", band.shape, dtype)
                 if band.padded:

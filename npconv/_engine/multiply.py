@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npconv._engine import planner, threads
+from npconv._engine.plan import is_image
 
 if TYPE_CHECKING:
     from npconv._engine.blocks import Tile
@@ -47,7 +48,7 @@ def _run(plan: Plan, patches: Patches, weights: Array, out: Array) -> bool:
         if not work(tile, scratch):
             stands = False  # never back to True: tiles end in any order
 
-    threads.each(plan.each_tile(), one, plan.most_threads, light=plan.light)
+    threads.each(plan.blocks.each_tile(), one, plan.most_threads, light=plan.light)
     return stands
 
 
@@ -73,6 +74,8 @@ def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str,
     plan = planner.choose(geometry, batch, dtype)
     blocks = plan.blocks
     text = plan.algorithm
+    if plan.algorithm == "tiles" and is_image(geometry):
+        text += " (the image is the patches matrix)"
     high, broad = plan.wide.rows, plan.wide.columns
     if high * broad > 1:
         text += f" ({high} x {broad} outputs a patch)"

@@ -19,9 +19,8 @@ from npconv._engine.blocks import Blocks, cut
 from npconv._engine.halves import scratch_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from npconv._engine.blocks import Taps, Tile
     from npconv._geometry import Axis, Geometry
 
 # Nanoseconds on one core.
@@ -39,9 +38,7 @@ CALL = 1000.0  # a call of a NumPy function that does almost nothing
 TILE = 15 * CALL  # a tile that is extracted and multiplied
 HANDOVER = 120_000.0  # until a helping thread is at work, and waited for
 
-_FEW_TILES = 64
-
-TOTAL_BYTES = 15 << 20  # of all threads of a call
+TOTAL_BYTES = 15 << 20  # of all threads of a call together
 
 # Bytes of a band, of a tile of patches, and of its products, each at the most: a tile should stay
 # in the second-level cache, but packing the filters, once a tile, costs more where it is small.
@@ -93,37 +90,6 @@ class Plan:
     thread_bytes: int
     call_bytes: int
 
-    def each_tile(self) -> Iterable[Tile]:
-        """Return the tiles; where they are few, those of the call before."""
-        return self._few_tiles or self.blocks.each_tile()
-
-    def each_taps(self) -> Iterable[Taps]:
-        """Return the blocks of the kernel."""
-        return self._whole_kernel or self.blocks.each_taps()
-
-    @cached_property
-    def _whole_kernel(self) -> tuple[Taps, ...]:
-        return tuple(self.blocks.each_taps()) if self.in_one_sum else ()
-
-    @cached_property
-    def in_one_sum(self) -> bool:
-        """Whether a tile takes the whole kernel at once."""
-        return self.blocks.in_one_sum
-
-    @cached_property
-    def single(self) -> bool:
-        """Whether there is one tile, that takes the whole kernel at once."""
-        return self.blocks.tiles == 1 and self.blocks.in_one_sum
-
-    @cached_property
-    def reads(self) -> int:
-        """Number of elements of the whole patches matrix."""
-        return self.blocks.reads
-
-    @cached_property
-    def _few_tiles(self) -> tuple[Tile, ...]:
-        return tuple(self.blocks.each_tile()) if self.blocks.tiles <= _FEW_TILES else ()
-
     @cached_property
     def light(self) -> bool:
         """Whether there is one product, so small that BLAS uses but one thread anyway.
@@ -138,7 +104,7 @@ class Plan:
     @cached_property
     def most_threads(self) -> int:
         """Over how many threads the tiles, and the memory, allow the work to be spread."""
-        memory = (TOTAL_BYTES - self.call_bytes) // max(1, self.thread_bytes)
+        memory = TOTAL_BYTES // max(1, self.thread_bytes)
         return max(1, min(self.blocks.tiles, memory))
 
     def scratch_bytes(self, threads: int) -> int:
@@ -174,7 +140,7 @@ def gemm(m: int, k: int, n: int, itemsize: int, filters: int) -> float:
 
 
 def extraction(geometry: Geometry, blocks: Blocks, itemsize: int) -> float:
-    """Return the cost of a tile's patches; little where they are the image itself."""
+    """Return the cost of a tile's patches; nothing where they are the image itself."""
     if is_image(geometry):
         return 0.0
     length = blocks.taps[2]
@@ -194,13 +160,13 @@ def is_image(geometry: Geometry) -> bool:
     def fits(axis: Axis) -> bool:
         return (axis.kernel == 1 and axis.stride == 1) or axis.outputs == 1
 
-    pads = (geometry.rows.before, geometry.columns.before)
+    rows, columns = geometry.rows, geometry.columns
     return (
         geometry.groups == 1
-        and fits(geometry.rows)
-        and fits(geometry.columns)
-        and (geometry.columns.kernel in (1, geometry.columns.size))
-        and not any(pads)
+        and fits(rows)
+        and fits(columns)
+        and columns.kernel in (1, columns.size)
+        and not (rows.before or rows.after or columns.before or columns.after)
     )
 
 
@@ -215,15 +181,15 @@ def cuts(
 ) -> Iterator[Plan]:
     """Yield plans of smaller and larger tiles; just of the largest where `light`."""
     size = itemsize(dtype)
-    seen = set()
-    for budget in BUDGETS[-1:] if light else BUDGETS:
-        for pieces, parts in _CUTS[:1] if light else _CUTS:
-            if parts > 1 and wide.rows * wide.columns > 1:
-                continue  # the outputs of a block stay together
-            blocks = cut(geometry, batch, budget // size, pieces=pieces, parts=parts)
-            if blocks not in seen:
-                seen.add(blocks)
-                yield tile_plan(algorithm, geometry, wide, blocks, dtype, size)
+    most_parts = 1 if wide.rows * wide.columns > 1 else 4  # the outputs of a block stay together
+    different = dict.fromkeys(
+        cut(geometry, batch, budget // size, pieces=pieces, parts=parts)
+        for budget in (BUDGETS[-1:] if light else BUDGETS)
+        for pieces, parts in (_CUTS[:1] if light else _CUTS)
+        if parts <= most_parts
+    )
+    for blocks in different:
+        yield tile_plan(algorithm, geometry, wide, blocks, dtype, size)
 
 
 def tile_plan(
@@ -247,10 +213,7 @@ def tile_plan(
         Bytes of an element of the patches.
     """
     *_, groups, out_channels = blocks.tile
-    tiles = blocks.tiles
-    sums = prod(
-        -(-whole // part) for whole, part in zip(blocks.whole_taps, blocks.taps, strict=True)
-    )
+    tiles, sums = blocks.tiles, blocks.sums
     m, k = blocks.positions, prod(blocks.taps)
     copied = groups > 1 or wide.adds_zeros or dtype.itemsize != size or dtype.kind == "i"
     weights = prod(blocks.whole_taps) * geometry.out_channels
@@ -263,8 +226,7 @@ def tile_plan(
     if wide.adds_zeros:
         once += 2 * CALL + blocks.products * 0.1
     tile = TILE + sums * once
-    share = prod(blocks.whole_tile) / (tiles * prod(blocks.tile))
-    work = tiles * (TILE + sums * once * share)
+    work = tiles * (TILE + sums * once * blocks.fullness)
     if wide.adds_zeros:
         work += 28 * CALL + 0.2 * weights
     thread = (blocks.band + blocks.patches + blocks.products) * size

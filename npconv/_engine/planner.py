@@ -27,15 +27,26 @@ class Algorithm(NamedTuple):
 
 
 ALGORITHMS = {
-    "GEMM": Algorithm(tiles.plans, tiles.prepare),
     "tiles": Algorithm(tiles.plans, tiles.prepare),
     "banded": Algorithm(wide.banded_plans, tiles.prepare),
     "joined groups": Algorithm(wide.joined_plans, tiles.prepare),
     "shifted adds": Algorithm(shifted.plans, shifted.prepare),
     "depthwise": Algorithm(depthwise.plans, depthwise.prepare),
 }
-PLAIN = ("tiles",)
+_PLAIN = ("tiles",)
 _ANYWHERE = ("tiles", "depthwise")
+
+
+def _from_environment(name: str) -> str:
+    """Read NPCONV_ALGORITHM: an algorithm to take wherever it is admissible, for experiments."""
+    if name and name not in ALGORITHMS:
+        raise ValueError(
+            f"NPCONV_ALGORITHM: expected one of {', '.join(ALGORITHMS)}, received {name!r}"
+        )
+    return name
+
+
+_FORCED = _from_environment(os.environ.get("NPCONV_ALGORITHM", ""))
 
 
 @lru_cache(maxsize=4096)
@@ -57,8 +68,8 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
     -------
     Plan
     """
-    names = PLAIN if plain else tuple(ALGORITHMS)[1:]
-    if not plain and _FORCED in ALGORITHMS:
+    names = _PLAIN if plain else tuple(ALGORITHMS)
+    if _FORCED and not plain:
         forced = list(_plans(geometry, batch, dtype, (_FORCED,)))
         if forced:
             return min(forced, key=lambda one: one.cost)
@@ -75,6 +86,3 @@ def _plans(
         names = _ANYWHERE
     for name in names:
         yield from ALGORITHMS[name].plans(geometry, batch, dtype, light=few)
-
-
-_FORCED = os.environ.get("NPCONV_ALGORITHM", "")

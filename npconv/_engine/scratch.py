@@ -10,7 +10,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 # Larger buffers, which only few shapes need, are given back when a call returns.
-KEPT_BYTES = 2 << 20
+_KEPT_BYTES = 2 << 20
 _ALIGNMENT = 64  # a cache line, and the widest vectors
 
 _kept = threading.local()
@@ -48,7 +48,7 @@ class Scratch:
         """Give back what is not worth keeping, and leave the rest to the thread's next call."""
         self.holds = None
         for name, buffer in tuple(self._buffers.items()):
-            if buffer.nbytes > KEPT_BYTES:
+            if buffer.nbytes > _KEPT_BYTES:
                 del self._buffers[name]
         _kept.scratch = self
 

@@ -15,7 +15,7 @@ import numpy as np
 from npconv._engine.arithmetic import arithmetic, itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
 from npconv._engine.halves import cast, scratch_bytes
-from npconv._engine.plan import BYTE, CALL, RUN, TILE, Plan, Wide, gemm, spread
+from npconv._engine.plan import BUDGETS, BYTE, CALL, RUN, TILE, Plan, Wide, gemm, spread
 
 if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-_BUDGETS = (1 << 18, 1 << 19, 1 << 20, 1 << 21)
 _MOST_COLUMNS = 256  # taps of all filters
 _MOST_CHANNELS = 1 << 15  # so that a sum of halves of integers is exact
 
@@ -43,11 +42,10 @@ def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) 
     ):
         return
     size = itemsize(dtype)
-    seen = set()
-    for budget in _BUDGETS[-1:] if light else _BUDGETS:
-        blocks = _cut(geometry, batch, budget // size)
-        if blocks is not None and blocks not in seen:
-            seen.add(blocks)
+    budgets = BUDGETS[-1:] if light else BUDGETS
+    cuts = (_cut(geometry, batch, budget // size) for budget in budgets)
+    for blocks in dict.fromkeys(cuts):
+        if blocks is not None:
             yield _plan(geometry, blocks, dtype, size, count)
 
 
@@ -58,7 +56,7 @@ def _cut(geometry: Geometry, batch: int, budget: int) -> Blocks | None:
     width = columns.span((0, columns.outputs), (0, columns.kernel)).length
     row = width * max(geometry.in_channels, taps)
     halo = rows.span((0, 1), (0, rows.kernel))
-    reach = (halo.length - 1) * (halo.step)
+    reach = (halo.length - 1) * halo.step
     most = budget // row - reach
     if most < 1:
         return None
@@ -85,14 +83,13 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int, c
     if dtype.kind == "i":
         once *= 1.5
     tile = TILE + once
-    share = prod(blocks.whole_tile) / (tiles * prod(blocks.tile))
     thread = (blocks.band + pixels * count + blocks.products) * size
     thread += scratch_bytes(dtype, blocks.products)
     shared = size * channels * count
     if dtype.kind == "i":
         thread += (2 * pixels * count + blocks.band) * size
         shared *= 3
-    cost = spread(tiles * tile * share, tile, tiles)
+    cost = spread(tiles * tile * blocks.fullness, tile, tiles)
     return Plan("shifted adds", geometry, Wide(), blocks, cost, thread, shared)
 
 
@@ -102,7 +99,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
     rows, columns, channels = geometry.rows, geometry.columns, geometry.in_channels
     filters = geometry.out_channels
     count = rows.kernel * columns.kernel * filters
-    numbers = arithmetic(patches.images, weights, plan.reads)
+    numbers = arithmetic(patches.images, weights, plan.blocks.reads)
     # (KH * KW, C, OC) -> (C, KH * KW * OC)
     by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, count)
     prepared = numbers.prepare(by_pixel)

@@ -14,8 +14,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from npconv._engine import wide
 from npconv._engine.arithmetic import arithmetic
-from npconv._engine.blocks import Taps, Tile
-from npconv._engine.plan import Plan, Wide, cuts, is_image
+from npconv._engine.blocks import Blocks, Taps, Tile
+from npconv._engine.plan import Plan, Wide, cuts
 from npconv._engine.scratch import Scratch
 from npconv._geometry import merged
 from npconv._patches import Patches
@@ -41,8 +41,7 @@ def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) 
     light : bool
         Whether there is so little to do that one tile is best.
     """
-    name = "GEMM" if is_image(geometry) else "tiles"
-    yield from cuts(name, geometry, Wide(), batch, dtype, light=light)
+    yield from cuts("tiles", geometry, Wide(), batch, dtype, light=light)
 
 
 def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
@@ -58,12 +57,14 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
         Any strides, alignment and byte order.
     """
     geometry = plan.geometry
-    numbers = arithmetic(patches.images, weights, plan.reads)
+    numbers = arithmetic(patches.images, weights, plan.blocks.reads)
     if plan.wide.adds_zeros:
         weights = wide.weights(weights, patches.geometry, plan.wide)
         patches = Patches(patches.images, geometry)
     stacks = tuple(_stack(one, geometry.groups) for one in numbers.prepare(weights))
-    in_place = out.dtype == numbers.sum_dtype and plan.in_one_sum and not plan.wide.adds_zeros
+    in_place = (
+        out.dtype == numbers.sum_dtype and plan.blocks.in_one_sum and not plan.wide.adds_zeros
+    )
     # An infinity times an added zero leaves a NaN.
     doubtful = plan.wide.adds_zeros and numbers.sum_dtype.kind == "f"
 
@@ -118,18 +119,18 @@ def _sum(
     scratch: Scratch,
 ) -> None:
     """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o)."""
-    total = product
-    for taps in plan.each_taps():
-        place = None if numbers.spoils or plan.single else (tile[:4], taps)
+    total, blocks = product, plan.blocks
+    for taps in blocks.each_taps():
+        place = None if numbers.spoils or blocks.single else (tile[:4], taps)
         numbers.multiply(
             patches.matrix(tile, taps, numbers.dtype, scratch, place),
-            stacks if plan.single else _blocks(stacks, plan, tile, taps),
+            stacks if blocks.single else _weights(stacks, blocks, tile, taps),
             total,
             scratch,
         )
         if total is not product:
             product += total
-        elif not plan.in_one_sum:
+        elif not blocks.in_one_sum:
             total = scratch.take("part", product.shape, product.dtype)
 
 
@@ -140,13 +141,15 @@ def _stack(weights: Array, groups: int) -> Array:
     return weights.reshape(len(weights), groups, -1).transpose(1, 0, 2)
 
 
-def _blocks(stacks: tuple[Array, ...], plan: Plan, tile: Tile, taps: Taps) -> tuple[Array, ...]:
+def _weights(
+    stacks: tuple[Array, ...], blocks: Blocks, tile: Tile, taps: Taps
+) -> tuple[Array, ...]:
     """Return the weights of a tile and of a block of taps, shape (g, KH*KW*C, o)."""
     groups, filters = slice(*tile.groups), slice(*tile.out_channels)
-    if plan.in_one_sum:
+    if blocks.in_one_sum:
         return tuple(one[groups, :, filters] for one in stacks)
     cut = (groups, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels), filters)
     count = tile.groups[1] - tile.groups[0]
-    kernel = plan.blocks.whole_taps
-    blocks = (one.reshape(len(one), *kernel, -1)[cut] for one in stacks)  # (g, KH, KW, C, o)
-    return tuple(one.reshape(count, -1, one.shape[-1]) for one in blocks)
+    kernel = blocks.whole_taps
+    parts = (one.reshape(len(one), *kernel, -1)[cut] for one in stacks)  # (g, KH, KW, C, o)
+    return tuple(one.reshape(count, -1, one.shape[-1]) for one in parts)
