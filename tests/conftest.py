@@ -18,6 +18,7 @@ sys.path += [str(ROOT), str(ROOT / "tests")]
 import builders  # noqa: E402
 
 import npconv  # noqa: E402
+from npconv._engine import plan, planner  # noqa: E402
 
 if os.environ.get("NPCONV_INSTALLED") and Path(npconv.__file__).parent.parent == ROOT:
     raise pytest.UsageError(f"NPCONV_INSTALLED is set, but npconv is the checkout's: {ROOT}")
@@ -43,6 +44,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     with mock.patch.object(npconv, "conv2d", builders.guarded(npconv.conv2d)):
         return (yield)
+
+
+@pytest.fixture
+def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Cut tiles for so many cores, two where the test says nothing of it."""
+    count = getattr(request, "param", 2)
+    monkeypatch.setattr(plan, "CORES", count)
+    planner.choose.cache_clear()
+    yield count
+    planner.choose.cache_clear()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -114,6 +114,17 @@ def test_an_infinity_in_any_tile_is_seen(forced):
             x[0, row, 30, 0] = 1
 
 
+@pytest.mark.parametrize("cores", [1, 3, 64], indirect=True)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int32"])
+def test_tiles_cut_for_other_machines(cores, dtype):
+    for input_shape, filters_shape, strides, padding in LAYERS.values():
+        x, w = lattice(input_shape, filters_shape, dtype, seed=cores)
+        assert_same(npconv.conv2d(x, w, strides, padding), definition(x, w, strides, padding))
+        explained = npconv.explain(x, w, strides, padding)
+        assert explained.thread_bytes <= explained.scratch_bytes <= 16 * 2**20
+
+
+@pytest.mark.usefixtures("cores")
 def test_the_planner_chooses_each_where_it_is_meant_to():
     chosen = {
         "tiles (the image": ((1, 56, 56, 64), (1, 1, 64, 256), 1),

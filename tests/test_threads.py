@@ -16,6 +16,7 @@ from builders import DTYPES, assert_same, lattice
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import npconv
+from npconv._engine.scratch import Scratch
 from npconv._engine.threads import _Job
 
 LAYERS = [
@@ -239,7 +240,7 @@ def job_of(work, tasks=range(6), helpers=1):
 def test_a_helper_that_comes_late_does_nothing():
     done = []
     job = job_of(lambda task, scratch: done.append(task))
-    job.run()
+    job.run(Scratch())
     job.finish()
     job.help()
     assert done == [1, 2, 3, 4, 5, 6]
@@ -264,7 +265,7 @@ def test_what_a_helper_meets_is_raised_by_the_caller(error):
     helper = threading.Thread(target=serve)
     helper.start()
     begun.wait(10)
-    job.run()
+    job.run(Scratch())
     with pytest.raises(error, match="planted"):
         job.finish()
     helper.join()

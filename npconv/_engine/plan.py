@@ -7,6 +7,7 @@ that follows from them is from the best.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -25,18 +26,22 @@ if TYPE_CHECKING:
 
 # Nanoseconds on one core.
 FLOP = 1 / 115  # of a float32 product whose operands are packed
-PACK = 0.25  # an element of the patches, packed by BLAS
-PACK_FILTERS = 0.35  # likewise of the filters, which come from farther away,
-PACK_FAR_FILTERS = 0.9  # or from memory, where they take more than:
+PACK = 0.35  # an element of the patches, packed by BLAS
+PACK_FILTERS = 0.2  # likewise of the filters;
+PACK_FAR_FILTERS = 0.5  # where they take more than this, they come from memory:
 _CACHE = 1 << 20  # bytes
 STORE = 0.1  # an element of the product
 RUN = 7.0  # a run of neighbours copied by NumPy, and beyond that each of its bytes:
 BYTE = 1 / 40
-FAR_BYTE = 1 / 15  # where the patches do not stay in the second-level cache:
+FAR_BYTE = 1 / 20  # where the patches do not stay in the second-level cache:
 _NEAR = 1 << 20  # bytes
 CALL = 1000.0  # a call of a NumPy function that does almost nothing
 TILE = 15 * CALL  # a tile that is extracted and multiplied
-HANDOVER = 120_000.0  # until a helping thread is at work, and waited for
+HANDOVER = 170_000.0  # until a helping thread is at work, and waited for
+COLLISION = 100_000.0  # of threads that want the interpreter between two tiles
+
+# Not the threads that are set: with the same tiles, any number of them gives the same bits.
+CORES = os.cpu_count() or 1
 
 TOTAL_BYTES = 15 << 20  # of all threads of a call together
 
@@ -113,7 +118,7 @@ class Plan:
 
 
 def spread(work: float, tile: float, tiles: int) -> float:
-    """Return what tiles cost on one, two and four cores: most of it on two, the least that help.
+    """Return what tiles cost on one core and on all of this machine's, most of it on all.
 
     Parameters
     ----------
@@ -123,9 +128,11 @@ def spread(work: float, tile: float, tiles: int) -> float:
         Of the largest one.
     tiles : int
     """
-    handover = HANDOVER if tiles > 1 else 0.0
-    on_two, on_four = (max(work / n, -(-tiles // n) * tile) + handover for n in (2, 4))
-    return (work + 4 * on_two + on_four) / 3.25
+    each = -(-tiles // CORES)
+    on_all = max(work / CORES, each * tile) + (each - 1) * COLLISION
+    if tiles > 1:
+        on_all += HANDOVER
+    return (work + 2 * CORES * on_all) / 3
 
 
 def gemm(m: int, k: int, n: int, itemsize: int, filters: int) -> float:

@@ -1,4 +1,4 @@
-"""The planner: which algorithm, and which tiles, by shapes and dtype alone."""
+"""The planner: which algorithm and which tiles, by shapes, dtype and the machine's cores alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Threads of our own, each multiplying its own tiles, with BLAS held to one thread meanwhile.
 
 NumPy releases the interpreter's lock where it copies and where it multiplies, so that both scale.
-Which thread does which tile changes nothing about the result: the tiles are cut by shape alone.
+Which thread does which tile changes nothing about the result: the tiles are cut by shape, dtype
+and the machine's cores, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -45,9 +46,8 @@ class _Job(Generic[T]):
         self._left: SimpleQueue[None] = SimpleQueue()  # one for each helper that came and went
         self._error: BaseException | None = None
 
-    def run(self) -> None:
+    def run(self, scratch: Scratch) -> None:
         """Compute tasks until none is left."""
-        scratch = take_scratch()
         try:
             while True:
                 with self._lock:
@@ -59,8 +59,6 @@ class _Job(Generic[T]):
             with self._lock:
                 self._tasks = iter(())  # the others need not go on
             raise
-        finally:
-            scratch.keep()
 
     def help(self) -> None:
         """Run in a helper, unless the caller has finished without it."""
@@ -68,13 +66,14 @@ class _Job(Generic[T]):
             self._seats.pop()
         except IndexError:
             return
+        scratch = take_scratch()
         try:
-            with np.errstate(all="ignore"):
-                self.run()
+            self.run(scratch)
         except BaseException as error:
             self._error = error
         finally:
-            self._left.put(None)
+            self._left.put(None)  # the caller may go on
+            scratch.keep()
 
     def finish(self) -> None:
         """Wait for the helpers, whatever happened to the caller; raise what one of them met."""
@@ -119,10 +118,11 @@ class _Pool:
             self._jobs.put(job)
 
     def _serve(self) -> None:
-        while True:
-            job = self._jobs.get()
-            job.help()
-            del job  # its arrays must not live until the next one
+        with np.errstate(all="ignore"):
+            while True:
+                job = self._jobs.get()
+                job.help()
+                del job  # its arrays must not live until the next one
 
 
 _blas = Blas()
@@ -233,14 +233,16 @@ def each(tasks: Iterable[T], work: Callable[[T, Scratch], None], most: int, *, l
             _run(tasks, work)
             return
         job = _Job(tasks, work, helpers)
+        scratch = take_scratch()
         allowed: set[int] = set()
         try:
             _pool.grow(helpers)
             if _blas.held_once:  # with other callers, cores are better left to the system
                 allowed = cores.keep_apart(_pool.threads)
             _pool.ask(job, helpers)
-            job.run()
+            job.run(scratch)
         finally:
+            scratch.keep()
             try:
                 job.finish()
             finally:
