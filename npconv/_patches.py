@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._arguments import read_patches_call
 from npconv._engine.blocks import Taps, Tile, cut
 from npconv._engine.halves import cast
+from npconv._engine.runs import copy
 from npconv._engine.scratch import Scratch, take_scratch
 from npconv._geometry import Geometry, Span, merged
 
@@ -160,12 +161,12 @@ class Patches:
         Returns
         -------
         ndarray, shape (groups, images, OH, OW, KH, KW, channels)
-            Of the block; not to be written.
+            Of the block, or with the last two axes as one; not to be written.
         """
         band = self.band(block, dtype, scratch)
         group, image, row, column, channel = band.strides
         row_output, column_output, row_tap, column_tap = block.steps
-        strides = (
+        strides: tuple[int, ...] = (
             group,
             image,
             row * row_output,
@@ -174,9 +175,13 @@ class Patches:
             column * column_tap,
             channel,
         )
+        shape: tuple[int, ...] = block.patches
+        if strides[5] == shape[6] * channel:  # the pixels of a tap row are one run
+            shape = (*shape[:5], shape[5] * shape[6])
+            strides = (*strides[:5], channel)
         if band.flags.c_contiguous:  # many times faster than as_strided
-            return np.ndarray(block.patches, dtype, band, 0, strides)
-        return as_strided(band, block.patches, strides)
+            return np.ndarray(shape, dtype, band, 0, strides)
+        return as_strided(band, shape, strides)
 
     def matrix(
         self, tile: Tile, taps: Taps, dtype: np.dtype[Any], scratch: Scratch, place: object
@@ -209,8 +214,8 @@ class Patches:
                 per_row = per_row if rows > 1 else columns * view.itemsize
                 return as_strided(view, block.matrix, (view.strides[0], per_row, view.itemsize))
         scratch.holds = None
-        patches = scratch.take("patches", block.patches, dtype)
-        np.copyto(patches, view)
+        patches = scratch.take("patches", view.shape, dtype)
+        copy(view, patches)
         scratch.holds = place
         return patches.reshape(block.matrix)  # (g, N*OH*OW, KH*KW*C)
 
@@ -285,8 +290,8 @@ def extract_patches(
         out = out.reshape(*out.shape[:3], *taps_shape)  # (n, h, w, KH, KW, C)
         for taps in blocks.each_taps():
             (r0, r1), (q0, q1), (c0, c1) = taps
-            out[..., r0:r1, q0:q1, c0:c1] = patches.view(patches.read(tile, taps), dtype, scratch)[
-                0
-            ]
+            view = patches.view(patches.read(tile, taps), dtype, scratch)
+            target = out[..., r0:r1, q0:q1, c0:c1]
+            copy(view[0].reshape(target.shape), target)
     scratch.keep()
     return call.out

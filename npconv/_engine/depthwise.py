@@ -16,7 +16,7 @@ import numpy as np
 from npconv._engine.arithmetic import itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
 from npconv._engine.halves import cast, scratch_bytes
-from npconv._engine.plan import BYTE, CALL, RUN, TILE, Plan, Wide, spread
+from npconv._engine.plan import BYTE, CALL, STEP, TILE, Plan, Wide, spread
 
 if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch
@@ -79,13 +79,13 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int) -
     outputs = blocks.positions * blocks.tile[3]
     width = _width(blocks)
     run = blocks.tile[3] * width
-    once = taps * outputs * (_PRODUCT * size / 4 + 6 * RUN / run)
+    once = taps * outputs * (_PRODUCT * size / 4 + 6 * STEP / run)
     once += 6 * CALL * -(-blocks.tile[2] // width)
-    tile = TILE + filters * once + blocks.band * (BYTE * size + RUN / blocks.tile[3])
+    tile = TILE + filters * once + blocks.band * (BYTE * size + STEP / blocks.tile[3])
     if geometry.columns.stride > 1:
-        tile += blocks.band * (BYTE * size + RUN / blocks.tile[3]) + 10 * CALL
+        tile += blocks.band * (BYTE * size + STEP / blocks.tile[3]) + 10 * CALL
     if filters > 1 or dtype.itemsize != size:
-        tile += filters * outputs * (BYTE * size + RUN)
+        tile += filters * outputs * (BYTE * size + STEP)
     repeated = taps * geometry.out_channels * width
     return Plan(
         "depthwise",

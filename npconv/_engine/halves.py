@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from npconv._engine.runs import copy
+
 if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch
 
@@ -103,6 +105,8 @@ def cast(values: Array, out: Array, scratch: Scratch) -> None:
         narrow(values, out, scratch)
     elif dtypes == (_FLOAT16, _FLOAT32) and values.dtype.isnative:
         widen(values, out)
+    elif values.dtype == out.dtype:
+        copy(values, out)
     else:
         np.copyto(out, values, casting="unsafe")
 

@@ -31,8 +31,12 @@ PACK_FILTERS = 0.2  # likewise of the filters;
 PACK_FAR_FILTERS = 0.5  # where they take more than this, they come from memory:
 _CACHE = 1 << 20  # bytes
 STORE = 0.1  # an element of the product
-RUN = 7.0  # a run of neighbours copied by NumPy, and beyond that each of its bytes:
+_UNPACKED = 1_000_000  # multiply-adds: up to here OpenBLAS packs nothing with AVX-512
+SMALL_CALL = 300.0  # one such product of a stack, and each of its multiply-adds:
+SMALL_FLOP = 1 / 46
+RUN = 3.0  # a run of neighbours copied as one element, and beyond that each of its bytes:
 BYTE = 1 / 40
+STEP = 7.0  # a run of neighbours in any other function
 FAR_BYTE = 1 / 20  # where the patches do not stay in the second-level cache:
 _NEAR = 1 << 20  # bytes
 CALL = 1000.0  # a call of a NumPy function that does almost nothing
@@ -140,8 +144,10 @@ def gemm(m: int, k: int, n: int, itemsize: int, filters: int) -> float:
 
     `filters` is the number of elements of all filters, of which these are a part.
     """
-    wide = itemsize / 4
+    wide, products = itemsize / 4, m * k * n
     pack = PACK_FILTERS if filters * itemsize <= _CACHE else PACK_FAR_FILTERS
+    if products <= _UNPACKED:
+        return SMALL_CALL + wide * (SMALL_FLOP * m * k * max(n, 6) + pack * k * n)
     packing = PACK * m * k + pack * k * n + STORE * m * n
     return CALL + wide * (2 * FLOP * m * k * max(n, 4) + packing)
 
@@ -157,7 +163,8 @@ def extraction(geometry: Geometry, blocks: Blocks, itemsize: int) -> float:
     byte = BYTE if blocks.patches * itemsize <= _NEAR else FAR_BYTE
     cost = blocks.patches * (RUN / length + byte * itemsize)
     if padded:
-        cost += blocks.band * (BYTE * itemsize + RUN / (blocks.taps[2] * 8))
+        run = blocks.taps[2] if geometry.groups > 1 else blocks.taps[2] * 8
+        cost += blocks.band * (BYTE * itemsize + RUN / run)
     return cost
 
 
@@ -225,6 +232,8 @@ def tile_plan(
     copied = groups > 1 or wide.adds_zeros or dtype.itemsize != size or dtype.kind == "i"
     weights = prod(blocks.whole_taps) * geometry.out_channels
     once = extraction(geometry, blocks, size) + groups * gemm(m, k, out_channels, size, weights)
+    if sums > 1:  # a block of the filters is copied for each tile
+        once += groups * k * out_channels * (FAR_BYTE * size + RUN / out_channels)
     if dtype.kind == "i":
         once *= 1.2
     if copied:

@@ -15,7 +15,7 @@ import numpy as np
 from npconv._engine.arithmetic import arithmetic, itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
 from npconv._engine.halves import cast, scratch_bytes
-from npconv._engine.plan import BUDGETS, BYTE, CALL, RUN, TILE, Plan, Wide, gemm, spread
+from npconv._engine.plan import BUDGETS, BYTE, CALL, STEP, TILE, Plan, Wide, gemm, spread
 
 if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch
@@ -78,8 +78,8 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int, c
     pixels = blocks.band // channels
     once = gemm(pixels, channels, count, size, channels * count) + blocks.band * BYTE * size * 1.5
     run = blocks.tile[2]
-    once += count * (CALL + blocks.positions * (0.15 * size / 4 + RUN / run))
-    once += blocks.products * (BYTE * size + RUN / geometry.out_channels)
+    once += count * (CALL + blocks.positions * (0.15 * size / 4 + STEP / run))
+    once += blocks.products * (BYTE * size + STEP / geometry.out_channels)
     if dtype.kind == "i":
         once *= 1.5
     tile = TILE + once
