@@ -129,7 +129,7 @@ class _Band(NamedTuple):
     """
 
     shape: tuple[int, int, int, int, int]
-    padded: bool
+    zeros: tuple[tuple[slice, ...], ...]
     copies: tuple[tuple[tuple[slice, ...], tuple[slice, ...]], ...]
     sums: tuple[_Sum, ...]
 
@@ -146,10 +146,16 @@ def _band(geometry: Geometry, tile: Tile, block: Taps, width: int) -> _Band:
     every, high = slice(None), slice(rows.lo, rows.hi)
     top = rows.first + rows.lo * rows.step
     lines = slice(top, top + (rows.hi - rows.lo - 1) * rows.step + 1, rows.step)
+    zeros: list[tuple[slice, ...]] = [
+        (every, slice(0, rows.lo)),
+        (every, slice(rows.hi, rows.length)),
+    ]
     copies = []
     for kind in range(apart):
         begin = max(0, -(-(columns.lo - kind) // apart))
-        end = -(-(columns.hi - kind) // apart)
+        end = max(begin, -(-(columns.hi - kind) // apart))
+        for border in (slice(0, begin), slice(end, shape[3])):
+            zeros.append((every, high, slice(kind, kind + 1), border))
         if rows.lo < rows.hi and begin < end:
             left = columns.first + (kind + begin * apart) * columns.step
             step = apart * columns.step
@@ -188,7 +194,12 @@ def _band(geometry: Geometry, tile: Tile, block: Taps, width: int) -> _Band:
                     tap == 0,
                 )
             )
-    return _Band(shape, rows.padded or columns.padded, tuple(copies), tuple(sums))
+    return _Band(
+        shape,
+        tuple(border for border in zeros if border[-1].start < border[-1].stop),
+        tuple(copies),
+        tuple(sums),
+    )
 
 
 def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
@@ -214,8 +225,8 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
             for block in blocks.each_taps():
                 band = _band(geometry, tile, block, width)
                 pixels = scratch.take("band", band.shape, dtype)
-                if band.padded:
-                    pixels.fill(0)
+                for border in band.zeros:
+                    pixels[border] = 0
                 for there, here in band.copies:
                     cast(images[here][:, :, None], pixels[there], scratch)
                 _add_up(band, pixels, repeated[one][slice(*block.rows), ..., g0:g1], total,
