@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 _INT32 = np.dtype(np.int32)
-_BUDGETS = (1 << 17, 1 << 18, 1 << 19)  # bytes of a tile's sums
+_BUDGETS = (1 << 17, 1 << 18, 1 << 19, 1 << 20)  # bytes of a tile's sums
 _BAND = 1 << 21  # bytes of what it reads, at the most if it can be
 _RUN = 6144  # elements that einsum should find in a row; more would only repeat the filters more
 _PRODUCT = 0.16  # nanoseconds of a product and its sum, of four bytes
