@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from parity import real_input, subject
@@ -16,7 +15,7 @@ from parity.report import document, forest, page, proof, questions
 from parity.speed import command as speed
 from parity.speed import document as speed_document
 from parity.speed import layers, tables
-from parity.speed.processes import StartError, WorkerError
+from parity.speed.failures import FAILURES, told
 from parity.speed.questions import command as asking
 from parity.speed.questions import document as answers
 
@@ -85,12 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         if asked:
             name, seconds = subject.name(), arguments.question_seconds
             optional["questions"] = asking.answer(asked, name, seconds, console)
-    except (OSError, ValueError, StartError) as error:
-        Console(stderr=True).print(f"parity report: {error}", style="red", markup=False)
-        return 2
-    except WorkerError as error:  # a valid call that fails is a disagreement
-        Console(stderr=True).print(f"DISAGREES: {error}", style="bold red", markup=False)
-        return 1
+    except FAILURES as error:
+        return told("report", error)
     data = document.build(results, times, proved, **optional)
     html, numbers = arguments.output / "report.html", arguments.output / "report.json"
     numbers.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -12,13 +12,12 @@ from referencing import Registry, Resource
 
 from parity.real_input import Result
 from parity.speed import document as speed_document
-from parity.speed.questions import document as answers
 
 _SCHEMA = Path(__file__).with_name("report.schema.json")
 # These parts are also files of their own, and have schemas of their own.
 _PARTS = {
     "speed.schema.json": speed_document.SCHEMA,
-    "questions.schema.json": answers.SCHEMA,
+    "questions.schema.json": speed_document.QUESTIONS,
     "regret.schema.json": speed_document.REGRET,
 }
 

@@ -12,9 +12,10 @@ import pytest
 
 from parity import real_input, summary
 from parity.report import document, forest, page
-from parity.speed import measure
 from parity.speed.agreement import Agreement
 from parity.speed.layers import read
+from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT, summarise
+from parity.speed.rows import summary as summary_of
 
 FINE = Agreement("within bound", 0.25, 0.5)
 
@@ -33,13 +34,13 @@ def speed(verdict: str = "within bound") -> dict[str, Any]:
         }
         if verdict != "DISAGREES":
             times = {
-                measure.SUBJECT: [0.002 * 2**done] * 5,
-                measure.KERNEL: [0.004] * 5,
-                measure.FROM_NUMPY: [0.005] * 5,
-                measure.FUNCTION: [0.0045] * 5,
-                measure.AGAIN: [0.0041] * 5,
+                SUBJECT: [0.002 * 2**done] * 5,
+                KERNEL: [0.004] * 5,
+                FROM_NUMPY: [0.005] * 5,
+                FUNCTION: [0.0045] * 5,
+                AGAIN: [0.0041] * 5,
             }
-            row |= {"other_work": 0.2, **measure.summarise(times, layer.multiply_adds)}
+            row |= {"other_work": 0.2, **summarise(times, layer.multiply_adds)}
         rows.append(row)
     words = "cpu system python subject version numpy blas blas_architecture tensorflow onednn"
     return {
@@ -59,7 +60,7 @@ def speed(verdict: str = "within bound") -> dict[str, Any]:
             "took_seconds": 1.0,
         },
         "rows": rows,
-        "summary": measure.summary(rows),
+        "summary": summary_of(rows),
     }
 
 

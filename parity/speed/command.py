@@ -12,10 +12,20 @@ from rich.console import Console
 
 from parity import subject
 from parity.jobs import positive
-from parity.speed import beside, comparison, document, layers, machine, measure, regret, tables
+from parity.speed import (
+    beside,
+    comparison,
+    document,
+    layers,
+    machine,
+    measure,
+    regret,
+    tables,
+)
+from parity.speed.failures import FAILURES, told
 from parity.speed.layers import Layer
-from parity.speed.processes import StartError, WorkerError, Workers
-from parity.speed.rows import TOO_BUSY, peak_share, setting
+from parity.speed.processes import Workers
+from parity.speed.rows import TOO_BUSY, peak_share, setting, summary
 
 SLOWER = 4
 """The exit code of a comparison that found a layer slower than it was."""
@@ -127,12 +137,8 @@ def run(arguments: argparse.Namespace) -> int:
     console = tables.console()
     try:
         return _run(arguments, console)
-    except (ValueError, StartError) as error:
-        Console(stderr=True).print(f"parity speed: {error}", style="red", markup=False)
-        return 2
-    except WorkerError as error:  # a valid call that fails is a disagreement
-        Console(stderr=True).print(f"DISAGREES: {error}", style="bold red", markup=False)
-        return 1
+    except FAILURES as error:
+        return told("speed", error)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
@@ -178,7 +184,7 @@ def times(chosen: Iterable[Layer], how: measure.Settings, console: Console) -> d
         "machine": block,
         "settings": _settings(how, start),
         "rows": rows,
-        "summary": measure.summary(rows),
+        "summary": summary(rows),
     }
 
 

@@ -17,6 +17,7 @@ def _schema(name: str) -> dict[str, Any]:
 SCHEMA = _schema("speed.schema.json")
 REGRET = _schema("regret.schema.json")
 """Of the other document, which ``--all-algorithms`` writes."""
+QUESTIONS = _schema("questions.schema.json")
 
 
 def check(document: dict[str, Any], schema: dict[str, Any] = SCHEMA) -> None:

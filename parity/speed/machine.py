@@ -6,6 +6,8 @@ import os
 import platform
 import re
 import sys
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -57,6 +59,31 @@ def process_seconds(pid: int) -> float:
     """Return CPU seconds that a process, all its threads, has used (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class OtherWork:
+    """What everything but the measurement itself takes of the cores, from its making on.
+
+    Parameters
+    ----------
+    pids : iterable of int
+        The measurement's processes besides this one.
+    """
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._pids = [os.getpid(), *pids]
+        self._start, self._begin = self._seconds(), time.monotonic()
+
+    def share(self) -> float | None:
+        """Return the share of all cores so far, or None where the system does not tell."""
+        end, took = self._seconds(), (time.monotonic() - self._begin) * cores()
+        if self._start is None or end is None:
+            return None
+        return max(0.0, round((end - self._start) / took, 3))
+
+    def _seconds(self) -> float | None:
+        total = busy_seconds()
+        return None if total is None else total - sum(map(process_seconds, self._pids))
 
 
 def cpu(path: Path = Path("/proc/cpuinfo")) -> tuple[str, set[str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,27 +16,11 @@ from parity.speed.rows import (
     FUNCTION,
     KERNEL,
     SUBJECT,
-    TOO_BUSY,
     known,
     setting,
     summarise,
-    summary,
 )
 from parity.speed.turns import Contender
-
-__all__ = [
-    "AGAIN",
-    "FROM_NUMPY",
-    "FUNCTION",
-    "KERNEL",
-    "SUBJECT",
-    "TOO_BUSY",
-    "Bench",
-    "Settings",
-    "gemm_peaks",
-    "summarise",
-    "summary",
-]
 
 
 @dataclass(frozen=True)
@@ -149,8 +131,7 @@ class Bench:
                 for name, note in row["beside"].items()
                 if "refused" not in note
             }
-        start = self._other_seconds()
-        begin = time.monotonic()
+        others = self._other_work()
         times = turns.take(
             contenders,
             seed=zlib.crc32(token.encode()),
@@ -159,24 +140,15 @@ class Bench:
             enough=known,
             on_round=on_round,
         )
-        took = (time.monotonic() - begin) * machine.cores()
-        end = self._other_seconds()
-        row["other_work"] = (
-            None if start is None or end is None else max(0.0, round((end - start) / took, 3))
-        )
+        row["other_work"] = others.share()
         row |= summarise(times, layer.multiply_adds)
         return row
 
-    def _other_seconds(self) -> float | None:
-        """Return the CPU seconds of everything but the measurement itself."""
-        total = machine.busy_seconds()
-        if total is None:
-            return None
+    def _other_work(self) -> machine.OtherWork:
         workers = [self._subject, self._tensorflow, self._again, *self._beside.values()]
         if self._limits:
             workers.append(self._limits)
-        ours = (worker.pid for worker in workers)
-        return total - sum(map(machine.process_seconds, [os.getpid(), *ours]))
+        return machine.OtherWork(worker.pid for worker in workers)
 
     def _agree(self, token: str, scale: agreement.Gauge) -> agreement.Agreement:
         subject = self._subject.call("prepare", token, ["kernel"])

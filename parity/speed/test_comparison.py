@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from parity import __main__ as cli
-from parity.speed import command, comparison, measure
+from parity.speed import command, comparison
 from parity.speed.layers import altered, read
+from parity.speed.rows import summarise, summary
 from parity.speed.test_rows import planted
 from parity.speed.turns import Times
 
@@ -40,7 +41,7 @@ def document(spread: float = 0.01, threads: int | str = 1, /, **factors: float) 
                 "multiply_adds": layer.multiply_adds,
                 "agreement": {"verdict": "within bound", "subject": 0.25, "other": 0.5},
                 "other_work": 0.0,
-                **measure.summarise(times, layer.multiply_adds),
+                **summarise(times, layer.multiply_adds),
             }
         )
     words = "cpu system python subject version numpy blas blas_architecture tensorflow onednn"
@@ -61,7 +62,7 @@ def document(spread: float = 0.01, threads: int | str = 1, /, **factors: float) 
             "took_seconds": 1.0,
         },
         "rows": rows,
-        "summary": measure.summary(rows),
+        "summary": summary(rows),
     }
 
 

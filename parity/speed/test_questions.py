@@ -15,6 +15,7 @@ import pytest
 
 import npconv
 from parity.__main__ import main
+from parity.speed import document as files
 from parity.speed.questions import asked, command, contender, document, turns
 from parity.speed.questions.asked import QUESTIONS, Question, Row
 
@@ -43,8 +44,8 @@ def broken(x: Any, w: Any, **arguments: Any) -> Any:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask one tiny question, with few samples."""
     monkeypatch.setattr(asked, "QUESTIONS", (STACK,))
-    monkeypatch.setattr(turns, "LEAST_ROUNDS", 2)
-    monkeypatch.setattr(turns, "SAMPLE_SECONDS", 1e-4)
+    monkeypatch.setattr("parity.speed.turns.LEAST_ROUNDS", 2)
+    monkeypatch.setattr("parity.speed.turns.SAMPLE_SECONDS", 1e-4)
     monkeypatch.setenv("PYTHONPATH", FOLDER)
 
 
@@ -55,7 +56,7 @@ def test_a_tiny_question_is_answered_from_end_to_end(
     path = tmp_path / "questions.json"
     assert main(["questions", "--seconds", "0.01", "--json", str(path)]) == 0
     found = json.loads(path.read_text(encoding="utf-8"))
-    document.check(found)
+    files.check(found, files.QUESTIONS)
     (row,) = found["questions"][0]["rows"]
     assert found["agree"]
     assert row["rounds"] >= 2
@@ -78,7 +79,7 @@ def test_a_planted_disagreement_is_not_timed(
     call = ["questions", "--subject", "test_questions:wrong", "--json", str(path)]
     assert main(call) == 1
     found = json.loads(path.read_text(encoding="utf-8"))
-    document.check(found)
+    files.check(found, files.QUESTIONS)
     (row,) = found["questions"][0]["rows"]
     assert not {"milliseconds", "times_milliseconds", "ratios"} & set(row)
     told = document.section(found)["questions"][0]["rows"][0]
@@ -184,7 +185,7 @@ def made_up() -> dict[str, Any]:
 
 def test_a_made_up_document_passes_the_schema_and_is_told() -> None:
     found = made_up()
-    document.check(found)
+    files.check(found, files.QUESTIONS)
     told = json.loads(json.dumps(document.section(found)))["questions"][0]
     right, bad = told["rows"]
     assert not told["agree"]
@@ -212,7 +213,7 @@ def test_the_schema_finds_what_is_wrong(spoil: str, tmp_path: Path) -> None:
         right["milliseconds"]["subject"] = float("nan")
     path = tmp_path / "questions.json"
     with pytest.raises((jsonschema.ValidationError, ValueError)):
-        document.write(found, path)
+        files.write(found, path, files.QUESTIONS)
     assert not path.exists()
 
 
@@ -237,7 +238,7 @@ def test_a_slow_contender_is_left_out_with_a_note(monkeypatch: pytest.MonkeyPatc
         def start(self, implementation: str, environment: Any) -> Stub:
             return Stub()
 
-    monkeypatch.setattr(turns, "LEAST_ROUNDS", 2)
+    monkeypatch.setattr("parity.speed.turns.LEAST_ROUNDS", 2)
     bench = turns.Bench(Stubs(), STACK, STACK.rows[0], "made:up")  # type: ignore[arg-type]
     row = bench.measure(0.0)
     assert row["notes"] == {"tensorflow": "one call took 60 s: compared, not timed"}

@@ -9,13 +9,13 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-import time
 import traceback
 import tracemalloc
 from multiprocessing.connection import Connection
 from typing import Any
 
 from parity.jobs import die_with
+from parity.speed import sampling
 from parity.speed.implementations import Call, Implementation, Subject, TensorFlow
 
 
@@ -46,19 +46,12 @@ class Requests:
 
     def calibrate(self, mode: str, seconds: float) -> int:
         """Warm up; return how many calls fill `seconds` (at least one)."""
-        call = self._calls[mode]
-        call()
-        repeats = 1
-        while (elapsed := _time(call, repeats)) < seconds / 2:
-            repeats = max(2 * repeats, min(100 * repeats, int(repeats * seconds / elapsed)))
-        return max(1, round(repeats * seconds / elapsed))
+        self._calls[mode]()
+        return sampling.calibrate(self._calls[mode], seconds)
 
     def sample(self, mode: str, repeats: int) -> float:
-        """Return seconds a call, after untimed calls that refill the caches."""
-        call = self._calls[mode]
-        for _ in range(max(1, repeats // 10)):
-            call()
-        return _time(call, repeats) / repeats
+        """Return seconds a call."""
+        return sampling.sample(self._calls[mode], repeats)
 
     def memory(self, token: str) -> int:
         """Return the peak of bytes that one call allocates beyond its result.
@@ -100,17 +93,6 @@ def _read(token: str) -> tuple[Any, Any, dict[str, Any]]:
 
     case = layers.parse(token).case
     return *case.arrays(), case.arguments()
-
-
-def _time(call: Call, repeats: int) -> float:
-    gc.disable()
-    try:
-        start = time.perf_counter()
-        for _ in range(repeats):
-            call()
-        return time.perf_counter() - start
-    finally:
-        gc.enable()
 
 
 def load(name: str) -> Implementation:

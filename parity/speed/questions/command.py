@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from parity import subject
+from parity.speed import document as files
 from parity.speed import machine, tables
-from parity.speed.processes import StartError, WorkerError
+from parity.speed.failures import FAILURES, told
 from parity.speed.questions import asked, document, turns
 
 SECONDS = 10.0
@@ -47,13 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         found = answer(chosen, arguments.subject or subject.name(), arguments.seconds, console)
         if arguments.json:
-            document.write(found, arguments.json)
-    except (OSError, ValueError, StartError) as error:
-        Console(stderr=True).print(f"parity questions: {error}", style="red", markup=False)
-        return 2
-    except WorkerError as error:  # a valid call that fails is a disagreement
-        Console(stderr=True).print(f"DISAGREES: {error}", style="bold red", markup=False)
-        return 1
+            files.write(found, arguments.json, files.QUESTIONS)
+    except FAILURES as error:
+        return told("questions", error)
     show(found, console)
     for sentence in document.disagreements(found):
         console.print(f"DISAGREES: {sentence}", style="bold red", markup=False, highlight=False)

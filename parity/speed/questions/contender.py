@@ -6,14 +6,13 @@ name of a request and the request's own arguments.
 
 from __future__ import annotations
 
-import gc
 import time
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
-from parity.speed import implementations
+from parity.speed import implementations, sampling
 from parity.speed.questions import asked
 from parity.speed.questions.asked import AGAIN, PACKAGES, SUBJECT, TENSORFLOW, Array, Call, Row
 
@@ -71,29 +70,16 @@ class Contender:
         return seconds, note
 
     def calibrate(self, seconds: float) -> int:
-        """Warm up; return how many calls fill `seconds`, at least one."""
-        repeats = 1
-        while (elapsed := self._time(repeats)) < seconds / 2:
-            repeats = max(2 * repeats, min(100 * repeats, int(repeats * seconds / elapsed)))
-        return max(1, -int(-repeats * seconds // elapsed))
+        """Return how many calls fill `seconds`, at least one."""
+        return sampling.calibrate(self._prepared(), seconds)
 
     def sample(self, repeats: int) -> float:
-        """Return seconds a call; where calls are short, untimed ones first refill the caches."""
-        if repeats > 1:
-            self._time(max(1, repeats // 10))
-        return self._time(repeats) / repeats
+        """Return seconds a call."""
+        return sampling.sample(self._prepared(), repeats)
 
-    def _time(self, repeats: int) -> float:
-        call = self._call
-        assert call is not None, "prepare comes first"
-        gc.disable()
-        try:
-            start = time.perf_counter()
-            for _ in range(repeats):
-                call()
-            return time.perf_counter() - start
-        finally:
-            gc.enable()
+    def _prepared(self) -> Call:
+        assert self._call is not None, "prepare comes first"
+        return self._call
 
 
 def _conv2d(contender: str, subject: str, x: Array, w: Array, strides: int) -> Call:

@@ -1,32 +1,8 @@
-"""The JSON document: checked against its schema, and told as plain dicts for a page."""
+"""The JSON document of questions, told as plain dicts for a page."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
-
-import jsonschema
-
-_PATH = Path(__file__).parents[1] / "questions.schema.json"
-SCHEMA: dict[str, Any] = json.loads(_PATH.read_text(encoding="utf-8"))
-
-
-def check(document: dict[str, Any]) -> None:
-    """Hold a document against the schema.
-
-    Raises
-    ------
-    jsonschema.ValidationError
-        If it does not keep to it.
-    """
-    jsonschema.Draft202012Validator(SCHEMA).validate(document)
-
-
-def write(document: dict[str, Any], path: Path) -> None:
-    """Check a document and write it."""
-    check(document)
-    path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def disagreements(document: dict[str, Any]) -> list[str]:

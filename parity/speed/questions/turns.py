@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,25 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from parity.speed import machine
+from parity.speed import machine, turns
 from parity.speed import statistics as paired
 from parity.speed.processes import Worker, WorkerError, Workers, environment
 from parity.speed.questions.asked import AGAIN, SUBJECT, Array, Question, Row
+from parity.speed.rows import TOO_BUSY
+from parity.speed.turns import LEAST_ROUNDS, Times
 
-SAMPLE_SECONDS = 0.02
-LEAST_ROUNDS = 5
 MOST_ROUNDS = 200
-TOO_BUSY = 0.05
-"""The share of all cores beyond which other processes' work makes a row doubtful.
-
-Libraries that wait for their own threads, as BLAS does in np.dot, can then take many times as
-long, though a contender of one thread, and so the ratio of the subject to itself, looks calm.
-"""
 TOO_SLOW = 20.0
 """Seconds: a contender whose first call took longer is compared, but not timed."""
 ANSWER = "parity.speed.questions.contender:answer"
-
-Times = dict[str, list[float]]
 
 
 class Bench:
@@ -51,7 +41,7 @@ class Bench:
         for name in question.contenders:
             self._workers[name] = workers.start(ANSWER, environment())
             try:
-                described = self._ask(name, "describe", name, subject)
+                described = self.ask(name, "describe", name, subject)
             except WorkerError as error:
                 raise ValueError(f"{name} cannot be timed: {error}") from error
             if name != AGAIN:
@@ -72,25 +62,29 @@ class Bench:
             name: f"one call took {took:.0f} s: compared, not timed" for name, took in slow.items()
         }
         ratios = _ratios(self._question, slow)
-        before, begin = self._other_seconds(), time.monotonic()
-        times = self._time([name for name in first if name not in slow], ratios, seconds)
-        after, took = self._other_seconds(), (time.monotonic() - begin) * machine.cores()
-        row["other_work"] = (
-            None if before is None or after is None else max(0.0, round((after - before) / took, 3))
+        others = machine.OtherWork(worker.pid for worker in self._workers.values())
+        times = turns.take(
+            {name: turns.Contender(_Asked(self, name), name) for name in first if name not in slow},
+            seed=zlib.crc32(f"{self._question.name} {self._row.name}".encode()),
+            rounds=MOST_ROUNDS,
+            seconds=seconds,
+            enough=lambda times: (
+                len(times[SUBJECT]) % LEAST_ROUNDS == 0 and _settled(times, ratios)
+            ),
         )
+        row["other_work"] = others.share()
         row |= summarise(times, ratios)
         row["doubtful"] |= (row["other_work"] or 0) > TOO_BUSY
         return row
 
-    def _other_seconds(self) -> float | None:
-        """Return the CPU seconds of everything but the measurement itself."""
-        total = machine.busy_seconds()
-        if total is None:
-            return None
-        ours = [os.getpid(), *(worker.pid for worker in self._workers.values())]
-        return total - sum(map(machine.process_seconds, ours))
+    def ask(self, contender: str, request: str, *arguments: Any) -> Any:
+        """Have a contender answer.
 
-    def _ask(self, contender: str, request: str, *arguments: Any) -> Any:
+        Raises
+        ------
+        WorkerError
+            Naming the row and the contender, if it fails.
+        """
         # The worker takes `ANSWER` for a conv2d: its arguments are the request and what it needs.
         try:
             return self._workers[contender].call("run", request, arguments, {})
@@ -109,7 +103,7 @@ class Bench:
             for name in question.contenders:
                 path = ours if name == SUBJECT else str(Path(folder, "other.npy"))
                 given = question.name, row, name, self._subject, path
-                first[name], note = self._ask(name, "prepare", *given)
+                first[name], note = self.ask(name, "prepare", *given)
                 if note:
                     notes[name] = note
                 allowed = question.tolerance[name](row) if name in question.tolerance else 0.0
@@ -132,21 +126,17 @@ class Bench:
                 )
         return first, notes, found
 
-    def _time(
-        self, names: list[str], ratios: list[tuple[str, str, list[str]]], seconds: float
-    ) -> Times:
-        repeats = {name: self._ask(name, "calibrate", SAMPLE_SECONDS) for name in names}
-        times: Times = {name: [] for name in names}
-        seed = zlib.crc32(f"{self._question.name} {self._row.name}".encode())
-        end = time.monotonic() + seconds
-        for done, order in enumerate(paired.rounds_order(names, MOST_ROUNDS, seed=seed)):
-            if done >= LEAST_ROUNDS and (
-                time.monotonic() > end or (done % LEAST_ROUNDS == 0 and _settled(times, ratios))
-            ):
-                break
-            for name in order:
-                times[name].append(self._ask(name, "sample", repeats[name]))
-        return times
+
+class _Asked:
+    """A contender as `parity.speed.turns` knows it."""
+
+    def __init__(self, bench: Bench, name: str) -> None:
+        self._bench, self._name = bench, name
+
+    def call(self, request: str, *arguments: Any) -> float:
+        """Answer ``calibrate`` and ``sample``; a contender has but one call, so no mode."""
+        found: float = self._bench.ask(self._name, request, *arguments[1:])
+        return found
 
 
 def run(
@@ -249,6 +239,8 @@ def _ratios(question: Question, slow: dict[str, float]) -> list[tuple[str, str, 
 
 
 def _settled(times: Times, ratios: list[tuple[str, str, list[str]]]) -> bool:
+    if len(times[SUBJECT]) % LEAST_ROUNDS:  # bootstrapping takes a while
+        return False
     found = summarise(times, ratios)
     return all(
         paired.narrow(paired.Ratio(one["ratio"], one["low"], one["high"]))

@@ -1,0 +1,34 @@
+"""Samples of one call: in the process that runs it."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def calibrate(call: Callable[[], Any], seconds: float) -> int:
+    """Return how many calls fill `seconds`, at least one; the call is warm by then."""
+    repeats = 1
+    while (elapsed := _time(call, repeats)) < seconds / 2:
+        repeats = max(2 * repeats, min(100 * repeats, int(repeats * seconds / elapsed)))
+    return max(1, round(repeats * seconds / elapsed))
+
+
+def sample(call: Callable[[], Any], repeats: int) -> float:
+    """Return seconds a call; where calls are short, untimed ones first refill the caches."""
+    if repeats > 1:
+        _time(call, max(1, repeats // 10))
+    return _time(call, repeats) / repeats
+
+
+def _time(call: Callable[[], Any], repeats: int) -> float:
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        return time.perf_counter() - start
+    finally:
+        gc.enable()
