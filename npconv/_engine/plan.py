@@ -42,6 +42,7 @@ _NEAR = 1 << 20  # bytes
 CALL = 1000.0  # a call of a NumPy function that does almost nothing
 TILE = 15 * CALL  # a tile that is extracted and multiplied
 HANDOVER = 170_000.0  # until a helping thread is at work, and waited for
+WAKE = 20_000.0  # for each further one
 COLLISION = 100_000.0  # of threads that want the interpreter between two tiles
 
 # Not the threads that are set: with the same tiles, any number of them gives the same bits.
@@ -134,8 +135,8 @@ def spread(work: float, tile: float, tiles: int) -> float:
     """
     each = -(-tiles // CORES)
     on_all = max(work / CORES, each * tile) + (each - 1) * COLLISION
-    if tiles > 1:
-        on_all += HANDOVER
+    if tiles > 1 < CORES:
+        on_all += HANDOVER + (min(tiles, CORES) - 2) * WAKE
     return (work + 2 * CORES * on_all) / 3
 
 
