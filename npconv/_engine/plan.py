@@ -134,9 +134,9 @@ def spread(work: float, tile: float, tiles: int) -> float:
     tiles : int
     """
     each = -(-tiles // CORES)
-    on_all = max(work / CORES, each * tile) + (each - 1) * COLLISION
+    on_all = max(work / CORES, each * tile)
     if tiles > 1 < CORES:
-        on_all += HANDOVER + (min(tiles, CORES) - 2) * WAKE
+        on_all += HANDOVER + (min(tiles, CORES) - 2) * WAKE + (each - 1) * COLLISION
     return (work + 2 * CORES * on_all) / 3
 
 
