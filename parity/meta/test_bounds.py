@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from parity import bounds
 from parity.case import DTYPES, Array, Case
+from parity.claims import bounded
 from parity.strategies import cases
 from parity.subject import Scope
 
@@ -194,3 +195,9 @@ def test_integers_wrap_and_round_once() -> None:
     odd = np.full((1, 1, 1, 1), 2049 - 1, np.float16)
     one = np.ones((1, 1, 1, 1), np.float16)
     assert bounds.integers(Case(odd.shape, (1, 1, 1, 1), dtype="float16"), odd, one) == 2048
+
+
+def test_what_overflows_is_not_for_the_claim_about_bounds() -> None:
+    token = "float16 NCHW 2x2x9x18 w4x4x1x2 s1,3 d2,3 VALID lattice:2135829724"
+    assert not bounded.admits(Case.parse(token))
+    assert bounded.admits(Case.parse(token.replace("float16", "float32")))
