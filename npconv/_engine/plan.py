@@ -196,12 +196,12 @@ def cuts(
 ) -> Iterator[Plan]:
     """Yield plans of smaller and larger tiles; just of the largest where `light`."""
     size = itemsize(dtype)
-    most_parts = 1 if wide.rows * wide.columns > 1 else 4  # the outputs of a block stay together
+    whole = wide.rows * wide.columns > 1  # the outputs of a block stay together
     different = dict.fromkeys(
         cut(geometry, batch, budget // size, pieces=pieces, parts=parts)
         for budget in (BUDGETS[-1:] if light else BUDGETS)
         for pieces, parts in (_CUTS[:1] if light else _CUTS)
-        if parts <= most_parts
+        if parts == 1 or not whole
     )
     for blocks in different:
         yield tile_plan(algorithm, geometry, wide, blocks, dtype, size)

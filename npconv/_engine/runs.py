@@ -1,7 +1,8 @@
 """Copying short runs of neighbours, each as one element.
 
 NumPy's copies take some 7 ns for each run of neighbours, beyond its bytes: a patch of 3 x 3 pixels
-with 4 channels has 3 runs. As an element of a void dtype a run takes a half of that, or a quarter.
+with 4 channels has 3 runs. With each run an element of a void dtype, runs of 12 to 96 bytes took
+between nine tenths and an eighth of the time.
 """
 
 from __future__ import annotations
