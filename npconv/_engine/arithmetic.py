@@ -33,15 +33,18 @@ class Arithmetic(Protocol):
         Of the patches.
     sum_dtype : dtype
         Of the products, which are added up and then cast to the result's dtype.
+    filter_bytes : int
+        Of an element of the filters as they are multiplied.
     spoils : bool
         Whether ``multiply`` changes the patches.
     """
 
     dtype: np.dtype[Any]
     sum_dtype: np.dtype[Any]
+    filter_bytes: int
     spoils: bool
 
-    def prepare(self, weights: Array) -> tuple[Array, ...]:
+    def prepare(self, weights: Array, scratch: Scratch) -> tuple[Array, ...]:
         """Return the flattened filters in the form that ``multiply`` takes."""
 
     def multiply(
@@ -57,16 +60,15 @@ class Float:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = self.sum_dtype = dtype
+        self.filter_bytes = dtype.itemsize
 
-    def prepare(self, weights: Array) -> tuple[Array, ...]:
+    def prepare(self, weights: Array, scratch: Scratch) -> tuple[Array, ...]:
         """Return the weights in the dtype of the sums."""
-        if weights.dtype != self.dtype:
-            converted = np.empty(weights.shape, self.dtype)
-            cast(weights, converted, Scratch())
-            weights = converted
-        if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
-            weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
-        return (weights,)
+        if weights.dtype == self.dtype:
+            return (weights,)
+        converted = scratch.take("filters", weights.shape, self.dtype)
+        cast(weights, converted, scratch)
+        return (converted,)
 
     def multiply(
         self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
@@ -99,11 +101,14 @@ class ExactInteger:
     def __init__(self, dtype: np.dtype[Any], terms: int, sum_dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
         self.sum_dtype = sum_dtype
+        self.filter_bytes = dtype.itemsize
         self._terms = terms
 
-    def prepare(self, weights: Array) -> tuple[Array, ...]:
+    def prepare(self, weights: Array, scratch: Scratch) -> tuple[Array, ...]:
         """Return the weights as floats."""
-        return (weights.astype(self.dtype),)
+        converted = scratch.take("filters", weights.shape, self.dtype)
+        np.copyto(converted, weights)
+        return (converted,)
 
     def multiply(
         self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
@@ -130,11 +135,17 @@ class WrappingInteger:
 
     dtype = _FLOAT64
     sum_dtype = _INT64
+    filter_bytes = 2 * _FLOAT64.itemsize
     spoils = True
 
-    def prepare(self, weights: Array) -> tuple[Array, ...]:
+    def prepare(self, weights: Array, scratch: Scratch) -> tuple[Array, ...]:
         """Return the low and the high halves of the weights, in float64."""
-        return (weights & 0xFFFF).astype(_FLOAT64), (weights >> 16).astype(_FLOAT64)
+        low, high = (
+            scratch.take(name, weights.shape, _FLOAT64) for name in ("filters", "high filters")
+        )
+        np.bitwise_and(weights, 0xFFFF, out=low, casting="unsafe")
+        np.right_shift(weights, 16, out=high, casting="unsafe")
+        return low, high
 
     def multiply(
         self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch

@@ -80,6 +80,11 @@ class Blocks:
         return self.tiles == 1 and self.in_one_sum
 
     @cached_property
+    def filters_once(self) -> bool:
+        """Whether each tile covers all positions, so that a filter is used in but one tile."""
+        return self.tile[:3] == self.whole_tile[:3]
+
+    @cached_property
     def fullness(self) -> float:
         """Size of the average tile, as a share of the largest."""
         return prod(self.whole_tile) / (self.tiles * prod(self.tile))

@@ -23,8 +23,11 @@ _INT32 = np.dtype(np.int32)
 
 _SIGN_AND_DIGITS = np.int32(-0x70002000)  # 0x8fffe000: a half's bits, 13 places up, without copies
 _REBIAS = np.float32(2.0**112)  # from the exponents of halves, biased by 15, to those by 127
+_DEBIAS = np.float32(2.0**-112)
+_SIGN = np.int32(-0x80000000)
 _EXPONENT = np.int32(0x7F800000)
 _LEAST_NORMAL = np.float32(2.0**-14)
+_MOST = np.float32(2.0**15)  # the largest power of two that is a half
 _INFINITE = 65520.0  # what rounds to infinity, and beyond
 
 
@@ -77,24 +80,23 @@ def narrow(values: Array, out: Array, scratch: Scratch) -> None:
     >>> out.tolist()
     [1.0, -0.0, inf, nan]
     """
-    if not (values.max() < _INFINITE and values.min() > -_INFINITE):
+    power = scratch.take("half", values.shape, _FLOAT32)
+    rounded = scratch.take("other half", values.shape, _FLOAT32)
+    digits, bits, result = (one.view(_INT32) for one in (values, power, rounded))
+    np.bitwise_and(digits, _EXPONENT, out=bits)
+    if power.max() > _MOST:  # also of inf and NaN
         with np.errstate(all="ignore"):
             np.copyto(out, values, casting="unsafe")
         return
-    power = scratch.take("half", values.shape, _FLOAT32)
-    rounded = scratch.take("other half", values.shape, _FLOAT32)
-    bits, result = power.view(_INT32), rounded.view(_INT32)
-    np.bitwise_and(values.view(_INT32), _EXPONENT, out=bits)
-    np.maximum(power, _LEAST_NORMAL, out=power)
+    np.clip(power, _LEAST_NORMAL, _MOST, out=power)  # np.maximum with a scalar takes thrice as long
     np.multiply(power, np.float32(1.5 * 2**13), out=power)
     np.add(values, power, out=rounded)
     np.subtract(rounded, power, out=rounded)
-    np.divide(rounded, _REBIAS, out=rounded)  # exact, also where it becomes subnormal
-    np.right_shift(result, 13, out=result)
-    np.bitwise_and(result, 0x7FFF, out=result)
-    np.right_shift(values.view(_INT32), 16, out=bits)
-    np.bitwise_and(bits, 0x8000, out=bits)  # the sign also of what was rounded to zero
+    np.multiply(rounded, _DEBIAS, out=rounded)  # exact, also where it becomes subnormal
+    np.bitwise_and(digits, _SIGN, out=bits)  # the sign also of what was rounded to zero
+    np.right_shift(bits, 3, out=bits)  # stays in front of the digits:
     np.bitwise_or(result, bits, out=result)
+    np.right_shift(result, 13, out=result)  # the sign is now bit 15, and in all above it
     np.copyto(out.view(np.uint16), result, casting="unsafe")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from npconv._engine.arithmetic import itemsize
-from npconv._engine.blocks import Blocks, cut
+from npconv._engine.blocks import Blocks, cut, even
 from npconv._engine.halves import scratch_bytes
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ BYTE = 1 / 40
 STEP = 7.0  # a run of neighbours in any other function
 FAR_BYTE = 1 / 20  # where the patches do not stay in the second-level cache:
 _NEAR = 1 << 20  # bytes
+CONVERT = 0.2  # an element of the filters, from bfloat16 or int32 to a dtype of BLAS;
+CONVERT_HALF = 0.45  # from float16
 CALL = 1000.0  # a call of a NumPy function that does almost nothing
 TILE = 15 * CALL  # a tile that is extracted and multiplied
 HANDOVER = 170_000.0  # until a helping thread is at work, and waited for
@@ -54,6 +56,7 @@ TOTAL_BYTES = 15 << 20  # of all threads of a call together
 # in the second-level cache, but packing the filters, once a tile, costs more where it is small.
 BUDGETS = (1 << 18, 1 << 19, 1 << 20, 1 << 21)
 _CUTS = tuple((pieces, parts) for pieces in (1, 2, 4, 8, 16) for parts in (1, 2, 4))
+_CONVERTED = 1 << 21  # bytes of converted filters, at the most where it can be
 
 
 class Wide(NamedTuple):
@@ -122,7 +125,7 @@ class Plan:
         return self.call_bytes + min(threads, self.most_threads) * self.thread_bytes
 
 
-def spread(work: float, tile: float, tiles: int) -> float:
+def spread(work: float, tile: float, tiles: int, *, before: float = 0.0) -> float:
     """Return what tiles cost on one core and on all of this machine's, most of it on all.
 
     Parameters
@@ -132,12 +135,14 @@ def spread(work: float, tile: float, tiles: int) -> float:
     tile : float
         Of the largest one.
     tiles : int
+    before : float
+        What is done before the tiles, on one core.
     """
     each = -(-tiles // CORES)
-    on_all = max(work / CORES, each * tile)
+    on_all = before + max(work / CORES, each * tile)
     if tiles > 1 < CORES:
         on_all += HANDOVER + (min(tiles, CORES) - 2) * WAKE + (each - 1) * COLLISION
-    return (work + 2 * CORES * on_all) / 3
+    return (before + work + 2 * CORES * on_all) / 3
 
 
 def gemm(m: int, k: int, n: int, itemsize: int, filters: int) -> float:
@@ -151,6 +156,18 @@ def gemm(m: int, k: int, n: int, itemsize: int, filters: int) -> float:
         return SMALL_CALL + wide * (SMALL_FLOP * m * k * max(n, 6) + pack * k * n)
     packing = PACK * m * k + pack * k * n + STORE * m * n
     return CALL + wide * (2 * FLOP * m * k * max(n, 4) + packing)
+
+
+def conversion(dtype: np.dtype[Any]) -> float:
+    """Return the cost of converting an element of the filters to a dtype of BLAS."""
+    if dtype.itemsize == 2:
+        return CONVERT_HALF if dtype.kind == "f" else CONVERT
+    return CONVERT if dtype.kind == "i" else 0.0
+
+
+def filters_at_once(blocks: Blocks, itemsize: int) -> int:
+    """Return how many filters of each group are converted at once, to so many bytes an element."""
+    return even(blocks.tile[4], _CONVERTED // (itemsize * blocks.tile[3] * prod(blocks.taps)))
 
 
 def extraction(geometry: Geometry, blocks: Blocks, itemsize: int) -> float:
@@ -242,16 +259,27 @@ def tile_plan(
         once += blocks.products * (RUN / max(1, run) + 2 * BYTE * size)
     if wide.adds_zeros:
         once += 2 * CALL + blocks.products * 0.1
-    tile = TILE + sums * once
-    work = tiles * (TILE + sums * once * blocks.fullness)
-    if wide.adds_zeros:
-        work += 28 * CALL + 0.2 * weights
     thread = (blocks.band + blocks.patches + blocks.products) * size
     thread += scratch_bytes(dtype, blocks.products)
-    if sums > 1:  # a partial product, and its block of the weights
-        thread += (blocks.products + prod(blocks.taps) * groups * out_channels) * size
-    shared = size * weights if wide.adds_zeros or dtype.itemsize == 2 else 0
+    part = k * groups * out_channels  # of the filters, that a tile multiplies by at once
+    if sums > 1:  # a partial product, and its part of the filters
+        thread += (blocks.products + part) * size
+    before, shared = 0.0, 0
+    if wide.adds_zeros:
+        before, shared = 28 * CALL + 0.2 * weights, dtype.itemsize * weights
+    convert = conversion(dtype)
+    if convert:
+        converted = 2 * size if dtype.kind == "i" else size  # where sums may wrap, in two halves
+        if blocks.filters_once:
+            at_once = filters_at_once(blocks, converted)
+            once += convert * part + 2 * CALL * -(-out_channels // at_once)
+            thread += min(converted * part, max(converted * groups * k, _CONVERTED))
+        else:
+            before += convert * weights
+            shared += converted * weights
     if dtype.kind == "i":
         thread += (2 * blocks.products + blocks.patches) * size  # where sums may wrap
-        shared += 24 * weights
-    return Plan(algorithm, geometry, wide, blocks, spread(work, tile, tiles), thread, shared)
+    tile = TILE + sums * once
+    work = tiles * (TILE + sums * once * blocks.fullness)
+    cost = spread(work, tile, tiles, before=before)
+    return Plan(algorithm, geometry, wide, blocks, cost, thread, shared)

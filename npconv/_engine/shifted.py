@@ -16,9 +16,9 @@ from npconv._engine.arithmetic import arithmetic, itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
 from npconv._engine.halves import cast, scratch_bytes
 from npconv._engine.plan import BUDGETS, BYTE, CALL, STEP, TILE, Plan, Wide, gemm, spread
+from npconv._engine.scratch import Scratch
 
 if TYPE_CHECKING:
-    from npconv._engine.scratch import Scratch
     from npconv._engine.tiles import Work
     from npconv._geometry import Geometry
     from npconv._patches import Patches
@@ -102,7 +102,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
     numbers = arithmetic(patches.images, weights, plan.blocks.reads)
     # (KH * KW, C, OC) -> (C, KH * KW * OC)
     by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, count)
-    prepared = numbers.prepare(by_pixel)
+    prepared = numbers.prepare(by_pixel, Scratch())
 
     def work(tile: Tile, scratch: Scratch) -> bool:
         whole = Taps((0, rows.kernel), (0, columns.kernel), (0, channels))

@@ -14,8 +14,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from npconv._engine import wide
 from npconv._engine.arithmetic import arithmetic
-from npconv._engine.blocks import Blocks, Taps, Tile
-from npconv._engine.plan import Plan, Wide, cuts
+from npconv._engine.blocks import Blocks, Range, Taps, Tile
+from npconv._engine.plan import Plan, Wide, cuts, filters_at_once
 from npconv._engine.scratch import Scratch
 from npconv._geometry import merged
 from npconv._patches import Patches
@@ -61,7 +61,11 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
     if plan.wide.adds_zeros:
         weights = wide.weights(weights, patches.geometry, plan.wide)
         patches = Patches(patches.images, geometry)
-    stacks = tuple(_stack(one, geometry.groups) for one in numbers.prepare(weights))
+    if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
+        weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
+    once = plan.blocks.filters_once
+    whole = (weights,) if once else numbers.prepare(weights, Scratch())
+    stacks = tuple(_stack(one, geometry.groups) for one in whole)
     in_place = (
         out.dtype == numbers.sum_dtype and plan.blocks.in_one_sum and not plan.wide.adds_zeros
     )
@@ -118,16 +122,26 @@ def _sum(
     numbers: Arithmetic,
     scratch: Scratch,
 ) -> None:
-    """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o)."""
+    """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o).
+
+    `stacks` are the filters, prepared unless each is used but once.
+    """
     total, blocks = product, plan.blocks
+    first, last = tile.out_channels
+    step = last - first
+    if stacks[0].dtype != numbers.dtype:
+        step = filters_at_once(blocks, numbers.filter_bytes)
+    alone = blocks.single and step >= last - first
     for taps in blocks.each_taps():
-        place = None if numbers.spoils or blocks.single else (tile[:4], taps)
-        numbers.multiply(
-            patches.matrix(tile, taps, numbers.dtype, scratch, place),
-            stacks if blocks.single else _weights(stacks, blocks, tile, taps),
-            total,
-            scratch,
-        )
+        place = None if numbers.spoils or alone else (tile[:4], taps)
+        for start in range(first, last, step):
+            filters = (start, min(start + step, last))
+            numbers.multiply(
+                patches.matrix(tile, taps, numbers.dtype, scratch, place),
+                _weights(stacks, blocks, tile.groups, filters, taps, numbers, scratch),
+                total[..., start - first : filters[1] - first],
+                scratch,
+            )
         if total is not product:
             product += total
         elif not blocks.in_one_sum:
@@ -142,14 +156,21 @@ def _stack(weights: Array, groups: int) -> Array:
 
 
 def _weights(
-    stacks: tuple[Array, ...], blocks: Blocks, tile: Tile, taps: Taps
+    stacks: tuple[Array, ...],
+    blocks: Blocks,
+    groups: Range,
+    filters: Range,
+    taps: Taps,
+    numbers: Arithmetic,
+    scratch: Scratch,
 ) -> tuple[Array, ...]:
-    """Return the weights of a tile and of a block of taps, shape (g, KH*KW*C, o)."""
-    groups, filters = slice(*tile.groups), slice(*tile.out_channels)
+    """Return the prepared weights of some groups, filters and taps, shape (g, KH*KW*C, o)."""
+    some, own = slice(*groups), slice(*filters)
     if blocks.in_one_sum:
-        return tuple(one[groups, :, filters] for one in stacks)
-    cut = (groups, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels), filters)
-    count = tile.groups[1] - tile.groups[0]
-    kernel = blocks.whole_taps
-    parts = (one.reshape(len(one), *kernel, -1)[cut] for one in stacks)  # (g, KH, KW, C, o)
-    return tuple(one.reshape(count, -1, one.shape[-1]) for one in parts)
+        parts = tuple(one[some, :, own] for one in stacks)
+    else:
+        cut = (some, *(slice(*one) for one in taps), own)
+        kernel = (len(stacks[0]), *blocks.whole_taps, -1)
+        pieces = (one.reshape(kernel)[cut] for one in stacks)  # (g, KH, KW, C, o)
+        parts = tuple(one.reshape(len(one), -1, one.shape[-1]) for one in pieces)
+    return numbers.prepare(parts[0], scratch) if blocks.filters_once else parts
