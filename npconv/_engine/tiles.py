@@ -131,15 +131,15 @@ def _sum(
     step = last - first
     if stacks[0].dtype != numbers.dtype:
         step = filters_at_once(blocks, numbers.filter_bytes)
-    alone = blocks.single and step >= last - first
+    whole = step >= last - first
     for taps in blocks.each_taps():
-        place = None if numbers.spoils or alone else (tile[:4], taps)
+        place = None if numbers.spoils or (blocks.single and whole) else (tile[:4], taps)
         for start in range(first, last, step):
             filters = (start, min(start + step, last))
             numbers.multiply(
                 patches.matrix(tile, taps, numbers.dtype, scratch, place),
                 _weights(stacks, blocks, tile.groups, filters, taps, numbers, scratch),
-                total[..., start - first : filters[1] - first],
+                total if whole else total[..., start - first : filters[1] - first],
                 scratch,
             )
         if total is not product:
@@ -166,7 +166,9 @@ def _weights(
 ) -> tuple[Array, ...]:
     """Return the prepared weights of some groups, filters and taps, shape (g, KH*KW*C, o)."""
     some, own = slice(*groups), slice(*filters)
-    if blocks.in_one_sum:
+    if blocks.single and filters == (0, blocks.tile[4]):  # a view of all would be as good
+        parts = stacks
+    elif blocks.in_one_sum:
         parts = tuple(one[some, :, own] for one in stacks)
     else:
         cut = (some, *(slice(*one) for one in taps), own)
