@@ -30,6 +30,8 @@ ALGORITHMS = ["tiles", "banded", "joined groups", "shifted adds", "depthwise"]
 LAYERS = {
     "tiles": ((2, 40, 50, 16), (3, 3, 16, 24), (1, 1), "SAME"),
     "tiles, the image itself": ((1, 60, 60, 32), (1, 1, 32, 48), (1, 1), "SAME"),
+    "tiles, filters beyond a buffer": ((1, 7, 7, 300), (3, 3, 300, 380), (1, 1), "SAME"),
+    "tiles, such filters in groups": ((2, 3, 4, 500), (3, 2, 250, 502), (1, 1), "SAME"),
     "banded": ((3, 61, 67, 1), (5, 4, 1, 3), (1, 1), "SAME"),
     "banded, strides": ((1, 90, 91, 3), (7, 7, 3, 4), (2, 3), "VALID"),
     "banded, groups": ((1, 60, 61, 8), (3, 3, 2, 8), (1, 1), "SAME"),
@@ -121,7 +123,8 @@ def test_tiles_cut_for_other_machines(cores, dtype):
         x, w = lattice(input_shape, filters_shape, dtype, seed=cores)
         assert_same(npconv.conv2d(x, w, strides, padding), definition(x, w, strides, padding))
         explained = npconv.explain(x, w, strides, padding)
-        assert explained.thread_bytes <= explained.scratch_bytes <= 16 * 2**20
+        filters = {"int32": 16, "float16": 4}.get(dtype, 0) * w.size  # as they are multiplied
+        assert explained.thread_bytes <= explained.scratch_bytes <= 16 * 2**20 + filters
 
 
 @pytest.mark.usefixtures("cores")

@@ -24,7 +24,7 @@ from parity.strategies import Axis, Dials
 from parity.subject import Scope
 
 WORK = 20_000_000  # multiply-adds of a case, at the most
-BUFFER = 4 << 20  # bytes: npconv's for patches, and of the order of a cache
+BUFFER = 2 << 20  # bytes: npconv's for patches, and of the order of a cache
 COUNTED = 1 << 16  # pixels of an image that an index of 16 bits counts
 OUTSIDE = ("batch", "rows", "columns")
 INSIDE = ("kernel rows", "kernel columns", "channels", "filters", "groups")
