@@ -5,6 +5,8 @@ For instance ``python -m parity fuzz --subject parity.outsiders.pytorch:conv2d``
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import ml_dtypes
 import numpy as np
 import torch
@@ -24,15 +26,23 @@ def conv2d(call: Call) -> Array:
 @as_tensorflow
 def conv2d_without_onednn(call: Call) -> Array:
     """Do without oneDNN; in float32 NNPACK then takes batches of 16 and more."""
-    with torch.backends.mkldnn.flags(enabled=False):
+    with _no_onednn():
         return _run(call)
 
 
 @as_tensorflow
 def conv2d_native(call: Call) -> Array:
     """Run the kernels of PyTorch's own, neither oneDNN's nor NNPACK's."""
-    with torch.backends.mkldnn.flags(enabled=False), torch.backends.nnpack.flags(enabled=False):
+    with _no_onednn(), torch.backends.nnpack.flags(enabled=False):
         return _run(call)
+
+
+def _no_onednn() -> AbstractContextManager[None]:
+    """Switch oneDNN off; PyTorch 2.15 warns where its TF32 is said to be either on or off."""
+    flags: AbstractContextManager[None] = torch.backends.mkldnn.flags(
+        enabled=False, allow_tf32=None
+    )
+    return flags
 
 
 def _run(call: Call) -> Array:
