@@ -31,7 +31,8 @@ class Explanation(NamedTuple):
     scratch_bytes : int
         Memory that the call takes beyond its arguments and its result, at the most but for some
         kilobytes of Python's and NumPy's own, where these are C-contiguous and of one dtype; on
-        as many threads as ``get_num_threads`` says. Most of it is kept for the next call.
+        as many threads as ``get_num_threads`` says. Buffers of up to 2 MiB, of tiles, are kept for
+        the next call.
     thread_bytes : int
         The same on one thread.
     algorithm : str

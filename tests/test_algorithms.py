@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import npconv
+from npconv._engine import multiply as engine
 from npconv._engine import planner
+from npconv._engine.arithmetic import Float
 
 ALGORITHMS = ["tiles", "banded", "joined groups", "shifted adds", "depthwise"]
 # A layer that each of them can compute, large enough for several tiles.
@@ -128,6 +131,32 @@ def test_tiles_cut_for_other_machines(cores, dtype):
 
 
 @pytest.mark.usefixtures("cores")
+@pytest.mark.parametrize("forced", ALGORITHMS, indirect=True)
+def test_no_product_is_larger_than_planned(forced, monkeypatch):
+    """By its size is decided whether BLAS is held to one thread."""
+    multiplied = []
+    multiply = Float.multiply
+
+    def recorded(self, patches, weights, out, scratch):
+        multiplied.append(math.prod((*patches.shape[-2:], weights[0].shape[-1])))
+        multiply(self, patches, weights, out, scratch)
+
+    monkeypatch.setattr(Float, "multiply", recorded)
+    small = [((1, 2, 12, 1288), (4, 1, 1288, 2), (1, 1), "SAME"),
+             ((1, 9, 9, 3), (3, 3, 3, 4), (1, 1), "SAME"),
+             ((1, 12, 12, 16), (3, 3, 4, 16), (1, 1), "SAME")]  # fmt: skip
+    plans = []
+    run = engine._run
+    monkeypatch.setattr(engine, "_run", lambda plan, *rest: plans.append(plan) or run(plan, *rest))
+    for input_shape, filters_shape, strides, padding in (*LAYERS.values(), *small):
+        x, w = lattice(input_shape, filters_shape, "float32")
+        npconv.conv2d(x, w, strides, padding)
+        assert max(multiplied, default=1) <= math.prod(plans[-1].product)
+        assert not plans[-1].light or max(multiplied, default=1) <= 2**18
+        multiplied.clear()
+    assert any(plan.light for plan in plans)
+
+
 def test_the_planner_chooses_each_where_it_is_meant_to():
     chosen = {
         "tiles (the image": ((1, 56, 56, 64), (1, 1, 64, 256), 1),

@@ -30,9 +30,13 @@ LAYERS = {
     "wide": ((1, 3, 1_000_000, 2), (3, 3, 2, 4), 1, 1),
     "tall": ((1, 1_000_000, 3, 2), (3, 3, 2, 4), 1, 1),
     "large-batch": ((5000, 8, 8, 8), (3, 3, 8, 8), 1, 1),
+    "depthwise-31x31": ((1, 56, 56, 384), (31, 31, 1, 384), 1, 1),
+    "depthwise-wide-dilation": ((1, 3, 143, 64), (19, 33, 1, 320), (3, 2), (5, 101)),
+    "few-filters": ((1, 2, 2, 32768), (3, 3, 32768, 28), 1, 1),
     "many-channels": ((1, 4, 4, 100_000), (3, 3, 100_000, 2), 1, 1),
     "many-filters": ((1, 8, 8, 2), (3, 3, 2, 100_000), 1, 1),
 }
+SAME_ONLY = {"depthwise-wide-dilation", "few-filters"}
 # Sizes at which the kernel slides out of a SAME image cost a product for every pixel of padding.
 VALID_ONLY = {"kernel-covers", "kernel-covers-many-channels", "stride-1000-whole-kernel"}
 
@@ -55,8 +59,13 @@ def ones(shape, dtype="float32"):
 
 @pytest.mark.parametrize(
     ("layer", "padding"),
-    [(k, p) for k in LAYERS for p in ("SAME", "VALID") if p == "VALID" or k not in VALID_ONLY],
-)  # fmt: skip
+    [
+        (layer, padding)
+        for layer in LAYERS
+        for padding, others in (("SAME", VALID_ONLY), ("VALID", SAME_ONLY))
+        if layer not in others
+    ],
+)
 def test_at_most_16_mib(layer, padding):
     input_shape, filters_shape, strides, dilations = LAYERS[layer]
     used = scratch(ones(input_shape), ones(filters_shape), strides, padding, dilations)
@@ -181,14 +190,19 @@ def test_patches_that_are_the_input_are_not_copied(input_shape, filters_shape):
 
 @pytest.mark.unguarded
 @pytest.mark.parametrize(
-    ("input_shape", "filters_shape", "strides", "dilations"),
+    ("input_shape", "filters_shape", "strides", "dilations", "dtype", "value"),
     [
-        ((3, 85, 18, 64), (31, 7, 64, 64), [1, 2], [2, 101]),
-        ((4, 82, 78, 512), (3, 3, 64, 512), [1, 19], [1, 2]),
+        ((3, 85, 18, 64), (31, 7, 64, 64), [1, 2], [2, 101], "float64", 1),
+        ((4, 82, 78, 512), (3, 3, 64, 512), [1, 19], [1, 2], "float64", 1),
+        ((3, 21, 2, 1127), (3, 2, 1127, 225), 1, [1, 101], "int32", 2**31 - 1),
+        ((1, 2, 2, 32768), (3, 3, 32768, 28), 1, 1, "float16", 1),
     ],
 )
-def test_blocks_of_the_filters_are_counted(input_shape, filters_shape, strides, dilations):
-    x, w = ones(input_shape, "float64"), ones(filters_shape, "float64")
+def test_blocks_of_the_filters_are_counted(
+    input_shape, filters_shape, strides, dilations, dtype, value
+):
+    x = np.full(input_shape, value, DTYPES[dtype])
+    w = np.full(filters_shape, value, DTYPES[dtype])
     said = npconv.explain(x, w, strides, "SAME", dilations=dilations).scratch_bytes
     reading.cache_clear()
     scratch(x, w, strides, "SAME", dilations)  # what Python keeps of the tiles is not counted

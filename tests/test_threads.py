@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from builders import DTYPES, assert_same, lattice
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import npconv
+from npconv._engine.blas import Blas, _libraries, _Library
 from npconv._engine.scratch import Scratch
-from npconv._engine.threads import _Job
+from npconv._engine.threads import _Job, _Pool
 
 LAYERS = [
     ((1, 60, 60, 16), (3, 3, 16, 32), 1, "SAME"),
@@ -245,6 +247,73 @@ def test_a_helper_that_comes_late_does_nothing():
     job.finish()
     job.help()
     assert done == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_helper_without_memory_is_not_waited_for(monkeypatch):
+    def fail():
+        raise MemoryError("planted")
+
+    monkeypatch.setattr("npconv._engine.threads.take_scratch", fail)
+    job = job_of(lambda task, scratch: None)
+    job.help()
+    with pytest.raises(MemoryError, match="planted"):
+        job.finish()
+
+
+def test_without_a_further_thread_the_caller_does_all(threads, monkeypatch):
+    x, w = lattice((1, 64, 64, 64), (3, 3, 64, 64), "float32")
+    threads(4)
+    expected = npconv.conv2d(x, w, 1, "SAME")
+
+    def fail(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("npconv._engine.threads._pool", _Pool())
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert_same(npconv.conv2d(x, w, 1, "SAME"), expected)
+
+
+@pytest.mark.parametrize(
+    ("paths", "counts"),
+    [
+        (("numpy.libs/libopenblas.so", "scipy.libs/libopenblas.so"), [1]),
+        (("scipy.libs/libopenblas.so", "numpy/.dylibs/libopenblas.dylib"), [2]),
+        (("lib/libmkl_rt.so", "scipy.libs/libopenblas.so"), [1, 2]),
+    ],
+)
+def test_only_the_blas_that_numpy_brought_is_held(paths, counts, monkeypatch):
+    """Where that is not to be told, every one."""
+    packages = Path(np.__file__).parent.parent
+    controllers = [
+        SimpleNamespace(
+            filepath=str(packages / path),
+            dynlib=None,
+            get_num_threads=lambda count=count: count,
+            set_num_threads=lambda count: None,
+        )
+        for count, path in enumerate(paths, 1)
+    ]
+    found = SimpleNamespace(select=lambda **_: SimpleNamespace(lib_controllers=controllers))
+    monkeypatch.setattr("threadpoolctl.ThreadpoolController", lambda: found)
+    assert [one.get() for one in _libraries()] == counts
+
+
+def test_ctrl_c_while_blas_is_set_leaves_it_as_it_was(monkeypatch):
+    told = []
+
+    def tell(count):
+        told.append(count)
+        if len(told) == 1:
+            raise KeyboardInterrupt
+
+    blas = Blas()
+    blas._known = [_Library(lambda: 7, tell)]
+    with pytest.raises(KeyboardInterrupt), blas:
+        pytest.fail("nothing is multiplied")
+    assert told == [1, 7]
+    with blas:
+        assert told == [1, 7, 1]
+    assert told == [1, 7, 1, 7]
 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])

@@ -35,28 +35,26 @@ class Arithmetic(Protocol):
         Of the products, which are added up and then cast to the result's dtype.
     filter_bytes : int
         Of an element of the filters as they are multiplied.
-    spoils : bool
-        Whether ``multiply`` changes the patches.
     """
 
     dtype: np.dtype[Any]
     sum_dtype: np.dtype[Any]
     filter_bytes: int
-    spoils: bool
 
     def prepare(self, weights: Array, scratch: Scratch) -> tuple[Array, ...]:
-        """Return the flattened filters in the form that ``multiply`` takes."""
+        """Return the flattened filters in the form that ``multiply`` takes.
+
+        They may be `weights` itself, or last until the scratch is asked again.
+        """
 
     def multiply(
         self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
     ) -> None:
-        """Write ``patches @ weights`` to `out`; may spoil `patches`."""
+        """Write ``patches @ weights`` to `out`; `patches` are changed meanwhile at the most."""
 
 
 class Float:
     """BLAS in the dtype itself."""
-
-    spoils = False
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = self.sum_dtype = dtype
@@ -96,8 +94,6 @@ class ExactInteger:
         That holds the whole sums: int32 or int64.
     """
 
-    spoils = False
-
     def __init__(self, dtype: np.dtype[Any], terms: int, sum_dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
         self.sum_dtype = sum_dtype
@@ -129,14 +125,13 @@ class WrappingInteger:
 
     With x = 2**16 xh + xl and w = 2**16 wh + wl, where 0 <= xl, wl < 2**16 and
     -2**15 <= xh, wh < 2**15: x w = xl wl + 2**16 (xl wh + xh wl) modulo 2**32. A patch in its
-    buffer has at the most 2**19 elements, so that the sums in brackets and of xl wl stay within
+    buffer has at the most 2**18 elements, so that the sums in brackets and of xl wl stay within
     2**51, and are exact.
     """
 
     dtype = _FLOAT64
     sum_dtype = _INT64
     filter_bytes = 2 * _FLOAT64.itemsize
-    spoils = True
 
     def prepare(self, weights: Array, scratch: Scratch) -> tuple[Array, ...]:
         """Return the low and the high halves of the weights, in float64."""
@@ -150,7 +145,7 @@ class WrappingInteger:
     def multiply(
         self, patches: Array, weights: tuple[Array, ...], out: Array, scratch: Scratch
     ) -> None:
-        """Write the product modulo 2**32 (and not reduced) to `out`; `patches` becomes xl."""
+        """Write the product modulo 2**32 (and not reduced) to `out`; `patches` are xl meanwhile."""
         low, high = weights
         patches_high = scratch.take("high", patches.shape, _FLOAT64)
         middle = scratch.take("exact", out.shape, _FLOAT64)
@@ -165,6 +160,7 @@ class WrappingInteger:
         np.copyto(out, middle, casting="unsafe")
         np.left_shift(out, 16, out=out)
         np.matmul(patches, low, out=middle)
+        patches += patches_high  # exact; the next filters need them again
         whole = other.view(_INT64)
         np.copyto(whole, middle, casting="unsafe")
         out += whole

@@ -6,7 +6,10 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from itertools import product
+from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 
 class _Library(NamedTuple):
@@ -17,11 +20,15 @@ class _Library(NamedTuple):
 
 
 def _libraries() -> list[_Library]:
-    """Find the BLAS libraries of this process."""
+    """Find NumPy's BLAS: what its wheel brought, or else any that this process has loaded."""
     from threadpoolctl import ThreadpoolController
 
+    every = ThreadpoolController().select(user_api="blas").lib_controllers
+    home = Path(np.__file__).resolve().parent
+    homes = (home, home.with_name("numpy.libs"))
+    own = [one for one in every if any(_lies(one.filepath, place) for place in homes)]
     found = []
-    for one in ThreadpoolController().select(user_api="blas").lib_controllers:
+    for one in own or every:
         library = _Library(one.get_num_threads, one.set_num_threads)
         # threadpoolctl lets but one thread at a time set OpenBLAS's number, and passes over the
         # others without a word; here the last caller restores what the first one changed.
@@ -33,6 +40,10 @@ def _libraries() -> list[_Library]:
                 )
         found.append(library)
     return found
+
+
+def _lies(path: str, folder: Path) -> bool:
+    return Path(path).resolve().is_relative_to(folder)
 
 
 class Blas:
@@ -67,16 +78,23 @@ class Blas:
     def __enter__(self) -> int:
         with self._lock:
             self._found = self._ask()
-            if not self._holders:
-                self._set(1 if count else None for count in self._found)
-            self._holders += 1
+            self._holders += 1  # before anything is set: a child that is forked now restores it
+            if self._holders == 1:
+                try:
+                    self._set(1 if count else None for count in self._found)
+                except BaseException:  # Ctrl-C
+                    self._let_go()
+                    raise
             return _most(self._found)
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
-            self._holders -= 1
-            if not self._holders:
-                self._set(self._found)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._holders == 1:
+            self._set(self._found)
+        self._holders -= 1
 
     @property
     def held_once(self) -> bool:

@@ -85,6 +85,13 @@ class Blocks:
         return self.tile[:3] == self.whole_tile[:3]
 
     @cached_property
+    def gathers_filters(self) -> bool:
+        """Whether the filters' rows of a block of taps do not follow each other in memory."""
+        rows, columns, channels = self.taps
+        parts = channels < self.whole_taps[2]
+        return (rows > 1 and (parts or columns < self.whole_taps[1])) or (columns > 1 and parts)
+
+    @cached_property
     def fullness(self) -> float:
         """Size of the average tile, as a share of the largest."""
         return prod(self.whole_tile) / (self.tiles * prod(self.tile))
@@ -126,7 +133,15 @@ class Blocks:
         return tuple(map(Taps._make, _blocks(self.whole_taps, self.taps))) if few else ()
 
 
-def cut(geometry: Geometry, batch: int, budget: int, *, pieces: int = 1, parts: int = 1) -> Blocks:
+def cut(
+    geometry: Geometry,
+    batch: int,
+    budget: int,
+    *,
+    pieces: int = 1,
+    parts: int = 1,
+    patch: int | None = None,
+) -> Blocks:
     """Cut a convolution so that no buffer of a tile exceeds a budget.
 
     Parameters
@@ -140,6 +155,8 @@ def cut(geometry: Geometry, batch: int, budget: int, *, pieces: int = 1, parts: 
     pieces, parts : int
         Into how many the rows of all images, and the out_channels of a group, are cut, at the
         least, as far as there are so many.
+    patch : int or None
+        Elements of a patch, at the most; None for `budget`.
 
     Returns
     -------
@@ -154,18 +171,19 @@ def cut(geometry: Geometry, batch: int, budget: int, *, pieces: int = 1, parts: 
     """
     rows, columns = geometry.rows, geometry.columns
 
-    # The kernel is cut only where a single patch exceeds the buffer, channels last.
-    channels = min(geometry.filter_channels, budget)
-    kernel_columns = min(columns.kernel, max(1, budget // channels))
-    kernel_rows = min(rows.kernel, max(1, budget // (channels * kernel_columns)))
-    patch = kernel_rows * kernel_columns * channels
+    # The kernel is cut only where a single patch is too large, channels last.
+    most = budget if patch is None else min(budget, patch)
+    channels = min(geometry.filter_channels, most)
+    kernel_columns = min(columns.kernel, max(1, most // channels))
+    kernel_rows = min(rows.kernel, max(1, most // (channels * kernel_columns)))
+    terms = kernel_rows * kernel_columns * channels
 
     group_channels = geometry.out_channels // geometry.groups
     out_channels = min(-(-group_channels // parts), budget)
-    groups = min(geometry.groups, max(1, budget // max(patch, out_channels)))
+    groups = min(geometry.groups, max(1, min(budget // out_channels, most // terms)))
 
     outputs = min(
-        budget // (groups * max(patch, out_channels)),
+        budget // (groups * max(terms, out_channels)),
         -(-batch * rows.outputs // pieces) * columns.outputs,
     )
     tile_columns = even(columns.outputs, outputs)

@@ -44,12 +44,12 @@ def keep_apart(helpers: Iterable[int]) -> set[int]:
         return set()
     allowed, here = os.sched_getaffinity(0), _current()
     others = allowed - {here}
-    if not others or len(others) == len(allowed) or not _move(0, {here}):
+    if not others or len(others) == len(allowed):
         return set()
     for helper in helpers:
         if _masks.get(helper) != others and _move(helper, others):
             _masks[helper] = others
-    return allowed
+    return allowed if _move(0, {here}) else set()
 
 
 def let_go(allowed: set[int]) -> None:

@@ -30,6 +30,7 @@ _INT32 = np.dtype(np.int32)
 _BUDGETS = (1 << 17, 1 << 18, 1 << 19, 1 << 20)  # bytes of a tile's sums
 _BAND = 1 << 21  # bytes of what it reads, at the most if it can be
 _RUN = 6144  # elements that einsum should find in a row; more would only repeat the filters more
+_REPEATED = 1 << 18  # elements of all filters, side by side, at the most where it can be
 _PRODUCT = 0.16  # nanoseconds of a product and its sum, of four bytes
 
 
@@ -95,6 +96,8 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int) -
         spread(tiles * tile * blocks.fullness + 0.3 * repeated, tile, tiles),
         (blocks.band + 2 * outputs) * size + scratch_bytes(dtype, outputs),
         repeated * size,
+        0,
+        (1, 1, 1),  # no product for BLAS
     )
 
 
@@ -263,7 +266,8 @@ def _add_up(
 
 def _width(blocks: Blocks) -> int:
     """Return for how many columns of a tile the filters stand side by side."""
-    return even(blocks.tile[2], _RUN // blocks.tile[3])
+    filters = prod(blocks.whole_taps) * prod(blocks.whole_tile[3:])
+    return even(blocks.tile[2], min(_RUN // blocks.tile[3], _REPEATED // filters))
 
 
 def _dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

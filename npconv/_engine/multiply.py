@@ -45,6 +45,8 @@ def _run(plan: Plan, patches: Patches, weights: Array, out: Array) -> bool:
 
     def one(tile: Tile, scratch: Scratch) -> None:
         nonlocal stands
+        if not stands:
+            return
         if not work(tile, scratch):
             stands = False  # never back to True: tiles end in any order
 

@@ -50,13 +50,14 @@ COLLISION = 100_000.0  # of threads that want the interpreter between two tiles
 # Not the threads that are set: with the same tiles, any number of them gives the same bits.
 CORES = os.cpu_count() or 1
 
-TOTAL_BYTES = 15 << 20  # of all threads of a call together
+TOTAL_BYTES = 15 << 20  # of a call, without the filters that it converts
 
 # Bytes of a band, of a tile of patches, and of its products, each at the most: a tile should stay
 # in the second-level cache, but packing the filters, once a tile, costs more where it is small.
 BUDGETS = (1 << 18, 1 << 19, 1 << 20, 1 << 21)
 _CUTS = tuple((pieces, parts) for pieces in (1, 2, 4, 8, 16) for parts in (1, 2, 4))
 _CONVERTED = 1 << 21  # bytes of converted filters, at the most where it can be
+_LEAST_AT_ONCE = 128
 
 
 class Wide(NamedTuple):
@@ -93,6 +94,10 @@ class Plan:
         Scratch of each thread.
     call_bytes : int
         Scratch that the threads share.
+    filter_bytes : int
+        Of all filters as they are multiplied, where they are converted before the tiles.
+    product : tuple of int
+        (m, k, n) of the largest matrix product.
     """
 
     algorithm: str
@@ -102,27 +107,34 @@ class Plan:
     cost: float
     thread_bytes: int
     call_bytes: int
+    filter_bytes: int
+    product: tuple[int, int, int]
 
     @cached_property
     def light(self) -> bool:
-        """Whether there is one product, so small that BLAS uses but one thread anyway.
+        """Whether products are so small that BLAS uses but one thread anyway, in a single tile.
 
         OpenBLAS does up to 2**18 multiply-adds, with vectors up to 9216; others are like it.
         """
-        blocks = self.blocks
-        rows, columns, terms = blocks.positions, blocks.tile[4], prod(blocks.taps)
-        most = 1 << 18 if rows > 1 and columns > 1 else 9216
-        return rows * columns * terms <= most and blocks.tiles == 1
+        m, k, n = self.product
+        most = 1 << 18 if m > 1 and n > 1 else 9216
+        return m * k * n <= most and self.blocks.tiles == 1
+
+    @property
+    def fits(self) -> bool:
+        """Whether one thread keeps to the memory that all of them together should."""
+        return self.call_bytes + self.thread_bytes <= TOTAL_BYTES
 
     @cached_property
     def most_threads(self) -> int:
         """Over how many threads the tiles, and the memory, allow the work to be spread."""
-        memory = TOTAL_BYTES // max(1, self.thread_bytes)
+        memory = (TOTAL_BYTES - self.call_bytes) // max(1, self.thread_bytes)
         return max(1, min(self.blocks.tiles, memory))
 
     def scratch_bytes(self, threads: int) -> int:
         """Return the bytes that a call takes beyond its arguments and its result."""
-        return self.call_bytes + min(threads, self.most_threads) * self.thread_bytes
+        own = min(threads, self.most_threads) * self.thread_bytes
+        return self.call_bytes + self.filter_bytes + own
 
 
 def spread(work: float, tile: float, tiles: int, *, before: float = 0.0) -> float:
@@ -213,9 +225,11 @@ def cuts(
 ) -> Iterator[Plan]:
     """Yield plans of smaller and larger tiles; just of the largest where `light`."""
     size = itemsize(dtype)
+    # Long patches leave room for few converted filters, and copying narrow columns is a crawl.
+    patch = _CONVERTED // (_LEAST_AT_ONCE * size) if conversion(dtype) else None
     whole = wide.rows * wide.columns > 1  # the outputs of a block stay together
     different = dict.fromkeys(
-        cut(geometry, batch, budget // size, pieces=pieces, parts=parts)
+        cut(geometry, batch, budget // size, pieces=pieces, parts=parts, patch=patch)
         for budget in (BUDGETS[-1:] if light else BUDGETS)
         for pieces, parts in (_CUTS[:1] if light else _CUTS)
         if parts == 1 or not whole
@@ -250,8 +264,9 @@ def tile_plan(
     copied = groups > 1 or wide.adds_zeros or dtype.itemsize != size or dtype.kind == "i"
     weights = prod(blocks.whole_taps) * geometry.out_channels
     once = extraction(geometry, blocks, size) + groups * gemm(m, k, out_channels, size, weights)
-    if sums > 1:  # a block of the filters is copied for each tile
-        once += groups * k * out_channels * (FAR_BYTE * size + RUN / out_channels)
+    part = groups * k * out_channels  # of the filters, that a tile multiplies by at once
+    if blocks.gathers_filters:
+        once += part * (FAR_BYTE * size + RUN / out_channels)
     if dtype.kind == "i":
         once *= 1.2
     if copied:
@@ -261,25 +276,31 @@ def tile_plan(
         once += 2 * CALL + blocks.products * 0.1
     thread = (blocks.band + blocks.patches + blocks.products) * size
     thread += scratch_bytes(dtype, blocks.products)
-    part = k * groups * out_channels  # of the filters, that a tile multiplies by at once
-    if sums > 1:  # a partial product, and its part of the filters
-        thread += (blocks.products + part) * size
-    before, shared = 0.0, 0
+    if sums > 1:  # a partial product
+        thread += blocks.products * size
+    before, shared, filters = 0.0, 0, 0
     if wide.adds_zeros:
         before, shared = 28 * CALL + 0.2 * weights, dtype.itemsize * weights
+    held, gathered = size, size * part
     convert = conversion(dtype)
     if convert:
-        converted = 2 * size if dtype.kind == "i" else size  # where sums may wrap, in two halves
+        held = 2 * size if dtype.kind == "i" else size  # where sums may wrap, in two halves
+        gathered = held * part
         if blocks.filters_once:
-            at_once = filters_at_once(blocks, converted)
+            at_once = filters_at_once(blocks, held)
             once += convert * part + 2 * CALL * -(-out_channels // at_once)
-            thread += min(converted * part, max(converted * groups * k, _CONVERTED))
+            row = groups * k
+            thread += min(held * part, max(held * row, _CONVERTED))
+            gathered = min(dtype.itemsize * part, max(dtype.itemsize * row, _CONVERTED))
         else:
             before += convert * weights
-            shared += converted * weights
+            filters = held * weights
+    if blocks.gathers_filters:
+        thread += gathered
     if dtype.kind == "i":
         thread += (2 * blocks.products + blocks.patches) * size  # where sums may wrap
     tile = TILE + sums * once
     work = tiles * (TILE + sums * once * blocks.fullness)
     cost = spread(work, tile, tiles, before=before)
-    return Plan(algorithm, geometry, wide, blocks, cost, thread, shared)
+    product = (m, k, out_channels)
+    return Plan(algorithm, geometry, wide, blocks, cost, thread, shared, filters, product)

@@ -72,8 +72,13 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
     if _FORCED and not plain:
         forced = list(_plans(geometry, batch, dtype, (_FORCED,)))
         if forced:
-            return min(forced, key=lambda one: one.cost)
-    return min(_plans(geometry, batch, dtype, names), key=lambda one: one.cost)
+            return _least(forced)
+    return _least(list(_plans(geometry, batch, dtype, names)))
+
+
+def _least(plans: list[Plan]) -> Plan:
+    """Return the plan of least cost, among those that keep to the memory if there are any."""
+    return min([one for one in plans if one.fits] or plans, key=lambda one: one.cost)
 
 
 def _plans(

@@ -86,11 +86,14 @@ def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int, c
     thread = (blocks.band + pixels * count + blocks.products) * size
     thread += scratch_bytes(dtype, blocks.products)
     shared = size * channels * count
+    if dtype.itemsize == 2:
+        shared += dtype.itemsize * channels * count  # in their new order, before they are converted
     if dtype.kind == "i":
         thread += (2 * pixels * count + blocks.band) * size
         shared *= 3
     cost = spread(tiles * tile * blocks.fullness, tile, tiles)
-    return Plan("shifted adds", geometry, Wide(), blocks, cost, thread, shared)
+    product = (pixels, channels, count)
+    return Plan("shifted adds", geometry, Wide(), blocks, cost, thread, shared, 0, product)
 
 
 def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:

@@ -11,6 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from operator import index
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -66,14 +67,16 @@ class _Job(Generic[T]):
             self._seats.pop()
         except IndexError:
             return
-        scratch = take_scratch()
+        scratch = None
         try:
+            scratch = take_scratch()
             self.run(scratch)
         except BaseException as error:
             self._error = error
         finally:
             self._left.put(None)  # the caller may go on
-            scratch.keep()
+            if scratch is not None:
+                scratch.keep()
 
     def finish(self) -> None:
         """Wait for the helpers, whatever happened to the caller; raise what one of them met."""
@@ -103,14 +106,15 @@ class _Pool:
         self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
         self.threads: list[int] = []  # native ids
 
-    def grow(self, helpers: int) -> None:
-        """Have at least so many."""
+    def grow(self, helpers: int) -> int:
+        """Have at least so many, if the system allows it; return how many of them there are."""
         if len(self.threads) < helpers:
-            with self._lock:
+            with self._lock, suppress(RuntimeError):  # "can't start new thread"
                 while len(self.threads) < helpers:
                     thread = threading.Thread(target=self._serve, name="npconv", daemon=True)
                     thread.start()
                     self.threads.append(thread.native_id or 0)
+        return min(helpers, len(self.threads))
 
     def ask(self, job: _Job[Any], helpers: int) -> None:
         """Have a job helped with."""
@@ -165,7 +169,8 @@ def set_num_threads(threads: int | None) -> None:
     """Set how many threads ``conv2d`` may use, in this process.
 
     The result is the same, bit for bit, for any number. While a call multiplies, NumPy's BLAS is
-    held to one thread, because npconv's own threads do the work; it is as it was afterwards.
+    held to one thread, because npconv's own threads do the work; it is as it was afterwards. Both
+    hold for a BLAS that threadpoolctl knows: OpenBLAS, MKL, BLIS, not Apple's Accelerate.
 
     Parameters
     ----------
@@ -228,7 +233,7 @@ def each(tasks: Iterable[T], work: Callable[[T, Scratch], None], most: int, *, l
         _run(tasks, work)
         return
     with _blas as found:
-        helpers = min(most, _threads or found) - 1
+        helpers = _pool.grow(min(most, _threads or found) - 1)
         if helpers < 1:
             _run(tasks, work)
             return
@@ -236,17 +241,16 @@ def each(tasks: Iterable[T], work: Callable[[T, Scratch], None], most: int, *, l
         scratch = take_scratch()
         allowed: set[int] = set()
         try:
-            _pool.grow(helpers)
             if _blas.held_once:  # with other callers, cores are better left to the system
                 allowed = cores.keep_apart(_pool.threads)
             _pool.ask(job, helpers)
             job.run(scratch)
         finally:
-            scratch.keep()
             try:
                 job.finish()
             finally:
                 cores.let_go(allowed)
+                scratch.keep()
 
 
 def _run(tasks: Iterable[T], work: Callable[[T, Scratch], None]) -> None:

@@ -61,11 +61,15 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
     if plan.wide.adds_zeros:
         weights = wide.weights(weights, patches.geometry, plan.wide)
         patches = Patches(patches.images, geometry)
-    if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
-        weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
-    once = plan.blocks.filters_once
-    whole = (weights,) if once else numbers.prepare(weights, Scratch())
-    stacks = tuple(_stack(one, geometry.groups) for one in whole)
+    if weights.dtype == numbers.dtype:
+        if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
+            weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
+        prepared: tuple[Array, ...] = (weights,)
+    elif plan.blocks.filters_once:  # then a tile converts its own
+        prepared = (weights,)
+    else:
+        prepared = numbers.prepare(weights, Scratch())
+    stacks = tuple(_stack(one, geometry.groups) for one in prepared)
     in_place = (
         out.dtype == numbers.sum_dtype and plan.blocks.in_one_sum and not plan.wide.adds_zeros
     )
@@ -124,22 +128,25 @@ def _sum(
 ) -> None:
     """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o).
 
-    `stacks` are the filters, prepared unless each is used but once.
+    `stacks` are the filters, prepared unless a tile converts its own.
     """
     total, blocks = product, plan.blocks
     first, last = tile.out_channels
     step = last - first
     if stacks[0].dtype != numbers.dtype:
         step = filters_at_once(blocks, numbers.filter_bytes)
-    whole = step >= last - first
     for taps in blocks.each_taps():
-        place = None if numbers.spoils or (blocks.single and whole) else (tile[:4], taps)
+        place = None if blocks.single else (tile[:4], taps)
+        matrix = patches.matrix(tile, taps, numbers.dtype, scratch, place)
+        if blocks.single and step >= last - first:  # spares small calls the views
+            numbers.multiply(matrix, numbers.prepare(stacks[0], scratch), total, scratch)
+            return
         for start in range(first, last, step):
-            filters = (start, min(start + step, last))
+            stop = min(start + step, last)
             numbers.multiply(
-                patches.matrix(tile, taps, numbers.dtype, scratch, place),
-                _weights(stacks, blocks, tile.groups, filters, taps, numbers, scratch),
-                total if whole else total[..., start - first : filters[1] - first],
+                matrix,
+                _weights(stacks, blocks, tile.groups, taps, (start, stop), numbers, scratch),
+                total[..., start - first : stop - first],
                 scratch,
             )
         if total is not product:
@@ -159,20 +166,17 @@ def _weights(
     stacks: tuple[Array, ...],
     blocks: Blocks,
     groups: Range,
-    filters: Range,
     taps: Taps,
+    filters: Range,
     numbers: Arithmetic,
     scratch: Scratch,
 ) -> tuple[Array, ...]:
-    """Return the prepared weights of some groups, filters and taps, shape (g, KH*KW*C, o)."""
-    some, own = slice(*groups), slice(*filters)
-    if blocks.single and filters == (0, blocks.tile[4]):  # a view of all would be as good
-        parts = stacks
-    elif blocks.in_one_sum:
-        parts = tuple(one[some, :, own] for one in stacks)
+    """Return the prepared weights of some groups, taps and filters, shape (g, KH*KW*C, o)."""
+    cut = tuple(slice(*one) for one in (groups, *taps, filters))
+    if blocks.in_one_sum:
+        parts = tuple(one[cut[0], :, cut[-1]] for one in stacks)
     else:
-        cut = (some, *(slice(*one) for one in taps), own)
         kernel = (len(stacks[0]), *blocks.whole_taps, -1)
-        pieces = (one.reshape(kernel)[cut] for one in stacks)  # (g, KH, KW, C, o)
-        parts = tuple(one.reshape(len(one), -1, one.shape[-1]) for one in pieces)
-    return numbers.prepare(parts[0], scratch) if blocks.filters_once else parts
+        views = (one.reshape(kernel)[cut] for one in stacks)  # (g, KH, KW, C, o)
+        parts = tuple(one.reshape(len(one), -1, one.shape[-1]) for one in views)
+    return parts if parts[0].dtype == numbers.dtype else numbers.prepare(parts[0], scratch)
