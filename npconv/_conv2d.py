@@ -85,10 +85,10 @@ def conv2d(
     filters[di, dj, c, o] for di, dj, c)``, computed by the three steps of TensorFlow's
     documentation (https://www.tensorflow.org/api_docs/python/tf/nn/conv2d): flatten the filters,
     extract the patches, right-multiply. The patches are extracted into buffers that stay in cache,
-    so that memory beyond the result is bounded, at about 16 MiB and, for 16-bit and integer
-    dtypes, the filters as they are multiplied; buffers of up to 2 MiB are kept for the thread's
-    next call. Which algorithm computes a call is fixed by its shapes, its dtype and the machine's
-    number of cores; ``explain`` names it.
+    so that memory beyond the result is bounded, at about 16 MiB and, where several tiles share
+    filters of a 16-bit or integer dtype, these as they are multiplied; buffers of up to 2 MiB are
+    kept for the thread's next call. Which algorithm computes a call is fixed by its shapes, its
+    dtype and the machine's number of cores; ``explain`` names it.
 
     Several threads share the work, as many as ``get_num_threads`` says, with NumPy's BLAS held to
     one thread meanwhile. The result has the same bits for any number of threads.
