@@ -15,8 +15,9 @@ import numpy as np
 
 from npconv._engine.arithmetic import itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
+from npconv._engine.cost import BYTE, CALL, STEP, TILE, spread
 from npconv._engine.halves import cast, scratch_bytes
-from npconv._engine.plan import BYTE, CALL, STEP, TILE, Plan, Wide, spread
+from npconv._engine.plan import Plan, Wide
 
 if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npconv._engine import planner, threads
-from npconv._engine.plan import is_image
+from npconv._engine.cost import is_image
 
 if TYPE_CHECKING:
     from npconv._engine.blocks import Tile

@@ -14,8 +14,9 @@ import numpy as np
 
 from npconv._engine.arithmetic import arithmetic, itemsize
 from npconv._engine.blocks import Blocks, Taps, Tile, even
+from npconv._engine.cost import BYTE, CALL, STEP, TILE, gemm, spread
 from npconv._engine.halves import cast, scratch_bytes
-from npconv._engine.plan import BUDGETS, BYTE, CALL, STEP, TILE, Plan, Wide, gemm, spread
+from npconv._engine.plan import BUDGETS, Plan, Wide
 from npconv._engine.scratch import Scratch
 
 if TYPE_CHECKING:
