@@ -17,6 +17,7 @@ from builders import DTYPES, assert_same, lattice
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import npconv
+from npconv._engine import cores
 from npconv._engine.blas import Blas, _libraries, _Library
 from npconv._engine.scratch import Scratch
 from npconv._engine.threads import _Job, _Pool
@@ -385,3 +386,20 @@ def test_the_caller_may_run_where_it_could_before(threads, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             npconv.conv2d(x, w, 1, "SAME")
     assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="cores to choose from, on Linux",
+)
+def test_ctrl_c_while_helpers_are_moved_comes_before_the_caller_is(monkeypatch):
+    moved = []
+
+    def move(thread, allowed):
+        moved.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cores, "_move", move)
+    with pytest.raises(KeyboardInterrupt):
+        cores.keep_apart([-1])
+    assert moved == [-1]

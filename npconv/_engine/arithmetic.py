@@ -126,7 +126,7 @@ class WrappingInteger:
     With x = 2**16 xh + xl and w = 2**16 wh + wl, where 0 <= xl, wl < 2**16 and
     -2**15 <= xh, wh < 2**15: x w = xl wl + 2**16 (xl wh + xh wl) modulo 2**32. A patch in its
     buffer has at the most 2**18 elements, so that the sums in brackets and of xl wl stay within
-    2**51, and are exact.
+    2**50, and are exact.
     """
 
     dtype = _FLOAT64
