@@ -140,7 +140,7 @@ def cut(
     *,
     pieces: int = 1,
     parts: int = 1,
-    patch: int | None = None,
+    most: int | None = None,
 ) -> Blocks:
     """Cut a convolution so that no buffer of a tile exceeds a budget.
 
@@ -155,8 +155,8 @@ def cut(
     pieces, parts : int
         Into how many the rows of all images, and the out_channels of a group, are cut, at the
         least, as far as there are so many.
-    patch : int or None
-        Elements of a patch, at the most; None for `budget`.
+    most : int or None
+        Out_channels of a group, at the most; None for `budget`.
 
     Returns
     -------
@@ -172,15 +172,14 @@ def cut(
     rows, columns = geometry.rows, geometry.columns
 
     # The kernel is cut only where a single patch is too large, channels last.
-    most = budget if patch is None else min(budget, patch)
-    channels = min(geometry.filter_channels, most)
-    kernel_columns = min(columns.kernel, max(1, most // channels))
-    kernel_rows = min(rows.kernel, max(1, most // (channels * kernel_columns)))
+    channels = min(geometry.filter_channels, budget)
+    kernel_columns = min(columns.kernel, max(1, budget // channels))
+    kernel_rows = min(rows.kernel, max(1, budget // (channels * kernel_columns)))
     terms = kernel_rows * kernel_columns * channels
 
     group_channels = geometry.out_channels // geometry.groups
-    out_channels = min(-(-group_channels // parts), budget)
-    groups = min(geometry.groups, max(1, min(budget // out_channels, most // terms)))
+    out_channels = min(-(-group_channels // parts), budget if most is None else most)
+    groups = min(geometry.groups, max(1, min(budget // out_channels, budget // terms)))
 
     outputs = min(
         budget // (groups * max(terms, out_channels)),

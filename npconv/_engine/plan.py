@@ -36,7 +36,7 @@ TOTAL_BYTES = 15 << 20  # of a call, without the filters that it converts
 BUDGETS = (1 << 18, 1 << 19, 1 << 20, 1 << 21)
 _CUTS = tuple((pieces, parts) for pieces in (1, 2, 4, 8, 16) for parts in (1, 2, 4))
 _CONVERTED = 1 << 21  # bytes of converted filters, at the most where it can be
-_LEAST_AT_ONCE = 128  # of these filters, likewise
+_LEAST_AT_ONCE = 128  # terms for which they are, likewise
 
 
 class Wide(NamedTuple):
@@ -116,9 +116,12 @@ class Plan:
         return self.call_bytes + self.filter_bytes + own
 
 
-def filters_at_once(blocks: Blocks, itemsize: int) -> int:
-    """Return how many filters of each group are converted at once, to so many bytes an element."""
-    return even(blocks.tile[4], _CONVERTED // (itemsize * blocks.tile[3] * prod(blocks.taps)))
+def terms_at_once(blocks: Blocks, itemsize: int) -> int:
+    """Return for how many terms of a sum the filters are converted, to so many bytes an element.
+
+    Their rows follow each other in memory, which the filters of fewer out_channels would not.
+    """
+    return even(prod(blocks.taps), _CONVERTED // (itemsize * blocks.tile[3] * blocks.tile[4]))
 
 
 def cuts(
@@ -132,11 +135,11 @@ def cuts(
 ) -> Iterator[Plan]:
     """Yield plans of smaller and larger tiles; just of the largest where `light`."""
     size = itemsize(dtype)
-    # Long patches leave room for few converted filters, and copying narrow columns is a crawl.
-    patch = _CONVERTED // (_LEAST_AT_ONCE * size) if conversion(dtype) else None
+    # Many filters would leave room for few terms at once.
+    most = _CONVERTED // (_LEAST_AT_ONCE * size) if conversion(dtype) else None
     whole = wide.rows * wide.columns > 1  # the outputs of a block stay together
     different = dict.fromkeys(
-        cut(geometry, batch, budget // size, pieces=pieces, parts=parts, patch=patch)
+        cut(geometry, batch, budget // size, pieces=pieces, parts=parts, most=most)
         for budget in (BUDGETS[-1:] if light else BUDGETS)
         for pieces, parts in (_CUTS[:1] if light else _CUTS)
         if parts == 1 or not whole
@@ -183,27 +186,26 @@ def tile_plan(
         once += 2 * CALL + blocks.products * 0.1
     thread = (blocks.band + blocks.patches + blocks.products) * size
     thread += scratch_bytes(dtype, blocks.products)
-    if sums > 1:  # a partial product
-        thread += blocks.products * size
     before, shared, filters = 0.0, 0, 0
     if wide.adds_zeros:
         before, shared = 28 * CALL + 0.2 * weights, dtype.itemsize * weights
-    held, gathered = size, size * part
+    held, pieces = size, 1
     convert = conversion(dtype)
     if convert:
         held = 2 * size if dtype.kind == "i" else size  # where sums may wrap, in two halves
-        gathered = held * part
         if blocks.filters_once:
-            at_once = filters_at_once(blocks, held)
-            once += convert * part + 2 * CALL * -(-out_channels // at_once)
-            row = groups * k
-            thread += min(held * part, max(held * row, _CONVERTED))
-            gathered = min(dtype.itemsize * part, max(dtype.itemsize * row, _CONVERTED))
+            at_once = terms_at_once(blocks, held)
+            pieces = -(-k // at_once)
+            once += convert * part + 2 * CALL * pieces
+            once += (pieces - 1) * blocks.products * 2 * BYTE * size
+            thread += held * groups * at_once * out_channels
         else:
             before += convert * weights
             filters = held * weights
+    if sums * pieces > 1:  # a partial product
+        thread += blocks.products * size
     if blocks.gathers_filters:
-        thread += gathered
+        thread += part * (dtype.itemsize if blocks.filters_once else held)
     if dtype.kind == "i":
         thread += (2 * blocks.products + blocks.patches) * size  # where sums may wrap
     tile = TILE + sums * once

@@ -7,6 +7,7 @@ extracted; with few channels a patch may serve several outputs, see ``wide``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from npconv._engine import wide
 from npconv._engine.arithmetic import arithmetic
-from npconv._engine.blocks import Blocks, Range, Taps, Tile
-from npconv._engine.plan import Plan, Wide, cuts, filters_at_once
+from npconv._engine.blocks import Blocks, Taps, Tile
+from npconv._engine.plan import Plan, Wide, cuts, terms_at_once
 from npconv._engine.scratch import Scratch
 from npconv._geometry import merged
 from npconv._patches import Patches
@@ -130,29 +131,28 @@ def _sum(
 
     `stacks` are the filters, prepared unless a tile converts its own.
     """
-    total, blocks = product, plan.blocks
-    first, last = tile.out_channels
-    step = last - first
+    blocks, fresh = plan.blocks, True
+    terms = step = prod(blocks.taps)
     if stacks[0].dtype != numbers.dtype:
-        step = filters_at_once(blocks, numbers.filter_bytes)
+        step = terms_at_once(blocks, numbers.filter_bytes)
     for taps in blocks.each_taps():
         place = None if blocks.single else (tile[:4], taps)
         matrix = patches.matrix(tile, taps, numbers.dtype, scratch, place)
-        if blocks.single and step >= last - first:  # spares small calls the views
-            numbers.multiply(matrix, numbers.prepare(stacks[0], scratch), total, scratch)
+        if blocks.single and step == terms:  # spares small calls the views
+            numbers.multiply(matrix, numbers.prepare(stacks[0], scratch), product, scratch)
             return
-        for start in range(first, last, step):
-            stop = min(start + step, last)
-            numbers.multiply(
-                matrix,
-                _weights(stacks, blocks, tile.groups, taps, (start, stop), numbers, scratch),
-                total[..., start - first : stop - first],
-                scratch,
-            )
-        if total is not product:
-            product += total
-        elif not blocks.in_one_sum:
-            total = scratch.take("part", product.shape, product.dtype)
+        weights = _weights(stacks, blocks, tile, taps)
+        for start in range(0, matrix.shape[2], step):
+            some = slice(start, start + step)
+            parts = tuple(one[:, some] for one in weights)
+            if parts[0].dtype != numbers.dtype:
+                parts = numbers.prepare(parts[0], scratch)
+            total = product if fresh else scratch.take("part", product.shape, product.dtype)
+            numbers.multiply(matrix[..., some], parts, total, scratch)
+            if not fresh:
+                product += total
+            fresh = False
+        del weights, parts  # they may be copies, of which two would be held
 
 
 def _stack(weights: Array, groups: int) -> Array:
@@ -163,20 +163,12 @@ def _stack(weights: Array, groups: int) -> Array:
 
 
 def _weights(
-    stacks: tuple[Array, ...],
-    blocks: Blocks,
-    groups: Range,
-    taps: Taps,
-    filters: Range,
-    numbers: Arithmetic,
-    scratch: Scratch,
+    stacks: tuple[Array, ...], blocks: Blocks, tile: Tile, taps: Taps
 ) -> tuple[Array, ...]:
-    """Return the prepared weights of some groups, taps and filters, shape (g, KH*KW*C, o)."""
-    cut = tuple(slice(*one) for one in (groups, *taps, filters))
+    """Return the weights of a tile's groups and filters, for some taps: (g, KH*KW*C, o)."""
+    groups, *kernel, filters = (slice(*one) for one in (tile.groups, *taps, tile.out_channels))
     if blocks.in_one_sum:
-        parts = tuple(one[cut[0], :, cut[-1]] for one in stacks)
-    else:
-        kernel = (len(stacks[0]), *blocks.whole_taps, -1)
-        views = (one.reshape(kernel)[cut] for one in stacks)  # (g, KH, KW, C, o)
-        parts = tuple(one.reshape(len(one), -1, one.shape[-1]) for one in views)
-    return parts if parts[0].dtype == numbers.dtype else numbers.prepare(parts[0], scratch)
+        return tuple(one[groups, :, filters] for one in stacks)
+    shape = (len(stacks[0]), *blocks.whole_taps, -1)
+    views = (one.reshape(shape)[groups, *kernel, filters] for one in stacks)  # (g, KH, KW, C, o)
+    return tuple(one.reshape(len(one), -1, one.shape[-1]) for one in views)
