@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from parity.speed.limits import COPY, GEMM
+from parity.speed.limits import CASTS, COPY, PRODUCT
 from parity.speed.regret import NEAR
-from parity.speed.rows import KERNEL, SUBJECT, TOO_BUSY, spoken
-from parity.speed.statistics import paired_ratio
+from parity.speed.rows import TOO_BUSY, bounds, spoken
+from parity.speed.statistics import geometric_mean
 
 FLAGS = {
     "drift": "the ratio moved from the first half of the rounds to the second",
@@ -98,15 +97,18 @@ def _other(row: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _bounds(title: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return what the product and the copying alone take, beside TensorFlow and the subject."""
-    found = []
-    for row in rows:
-        times = row["times_milliseconds"]
-        if GEMM in times:
-            least = asdict(paired_ratio(times[GEMM], times[KERNEL]))
-            taken = {name: row["milliseconds"][name] for name in (GEMM, COPY, SUBJECT, KERNEL)}
-            found.append({**row, "taken": taken, "least": least, "above": row["ratios"][GEMM]})
-    return {"title": title, "rows": found, "left_out": len(rows) - len(found)} if found else None
+    """Return what the steps alone take, and the least beside TensorFlow and the subject."""
+    found = [
+        {**row, "taken": [row["milliseconds"].get(name) for name in (PRODUCT, COPY, CASTS)], **held}
+        for row in rows
+        if (held := bounds(row))
+    ]
+    if not found:
+        return None
+    means = {
+        name: geometric_mean([row[name]["ratio"] for row in found]) for name in ("least", "above")
+    }
+    return {"title": title, "rows": found, "means": means, "left_out": len(rows) - len(found)}
 
 
 def regret(found: dict[str, Any], speed: dict[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,9 @@ def add_settings(
         help=f"time others as well, where installed: {' '.join(beside.CONTENDERS)}",
     )
     parser.add_argument(
-        "--bounds", action="store_true", help="time the matrix product and the copying alone"
+        "--bounds",
+        action="store_true",
+        help="time the steps in NumPy alone: product, copying, casts",
     )
     parser.add_argument(
         "--memory",
@@ -261,6 +263,8 @@ def show(document: dict[str, Any], console: Console) -> None:
         console.print(tables.speed_table(rows, net, threads))
         if others := tables.beside_table(rows, net, threads):
             console.print(others)
+    if least := tables.bounds_table(rows):
+        console.print(least)
     console.print(tables.summary_table(document["summary"]))
     console.print(tables.machine_table(document["machine"]))
     if doubt := doubtful(document):

@@ -122,7 +122,7 @@ class Bench:
             FROM_NUMPY: Contender(self._tensorflow, "from-numpy"),
             FUNCTION: Contender(self._tensorflow, "function"),
             AGAIN: Contender(self._again, "kernel"),
-            **self._bounding(token),
+            **self._bounding(layer),
         }
         if self._beside:
             row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
@@ -165,12 +165,12 @@ class Bench:
         note: dict[str, Any] = {"error": share if share < float("inf") else None}
         return note if share <= 1 else note | {"refused": "its result DISAGREES"}
 
-    def _bounding(self, token: str) -> dict[str, Contender]:
+    def _bounding(self, layer: Layer) -> dict[str, Contender]:
         if self._limits is None:
             return {}
-        modes = [limits.GEMM, limits.COPY]
+        modes = limits.modes(layer.case)
         try:
-            self._limits.call("prepare", token, modes)
+            self._limits.call("prepare", layer.case.token(), list(modes))
         except WorkerError:  # the patches are too large to be stored
             return {}
         return {mode: Contender(self._limits, mode) for mode in modes}

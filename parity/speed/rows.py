@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from parity.speed import statistics as paired
+from parity.speed.limits import CASTS, PRODUCT
 from parity.speed.turns import Times
 
 SUBJECT = "subject"
@@ -80,6 +81,25 @@ def flags(times: Times, noise: paired.Ratio) -> list[str]:
         "noisy": paired.noisy(noise),
     }
     return [flag for flag, raised in found.items() if raised]
+
+
+def bounds(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how a row stands to the product and the casts alone, if these were timed.
+
+    Returns
+    -------
+    dict or None
+        ``least``, their time / TensorFlow's, and ``above``, the subject's time / theirs.
+    """
+    times = row.get("times_milliseconds", {})
+    if PRODUCT not in times:
+        return None
+    casts = times.get(CASTS) or [0.0] * len(times[PRODUCT])
+    least = [sum(pair) for pair in zip(times[PRODUCT], casts, strict=True)]
+    return {
+        "least": asdict(paired.paired_ratio(least, times[KERNEL])),
+        "above": asdict(paired.paired_ratio(times[SUBJECT], least)),
+    }
 
 
 def peak_share(row: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY
+from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds
+from parity.speed.statistics import geometric_mean
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim"}
 
@@ -125,6 +126,32 @@ def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Ta
         times = row["milliseconds"]
         table.add_row(row["name"], digits(times[SUBJECT]), digits(times[KERNEL]), *cells)
     return table
+
+
+def bounds_table(rows: list[dict[str, Any]]) -> Table | None:
+    """Return one line a net and setting of threads: what NumPy takes at the least, if known."""
+    table = Table(
+        title="What bounds NumPy: product and casts alone, geometric means."
+        " BLAS has its threads, casts and einsum have one"
+    )
+    table.add_column("net")
+    for heading in ("threads", "layers", "least / TF", "smallest -\nlargest", "subject / least"):
+        table.add_column(heading, justify="right")
+    groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
+    for row in rows:
+        if found := bounds(row):
+            groups.setdefault((row["net"], row["threads"]), []).append(found)
+    for (net, threads), some in groups.items():
+        least, above = ([one[name]["ratio"] for one in some] for name in ("least", "above"))
+        table.add_row(
+            net,
+            str(threads),
+            str(len(some)),
+            f"{geometric_mean(least):.2f}",
+            f"{min(least):.2f} - {max(least):.2f}",
+            f"{geometric_mean(above):.2f}",
+        )
+    return table if groups else None
 
 
 def summary_table(lines: list[dict[str, Any]]) -> Table:

@@ -10,7 +10,7 @@ import pytest
 from parity.case import Case
 from parity.speed import beside, limits
 from parity.speed.agreement import gauge
-from parity.speed.limits import COPY, GEMM, Limits
+from parity.speed.limits import CASTS, COPY, PRODUCT, Limits
 from parity.speed.measure import last_line
 from parity.speed.processes import StartError, WorkerError, Workers
 
@@ -20,6 +20,8 @@ TOKENS = [
     "float64 NCHW 1x4x7x7 w3x3x4x5 s1,1 d1,1 1,2,0,1 normal:2",
     "float32 NHWC 1x11x11x4 w3x3x4x8 s3,2 d1,1 VALID normal:0",
     "int32 NHWC 1x6x6x3 w3x3x1x6 s1,1 d1,1 SAME normal:4",
+    "float32 NHWC 2x9x8x3 w3x2x1x6 s2,3 d1,1 SAME normal:4",
+    "float64 NHWC 1x9x8x3 w3x2x1x3 s1,1 d2,3 VALID normal:4",
 ]
 # Whose packages the suite itself needs; the others are tried where they are installed.
 ALWAYS = ("scipy", "im2col", "loop")
@@ -88,41 +90,72 @@ def test_what_is_not_there_cannot_be_started_and_says_why() -> None:
     assert last_line(refusal.value) == "only at stride 1 and dilation 1"
 
 
+def recorded(monkeypatch: pytest.MonkeyPatch, *names: str) -> dict[str, list[Any]]:
+    """Return what NumPy's functions of these names will have written, as copies."""
+    written: dict[str, list[Any]] = {name: [] for name in names}
+
+    def watch(name: str) -> None:
+        original = getattr(np, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            result = original(*arguments, **options)
+            written[name].append(np.array(arguments[0] if result is None else result))
+            return result
+
+        monkeypatch.setattr(np, name, call)
+
+    for name in names:
+        watch(name)
+    return written
+
+
 @pytest.mark.parametrize("token", TOKENS)
 def test_the_bounds_do_the_work_of_the_convolution(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = Case.parse(token)
     x, w = case.arrays()
-    products: list[Any] = []
-    copies: list[Any] = []
-    matmul, copyto = np.matmul, np.copyto
-
-    def multiply(a: Any, b: Any, out: Any) -> None:
-        products.append(matmul(a, b, out=out))
-
-    def copy(to: Any, what: Any) -> None:
-        copyto(to, what)
-        copies.append(to)
-
-    monkeypatch.setattr(np, "matmul", multiply)
-    monkeypatch.setattr(np, "copyto", copy)
-    one = Limits()
-    one.bind(GEMM, x, w, case.arguments())()
-    one.bind(COPY, x, w, case.arguments())()
+    calls = [Limits().bind(mode, x, w, case.arguments()) for mode in (PRODUCT, COPY)]
     exact = gauge(case, x, w).exact.astype(float)
     if case.data_format == "NCHW":
         exact = np.moveaxis(exact, 1, 3)
-    whole = np.concatenate(products, axis=1).reshape(exact.shape)
+    written = recorded(monkeypatch, "matmul", "einsum", "copyto")
+    for call in calls:
+        call()
+    groups = x.shape[1 if case.data_format == "NCHW" else 3] // w.shape[2]
+    if groups > 1 == w.shape[2]:
+        assert not written["matmul"]
+        sums = [one.reshape(*exact.shape[:3], groups) for one in written["einsum"]]
+        whole = np.stack(sums, axis=-1).reshape(exact.shape)
+    else:
+        assert not written["einsum"]
+        assert len(written["matmul"]) == groups
+        whole = np.concatenate(written["matmul"], axis=1).reshape(exact.shape)
     np.testing.assert_allclose(whole, exact, rtol=1e-4, atol=1e-5)
-    assert len(products) == x.shape[1 if case.data_format == "NCHW" else 3] // w.shape[2]
     # The patches hold every value that a product needs: multiplied at once they give the same.
-    if len(products) == 1:
-        [patches] = copies
+    if groups == 1:
+        [patches] = written["copyto"]
         again = patches.reshape(-1, w[..., 0].size) @ w.reshape(-1, w.shape[3]).astype(
             patches.dtype
         )
         np.testing.assert_allclose(again.reshape(exact.shape), exact, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sizes"),
+    [("float16", [2, 4, 4]), ("bfloat16", [2, 4, 4]), ("int32", [4, 8, 8]), ("float64", [])],
+)
+def test_casts_pass_over_all_that_is_in_another_dtype(
+    dtype: str, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case.parse(f"{dtype} NHWC 1x9x8x4 w3x2x2x6 s2,1 d1,2 SAME normal:1")
+    assert limits.modes(case) == (PRODUCT, COPY, *([CASTS] if sizes else []))
+    x, w = case.arrays()
+    written = recorded(monkeypatch, "copyto")
+    Limits().bind(CASTS, x, w, case.arguments())()
+    if sizes:
+        assert [one.size for one in written["copyto"]] == [x.size, w.size, 1 * 5 * 8 * 6]
+        assert sorted(one.itemsize for one in written["copyto"]) == sizes
 
 
 def test_patches_beyond_256_mib_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.speed import rows
+from parity.speed import limits, rows, tables
 from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT
 from parity.speed.turns import Times
 
@@ -122,3 +122,26 @@ def test_the_share_of_the_peak_is_that_of_dtype_and_threads(
     }
     one = {"token": f"{dtype} NHWC", "threads": threads, "gflops": {SUBJECT: 40.0, KERNEL: 20.0}}
     assert rows.peak_share(one, machine) == pytest.approx({SUBJECT: share, KERNEL: share / 2})
+
+
+def test_the_least_is_the_product_and_the_casts() -> None:
+    assert rows.bounds({"token": "disagrees"}) is None
+    assert rows.bounds(row(planted())) is None
+    steps = {**planted(), limits.PRODUCT: [0.25] * 12, limits.COPY: [5.0] * 12}
+    found = rows.bounds(row(steps))
+    assert found is not None
+    assert [found[name]["ratio"] for name in ("least", "above")] == pytest.approx([0.25, 2], 0.02)
+    found = rows.bounds(row({**steps, limits.CASTS: [0.15] * 12}))
+    assert found is not None
+    assert [found[name]["ratio"] for name in ("least", "above")] == pytest.approx([0.4, 1.25], 0.02)
+
+
+def test_bounds_have_a_line_a_net(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tables.bounds_table([row(planted())]) is None
+    made = row({**planted(), limits.PRODUCT: [0.25] * 12, limits.COPY: [5.0] * 12})
+    found = tables.bounds_table([made, {**made, "net": "other"}, row(planted())])
+    assert found is not None
+    tables.console().print(found)
+    said = capsys.readouterr().out
+    assert said.count("0.25 - 0.25") == 2
+    assert "2.00" in said
