@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -54,6 +54,13 @@ def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     planner.choose.cache_clear()
     yield count
     planner.choose.cache_clear()
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int | None], None]]:
+    """Set the number of threads; afterwards it is as it was."""
+    yield npconv.set_num_threads
+    npconv.set_num_threads(None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
