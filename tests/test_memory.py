@@ -9,7 +9,7 @@ import pytest
 from builders import DTYPES
 
 import npconv
-from npconv._engine.scratch import forget
+from npconv._engine.scratch import Scratch, forget
 from npconv._patches import reading
 
 MIB = 2**20
@@ -96,12 +96,37 @@ def test_every_dtype_and_format(dtype, data_format):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_filters_are_not_converted_whole_where_each_is_used_once(dtype):
-    """Converted part by part (all of them would take 32 MiB as float32)."""
-    x, w = ones((1, 7, 7, 2048), dtype), ones((1, 1, 2048, 4096), dtype)
-    used = scratch(x, w, 1, "SAME")
+@pytest.mark.parametrize(
+    ("input_shape", "filters_shape", "dilations"),
+    [
+        ((1, 7, 7, 2048), (1, 1, 2048, 4096), 1),
+        ((1, 7, 7, 1024), (3, 3, 1024, 1024), 1),
+        ((1, 7, 7, 4096), (3, 3, 32, 4096), 1),
+        ((1, 7, 7, 1024), (3, 3, 1024, 2048), (1, 1009)),
+    ],
+)
+def test_filters_are_not_converted_whole_where_each_is_used_once(
+    input_shape, filters_shape, dilations, dtype
+):
+    """Converted part by part; all of them would take 32 MiB as float32, and more."""
+    x, w = ones(input_shape, dtype), ones(filters_shape, dtype)
+    used = scratch(x, w, 1, "SAME", dilations)
     assert used <= 16 * MIB, f"{used / MIB:.1f} MiB"
-    assert used <= npconv.explain(x, w, 1, "SAME").scratch_bytes + MIB, "explain promised less"
+    said = npconv.explain(x, w, 1, "SAME", dilations=dilations).scratch_bytes
+    assert used <= said + MIB, "explain promised less"
+
+
+def test_a_buffer_is_given_back_before_a_larger_one_is_made():
+    kept = Scratch()
+    tracemalloc.start()
+    try:
+        kept.take("patches", (1 << 20,), np.dtype(np.float32))
+        tracemalloc.reset_peak()
+        kept.take("patches", ((1 << 20) + 1,), np.dtype(np.float32))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * MIB
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ class WrappingInteger:
         np.copyto(out, middle, casting="unsafe")
         np.left_shift(out, 16, out=out)
         np.matmul(patches, low, out=middle)
-        patches += patches_high  # exact; the next filters need them again
+        patches += patches_high  # exact; the next tile may need them again
         whole = other.view(_INT64)
         np.copyto(whole, middle, casting="unsafe")
         out += whole

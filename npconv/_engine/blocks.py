@@ -141,6 +141,7 @@ def cut(
     pieces: int = 1,
     parts: int = 1,
     most: int | None = None,
+    patch: int | None = None,
 ) -> Blocks:
     """Cut a convolution so that no buffer of a tile exceeds a budget.
 
@@ -155,8 +156,8 @@ def cut(
     pieces, parts : int
         Into how many the rows of all images, and the out_channels of a group, are cut, at the
         least, as far as there are so many.
-    most : int or None
-        Out_channels of a group, at the most; None for `budget`.
+    most, patch : int or None
+        Out_channels of a group, and elements of a patch, at the most; None for `budget`.
 
     Returns
     -------
@@ -172,14 +173,15 @@ def cut(
     rows, columns = geometry.rows, geometry.columns
 
     # The kernel is cut only where a single patch is too large, channels last.
-    channels = min(geometry.filter_channels, budget)
-    kernel_columns = min(columns.kernel, max(1, budget // channels))
-    kernel_rows = min(rows.kernel, max(1, budget // (channels * kernel_columns)))
+    longest = min(budget, patch or budget)
+    channels = min(geometry.filter_channels, longest)
+    kernel_columns = min(columns.kernel, max(1, longest // channels))
+    kernel_rows = min(rows.kernel, max(1, longest // (channels * kernel_columns)))
     terms = kernel_rows * kernel_columns * channels
 
     group_channels = geometry.out_channels // geometry.groups
-    out_channels = min(-(-group_channels // parts), budget if most is None else most)
-    groups = min(geometry.groups, max(1, min(budget // out_channels, budget // terms)))
+    out_channels = min(-(-group_channels // parts), budget, most or budget)
+    groups = min(geometry.groups, max(1, min(budget // out_channels, longest // terms)))
 
     outputs = min(
         budget // (groups * max(terms, out_channels)),
@@ -203,6 +205,11 @@ def cut(
             kernel_rows = 1
         else:
             kernel_columns = 1
+    # The filters of some columns in several rows are copied, to lie side by side.
+    copied = kernel_rows * kernel_columns * channels * groups * out_channels
+    if kernel_columns < columns.kernel and copied > budget:
+        kernel_rows = 1
+        band = groups * tile_batch * prod(reach()) * channels
     return Blocks(
         (tile_batch, tile_rows, tile_columns, groups, out_channels),
         (kernel_rows, kernel_columns, channels),

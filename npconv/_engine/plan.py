@@ -36,7 +36,7 @@ TOTAL_BYTES = 15 << 20  # of a call, without the filters that it converts
 BUDGETS = (1 << 18, 1 << 19, 1 << 20, 1 << 21)
 _CUTS = tuple((pieces, parts) for pieces in (1, 2, 4, 8, 16) for parts in (1, 2, 4))
 _CONVERTED = 1 << 21  # bytes of converted filters, at the most where it can be
-_LEAST_AT_ONCE = 128  # terms for which they are, likewise
+_LEAST_AT_ONCE = 128  # terms of the sums that they are for, at the least where it can be
 
 
 class Wide(NamedTuple):
@@ -102,7 +102,7 @@ class Plan:
     @property
     def fits(self) -> bool:
         """Whether one thread keeps to the memory that all of them together should."""
-        return self.call_bytes + self.thread_bytes <= TOTAL_BYTES
+        return self.scratch_bytes(1) <= TOTAL_BYTES
 
     @cached_property
     def most_threads(self) -> int:
@@ -114,6 +114,11 @@ class Plan:
         """Return the bytes that a call takes beyond its arguments and its result."""
         own = min(threads, self.most_threads) * self.thread_bytes
         return self.call_bytes + self.filter_bytes + own
+
+
+def filter_itemsize(dtype: np.dtype[Any]) -> int:
+    """Return the most bytes of an element of the filters as they are multiplied."""
+    return itemsize(dtype) * (2 if dtype.kind == "i" else 1)  # where sums may wrap, in two halves
 
 
 def terms_at_once(blocks: Blocks, itemsize: int) -> int:
@@ -135,11 +140,15 @@ def cuts(
 ) -> Iterator[Plan]:
     """Yield plans of smaller and larger tiles; just of the largest where `light`."""
     size = itemsize(dtype)
-    # Many filters would leave room for few terms at once.
-    most = _CONVERTED // (_LEAST_AT_ONCE * size) if conversion(dtype) else None
     whole = wide.rows * wide.columns > 1  # the outputs of a block stay together
+    most = None
+    if conversion(dtype) and not whole:
+        # Many filters would leave room for few terms at once. With short patches a tile may cover
+        # all positions, so that it converts its own filters.
+        most = _CONVERTED // (_LEAST_AT_ONCE * filter_itemsize(dtype))
     different = dict.fromkeys(
-        cut(geometry, batch, budget // size, pieces=pieces, parts=parts, most=most)
+        cut(geometry, batch, budget // size, pieces=pieces, parts=parts, most=most, patch=patch)
+        for patch in dict.fromkeys((None, most))
         for budget in (BUDGETS[-1:] if light else BUDGETS)
         for pieces, parts in (_CUTS[:1] if light else _CUTS)
         if parts == 1 or not whole
@@ -189,16 +198,15 @@ def tile_plan(
     before, shared, filters = 0.0, 0, 0
     if wide.adds_zeros:
         before, shared = 28 * CALL + 0.2 * weights, dtype.itemsize * weights
-    held, pieces = size, 1
+    held, pieces = filter_itemsize(dtype), 1
     convert = conversion(dtype)
     if convert:
-        held = 2 * size if dtype.kind == "i" else size  # where sums may wrap, in two halves
         if blocks.filters_once:
-            at_once = terms_at_once(blocks, held)
-            pieces = -(-k // at_once)
+            pieces = -(-k // terms_at_once(blocks, held))
             once += convert * part + 2 * CALL * pieces
             once += (pieces - 1) * blocks.products * 2 * BYTE * size
-            thread += held * groups * at_once * out_channels
+            row = groups * out_channels
+            thread += min(held * part, max(held * row, _CONVERTED))
         else:
             before += convert * weights
             filters = held * weights

@@ -38,7 +38,8 @@ class Scratch:
             size *= length
         buffer = self._buffers.get(name)
         if buffer is None or buffer.nbytes < size:
-            self._buffers.pop(name, None)  # before another is made, so that both never live
+            buffer = None  # and out of the buffers, so that it never lives beside the next
+            self._buffers.pop(name, None)
             buffer = np.empty(size + _ALIGNMENT, np.uint8)
             start = -buffer.ctypes.data % _ALIGNMENT
             buffer = self._buffers[name] = buffer[start : start + size]

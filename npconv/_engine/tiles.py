@@ -6,7 +6,7 @@ extracted; with few channels a patch may serve several outputs, see ``wide``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,8 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
         prepared = (weights,)
     else:
         prepared = numbers.prepare(weights, Scratch())
-    stacks = tuple(_stack(one, geometry.groups) for one in prepared)
+    groups = geometry.groups
+    stacks = [_stack(one, groups) for one in prepared]
     in_place = (
         out.dtype == numbers.sum_dtype and plan.blocks.in_one_sum and not plan.wide.adds_zeros
     )
@@ -88,7 +89,7 @@ def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
         _sum(product, patches, stacks, tile, plan, numbers, scratch)
         if doubtful and np.isnan(product.min()):
             return False
-        wide.scatter(product, tile, plan.wide, geometry.groups, out, scratch)
+        wide.scatter(product, tile, plan.wide, groups, out, scratch)
         return True
 
     return work
@@ -121,7 +122,7 @@ def _place(out: Array, tile: Tile, plan: Plan, shape: tuple[int, int, int]) -> A
 def _sum(
     product: Array,
     patches: Patches,
-    stacks: tuple[Array, ...],
+    stacks: Sequence[Array],
     tile: Tile,
     plan: Plan,
     numbers: Arithmetic,
@@ -162,9 +163,7 @@ def _stack(weights: Array, groups: int) -> Array:
     return weights.reshape(len(weights), groups, -1).transpose(1, 0, 2)
 
 
-def _weights(
-    stacks: tuple[Array, ...], blocks: Blocks, tile: Tile, taps: Taps
-) -> tuple[Array, ...]:
+def _weights(stacks: Sequence[Array], blocks: Blocks, tile: Tile, taps: Taps) -> tuple[Array, ...]:
     """Return the weights of a tile's groups and filters, for some taps: (g, KH*KW*C, o)."""
     groups, *kernel, filters = (slice(*one) for one in (tile.groups, *taps, tile.out_channels))
     if blocks.in_one_sum:

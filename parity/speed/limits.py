@@ -135,8 +135,8 @@ def _depthwise(call: Convolution, padded: Any, windows: Any, filters: Any) -> Ca
 
 def _casts(dtype: np.dtype[Any], sizes: tuple[int, ...], outputs: int) -> Call:
     narrow, broad = ("i2", "i4") if dtype.itemsize == 2 else ("i4", "f8")
-    steps = [(np.zeros(size, broad), np.zeros(size, narrow)) for size in sizes]
-    steps.append((np.zeros(outputs, narrow), np.zeros(outputs, broad)))
+    steps = [(np.zeros(size, broad), np.ones(size, narrow)) for size in sizes]
+    steps.append((np.zeros(outputs, narrow), np.ones(outputs, broad)))
 
     def convert() -> None:
         for to, values in steps:
