@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from parity.speed.processes import environment
+
 # The vector extensions that decide which kernels the libraries choose.
 _FLAGS = (
     *("sse4_2", "avx", "avx2", "fma", "avx_vnni", "avx512f", "avx512bw", "avx512vl"),
@@ -26,8 +28,13 @@ _VARIABLES = re.compile(
 
 
 def describe() -> dict[str, Any]:
-    """Return CPU, cores, memory, load, Python, and the settings that steer threads."""
+    """Return CPU, cores, load, Python, and what steers threads and kernels in the workers.
+
+    The workers' environment is not this process's: that may have TensorFlow without oneDNN, as
+    the oracle, while what is timed is TensorFlow as people install it.
+    """
     model, flags = cpu()
+    variables = {**os.environ, **environment()}
     return {
         "cpu": model,
         "simd": [flag for flag in _FLAGS if flag in flags],
@@ -36,7 +43,9 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "environment": {
-            name: value for name, value in sorted(os.environ.items()) if _VARIABLES.match(name)
+            name: value
+            for name, value in sorted(variables.items())
+            if value is not None and _VARIABLES.match(name)
         },
     }
 

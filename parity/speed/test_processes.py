@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.speed import machine
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -152,3 +153,13 @@ def test_timing_uses_tensorflow_as_installed_whatever_the_environment_says(
     assert environment(onednn=False)["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert environment(threads=1)["OPENBLAS_NUM_THREADS"] == "1"
     assert "OPENBLAS_NUM_THREADS" not in environment()
+
+
+def test_the_machine_block_has_the_environment_of_what_is_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # as the oracle has it, in this process
+    monkeypatch.setenv("NPCONV_ALGORITHM", "tiles")
+    found = machine.describe()["environment"]
+    assert "TF_ENABLE_ONEDNN_OPTS" not in found
+    assert found["NPCONV_ALGORITHM"] == "tiles"
