@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from parity.case import DTYPES, Case
 
 ARRAYS = ("input", "filters")
 _OPENING = "conv2d("
+_FAULTS = ") with "  # between the call and the names of two faults
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,18 @@ class Call:
         return made
 
     def token(self) -> str:
-        """Return the call in one line of Python, the same under every NumPy."""
+        """Return the call in one line of Python, the same under every NumPy.
+
+        Behind it stand the names of two faults, of which either may be found first.
+        """
         inside = [
             f"{name}=ints({value[0]}, {value[1]!r})"
             if name in ARRAYS and isinstance(value, tuple)
             else f"{name}={source(value)}"
             for name, value in self.arguments.items()
         ]
-        return f"{_OPENING}{', '.join(inside)})"
+        faults = ", ".join(map(repr, self.faults)) if len(self.faults) > 1 else ""
+        return f"{_OPENING}{', '.join(inside)}{_FAULTS if faults else ')'}{faults}"
 
     @classmethod
     def parse(cls, token: str) -> Call:
@@ -70,6 +76,9 @@ class Call:
         try:
             if not text.startswith(_OPENING):
                 raise ValueError("it does not begin with conv2d(")
+            call, told, faults = text.rpartition(_FAULTS)
+            if told:
+                return cls(eval(f"{call})", names), tuple(ast.literal_eval(f"({faults},)")))
             return cls(eval(text, names))
         except Exception as error:  # whatever is wrong with the text
             raise ValueError(f"not the token of a call: {token!r}: {error}") from error

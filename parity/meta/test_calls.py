@@ -43,6 +43,17 @@ def test_every_rule_has_a_fault() -> None:
     assert {fault.rule for fault in FAULTS.values()} == set(RULES)
 
 
+def test_a_call_that_is_wrong_twice_stays_so_as_a_token() -> None:
+    """Found by a campaign: its corpus forgot the faults, and asked for one class of error."""
+    faults = ("padding no string", "strides not positive")
+    arguments = {**RIGHT, "strides": [1, 0, 1, 1], "padding": 0}
+    call = Call.parse(Call(arguments, faults).token())
+    assert call == Call(arguments, faults)
+    accept_reject.check(call, npconv.conv2d)
+    with pytest.raises(AssertionError, match="expected TypeError"):
+        accept_reject.check(Call(arguments, faults[:1]), npconv.conv2d)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_smallest_call_of_each_fault_agrees(fault: str) -> None:
     limits = settings(max_examples=3000, database=None, derandomize=True, deadline=None)
@@ -57,6 +68,7 @@ def test_tokens_are_read_back() -> None:
         again = Call.parse(call.token())
         assert "\n" not in call.token()
         assert again.token() == call.token()
+        assert again.faults == (call.faults if len(call.faults) > 1 else ())
         made, other = call.fresh(), again.fresh()
         assert made.keys() == other.keys()
         for name, value in made.items():
