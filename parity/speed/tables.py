@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.speed.limits import CASTS
 from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds
 from parity.speed.statistics import geometric_mean
 
@@ -122,8 +121,7 @@ def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Ta
                 ratio = row["ratios"][name]["ratio"]
                 cells.append(f"{digits(row['milliseconds'][name])} [dim]{ratio:.2f}[/]")
             else:
-                unasked = "no casts" if name == CASTS and bounds(row) else "too large"
-                refused = row.get("beside", {}).get(name, {}).get("refused", unasked)
+                refused = row.get("beside", {}).get(name, {}).get("refused", "not timed")
                 cells.append(f"[dim]{escape(refused[:60])}[/]")
         times = row["milliseconds"]
         table.add_row(row["name"], digits(times[SUBJECT]), digits(times[KERNEL]), *cells)
