@@ -50,6 +50,8 @@ def test_a_call_that_is_wrong_twice_stays_so_as_a_token() -> None:
     call = Call.parse(Call(arguments, faults).token())
     assert call == Call(arguments, faults)
     accept_reject.check(call, npconv.conv2d)
+    renamed = Call.parse(call.token().replace("padding no string", "a name of old"))
+    assert accept_reject.classes(renamed) == {"rule 11"}
     with pytest.raises(AssertionError, match="expected TypeError"):
         accept_reject.check(Call(arguments, faults[:1]), npconv.conv2d)
 
