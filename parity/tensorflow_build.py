@@ -78,11 +78,13 @@ def ask(environment: Mapping[str, str | None] | None = None) -> Build:
     RuntimeError
         If TensorFlow cannot be imported or does not convolve.
     """
-    changed = environment or {}
-    variables = {**os.environ, **{k: v for k, v in changed.items() if v is not None}}
-    for name in [name for name, value in changed.items() if value is None]:
-        variables.pop(name, None)
-    return _asked(tuple(sorted(variables.items())))
+    return _asked(tuple(sorted(changed(environment or {}).items())))
+
+
+def changed(environment: Mapping[str, str | None]) -> dict[str, str]:
+    """Return this process's environment, but for these variables; None for one that is unset."""
+    variables = {**os.environ, **environment}
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 @cache
