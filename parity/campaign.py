@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from parity import claims, corners, subject
-from parity.case import Case
+from parity import claims, subject
 from parity.claims.claim import Claim, Example, Told
 from parity.explore import Disagreement, describe, explore
 from parity.reduce import reduced
@@ -103,7 +102,7 @@ def work(job: Job, send: Send) -> None:
     until = time.monotonic() + job.seconds
     for token in job.corpus:
         example = claims.parse(token)
-        if not isinstance(example, Case) or corners.within(example, scope):
+        if claims.within(example, scope):
             for claim in claims.admitting(example, scope):
                 _check(claim, example, conv2d, send)
     turns = [(claim, dtype) for claim in claims.chosen(scope) for dtype in dtypes(claim, scope)]

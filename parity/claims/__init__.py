@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity import bounds, subject
+from parity import bounds, corners, scoped, subject
 from parity.calls import Call
 from parity.case import Case
 from parity.claims import (
@@ -80,6 +80,13 @@ def _refused(case: Case) -> bool:
     if min(case.filters_shape[:3]) < 1 or min(bounds.output_geometry(case)[0]) < 0:
         return True
     return channels % depth > 0 or filters % max(1, channels // depth) > 0
+
+
+def within(example: Example, scope: Scope) -> bool:
+    """Say whether `example` lies within what a subject claims to support."""
+    if isinstance(example, Call):
+        return scoped.within(example.arguments, scope)
+    return isinstance(example, Case) and corners.within(example, scope)
 
 
 def admitting(example: Example, scope: Scope) -> list[Claim]:
