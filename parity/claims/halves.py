@@ -15,11 +15,12 @@ from hypothesis.strategies import SearchStrategy
 
 from parity import bounds, tensorflow_oracle
 from parity.case import Array, Case, Conv2d
+from parity.check import scope_of
 from parity.claims.bounded import flushes
 from parity.claims.claim import Claim, Told
 from parity.compare import assert_rounded
 from parity.strategies import cases
-from parity.subject import Scope, scope
+from parity.subject import Scope
 
 HALVES = ("float16", "bfloat16")
 
@@ -51,7 +52,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
 
     for name, function in (("TensorFlow", tensorflow_oracle.conv2d), ("subject", conv2d)):
         got = case.call_on(function, x, w)
-        if name == "TensorFlow" or "float32" in scope().dtypes:
+        if name == "TensorFlow" or "float32" in scope_of(conv2d).dtypes:
             single = case.call_on(function, *wide)
         else:
             single = sums(allowances()[flushes(case, conv2d)])
