@@ -46,12 +46,14 @@ def within(arguments: dict[str, Any], scope: Scope) -> bool:
 def needed(arguments: dict[str, Any]) -> Iterator[str]:
     """Name the features (`parity.subject.FEATURES`) that a call uses, or gets wrong."""
     channels_first = arguments.get("data_format") == "NCHW"
-    strides = _plane(arguments.get("strides"), channels_first=channels_first)
+    written = arguments.get("strides")
+    written = list(written) if isinstance(written, Iterator) else written
+    strides = _plane(written, channels_first=channels_first)
     dilations = _plane(arguments.get("dilations"), channels_first=channels_first)
     padding = arguments.get("padding")
     if strides != (1, 1):
         yield "strides"
-    if _unequal(arguments.get("strides"), channels_first=channels_first):
+    if _unequal(written, channels_first=channels_first):
         yield "unequal strides"
     if dilations != (1, 1):
         yield "dilations"
