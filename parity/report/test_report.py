@@ -72,7 +72,15 @@ def results(oracle: Agreement = FINE, default: Agreement = FINE) -> list[real_in
 
 
 COUNT = {"claim": "exact", "dtype": "float32", "examples": 7, "distinct": 7, "outputs": 70}
-RAN = {"examples": 3, "seconds": 1.0, "token": "<token>", "name": "n", "dtype": "float32"}
+RAN = {
+    "asked": True,
+    "regression": "",
+    "examples": 3,
+    "seconds": 1.0,
+    "token": "<token>",
+    "name": "n",
+    "dtype": "float32",
+}
 
 
 def proof(exit_code: int = 0) -> dict[str, Any]:
@@ -138,9 +146,14 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 {"mutant": "one", "fault": "<fault>", "claim": "exact", **RAN},
                 {"mutant": "two", "fault": "<fault>", "claim": "", **RAN},
             ],
+            "scope": "everything",
+            "asked": 2,
+            "killed": 1,
+            "killed_by_drawn_examples": 1,
             "survivors": ["two"],
             "control": {"claim": "", **RAN},
             "crashes": [],
+            "doubts": [],
             "exit_code": exit_code,
         },
         "ledger": {
