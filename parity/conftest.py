@@ -115,5 +115,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     cells = [f"{name} {number:,}" for name, number in tally.classes(counts).items()]
     for line_ in textwrap.wrap("; ".join(cells), 98, initial_indent="  ", subsequent_indent="  "):
         terminalreporter.line(line_)
+    from parity import claims
+
+    for claim in claims.CLAIMS.values():
+        if said := tally.covered(claim, counts, subject.scope()):
+            terminalreporter.line(said)
     for doubt in RUN.doubts:
         terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)

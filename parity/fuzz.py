@@ -130,6 +130,9 @@ def _show(
     )
     console.print(summary.counts_table(counts, title))
     console.print(summary.classes_table(counts, "corner classes"))
+    for claim in claims.CLAIMS.values():
+        if said := tally.covered(claim, counts, subject.scope()):
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
     for failure in document["failures"]:
         console.print("DISAGREES", style="bold red")
         console.print(failure["reason"], markup=False, highlight=False, soft_wrap=True)

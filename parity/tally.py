@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from parity import pairs
 from parity.claims.claim import Claim, Example, Told
 from parity.subject import Scope
 
@@ -36,6 +37,8 @@ class Count:
     ratios
         For each side how many examples had their largest |error| / bound in which bin; bin b
         holds 2**(b/2) to 2**((b+1)/2).
+    pairs
+        Examples of every two levels of factors, where they are counted.
     """
 
     claim: str
@@ -47,6 +50,7 @@ class Count:
     classes: Counter[str] = field(default_factory=Counter)
     largest: dict[str, tuple[float, str]] = field(default_factory=dict)
     ratios: dict[str, Counter[int]] = field(default_factory=dict)
+    pairs: Counter[pairs.Pair] = field(default_factory=Counter)
 
     def add(self, example: Example, told: Told, classes: Iterable[str]) -> None:
         """Count one example."""
@@ -57,6 +61,7 @@ class Count:
         self.tokens.add(blake2b(token.encode(), digest_size=8).digest())
         self.classes.update(classes)
         self.classes.update(told.classes)
+        self.pairs.update(pairs.pairs_of(told.levels))
         for side, ratio in told.ratios.items():
             if ratio >= self.largest.get(side, (-1.0, ""))[0]:
                 self.largest[side] = ratio, token
@@ -69,6 +74,7 @@ class Count:
         self.telling += other.telling
         self.tokens |= other.tokens
         self.classes += other.classes
+        self.pairs += other.pairs
         for side, found in other.largest.items():
             self.largest[side] = max(found, self.largest.get(side, (-1.0, "")))
         for side, bins in other.ratios.items():
@@ -92,6 +98,7 @@ class Count:
                 side: {str(edge): bins[edge] for edge in sorted(bins)}
                 for side, bins in sorted(self.ratios.items())
             },
+            "pairs": pairs.document(self.pairs),
         }
 
 
@@ -124,6 +131,9 @@ def doubts(claim: Claim, counts: Sequence[Count], scope: Scope) -> list[str]:
     classes: Counter[str] = Counter()
     for count in mine:
         classes += count.classes
+    met: Counter[pairs.Pair] = sum((count.pairs for count in mine), Counter())
+    missed = pairs.missed(claim.coverage(scope), met, examples)
+    found += [f"{claim.name}: none of {examples} examples has {one}" for one in missed]
     for name, share in claim.minima(scope).items():
         least = max(1, math.ceil(share * examples))
         if classes[name] < least:
@@ -145,6 +155,14 @@ def doubts(claim: Claim, counts: Sequence[Count], scope: Scope) -> list[str]:
                 f" {count.examples} examples, {claim.telling} each were expected"
             )
     return found
+
+
+def covered(claim: Claim, counts: Iterable[Count], scope: Scope) -> str:
+    """Say which pairs of factors a run of `claim` has met; "" where it counts none."""
+    mine = [count for count in counts if count.claim == claim.name and count.pairs]
+    met: Counter[pairs.Pair] = sum((count.pairs for count in mine), Counter())
+    examples = sum(count.examples for count in mine)
+    return f"{claim.name}: {pairs.said(claim.coverage(scope), met, examples)}" if met else ""
 
 
 def dtypes(claim: Claim, scope: Scope) -> tuple[str, ...]:

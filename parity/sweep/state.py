@@ -14,15 +14,15 @@ import numpy as np
 
 from parity import subject
 from parity.speed import machine
-from parity.sweep.grid import Grid
+from parity.sweep.layers import Grids
 from parity.sweep.worker import Found
 
 
-def header(grid: Grid) -> dict[str, Any]:
+def header(grids: Grids) -> dict[str, Any]:
     """Return what two runs must have in common for the one to go on where the other stopped."""
     return {
-        "format": "parity sweep 1",
-        "grid": grid.document(),
+        "format": "parity sweep 2",
+        "grids": grids.document(),
         "subject": subject.name(),
         "source": _source(subject.name()),
         "numpy": np.__version__,
@@ -43,12 +43,12 @@ class State:
         If the file cannot be used, or is that of another grid or subject.
     """
 
-    def __init__(self, path: Path | None, grid: Grid) -> None:
+    def __init__(self, path: Path | None, grids: Grids) -> None:
         self.done: dict[int, Found] = {}
         self._file = None
         if path is None:
             return
-        mine = json.dumps(header(grid)) + "\n"
+        mine = json.dumps(header(grids)) + "\n"
         try:
             text = path.read_bytes().decode() if path.exists() else ""
             # The last line may have been cut off.

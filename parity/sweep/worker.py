@@ -14,7 +14,8 @@ from parity import compare, corners, subject
 from parity.case import Array, Case, Conv2d
 from parity.explore import Disagreement, describe
 from parity.jobs import Send
-from parity.sweep.grid import Block, Grid, Step, case
+from parity.sweep.grid import Block, LayerBlock, Step, case
+from parity.sweep.layers import Task
 
 LISTED = 10
 """Disagreements that are told with a token; the others are only counted."""
@@ -67,7 +68,7 @@ class Found:
         return found
 
 
-def work(task: tuple[Grid, Block], send: Send) -> None:
+def work(task: Task, send: Send) -> None:
     """Compare one block of a grid; send `Found`."""
     from parity.sweep.eigen import eigen
 
@@ -90,14 +91,18 @@ def simplify(token: str, send: Send) -> None:
 
 
 def compare_block(
-    grid: Grid, block: Block, conv2d: Conv2d, oracle: Oracle, note: Callable[[str], None]
+    grid: Any,
+    block: Block | LayerBlock,
+    conv2d: Conv2d,
+    oracle: Oracle,
+    note: Callable[[str], None],
 ) -> Found:
     """Compare every geometry of a block with an oracle, bit for bit.
 
     Parameters
     ----------
     grid, block
-        What is compared.
+        What is compared: one of the two grids, and one of its blocks.
     conv2d, oracle
         By what, and with what.
     note
