@@ -50,7 +50,8 @@ ORDERS = tuple(
     (*first, *(name for name in SIZES if name not in first)) for first in permutations(SIZES, 2)
 )
 """The orders in which sizes are chosen: every two come first in some."""
-BYTES = 22
+_KINDS = {"int32": ("lattice", "bounded"), "float16": ("lattice", "finite")}
+BYTES = 21
 """How many decisions make a case; the last four are its seed."""
 
 
@@ -80,7 +81,7 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
         pads=dials.below(256),
         data_format=dials.pick((scope.formats[0], *scope.formats)),
         dtype=dtype,
-        kind=dials.pick(("lattice", "bounded") if dtype == "int32" else ("lattice",)),
+        kind=dials.pick(_KINDS.get(dtype, ("lattice",))),
         seed=dials.seed(),
     )
     return case(layer, details)

@@ -15,28 +15,25 @@ from parity.layers import VALUES, Layer, smallest, values
 from parity.subject import Scope
 
 FACTORS = tuple(VALUES)
-TRIPLES = (
-    *((*("kernel", "strides"), channels) for channels in ("in_channels", "out_channels")),
-    *(
-        ("kind", channels, outputs)
-        for channels, outputs in product(("in_channels", "out_channels"), ("rows", "columns"))
-    ),
-)
-"""Three factors of which all values meet, beside all pairs: what fast paths ask for together."""
-STRENGTH = (*combinations(FACTORS, 2), *TRIPLES)
+CHANNELS, OUTPUTS = ("in_channels", "out_channels"), ("rows", "columns")
+PLAIN = tuple(("kind", "kernel", one, "strides") for one in CHANNELS)
+"""Kernel, channels and strides, all values of them without groups: most kernels have none."""
+TRIPLES = (("kind", "kernel", "strides"), *(("kind", *two) for two in product(CHANNELS, OUTPUTS)))
+"""Three factors of which all values meet: what fast paths ask for together."""
+STRENGTH = (*PLAIN, *TRIPLES, *combinations(FACTORS, 2))
+"""What is met, each in the order of `FACTORS`; the pairs that are in others come for nothing."""
 
 Target = tuple[tuple[str, Any], ...]
-"""Values of two or three factors, in the order of `FACTORS`."""
+"""Values of two to four factors, in the order of `FACTORS`."""
 
 
 def targets(scope: Scope) -> Iterator[Target]:
-    """Yield every pair, and every one of `TRIPLES`, that a layer within `scope` can have."""
+    """Yield what of `STRENGTH` a layer within `scope` can have."""
     of = values(scope)
-    # Triples first: the pairs that are in them come for nothing.
-    for names in sorted(STRENGTH, key=len, reverse=True):
-        ordered = sorted(names, key=FACTORS.index)
-        for chosen in product(*(of[name] for name in ordered)):
-            target = tuple(zip(ordered, chosen, strict=True))
+    for names in STRENGTH:
+        asked = of | {"kind": of["kind"][:1]} if names in PLAIN else of
+        for chosen in product(*(asked[name] for name in names)):
+            target = tuple(zip(names, chosen, strict=True))
             if smallest(dict(target)) is not None:
                 yield target
 
@@ -47,8 +44,10 @@ def covering(scope: Scope) -> tuple[Layer, ...]:
     of = values(scope)
     left = dict.fromkeys(targets(scope))
     found: list[Layer] = []
-    while left:
-        fixed: dict[str, Any] = dict(next(iter(left)))
+    for first in tuple(left):
+        if first not in left:
+            continue
+        fixed: dict[str, Any] = dict(first)
         for name in FACTORS:
             if name not in fixed:
                 fixed[name] = _best(fixed, name, of[name], left, len(found))
@@ -60,8 +59,8 @@ def covering(scope: Scope) -> tuple[Layer, ...]:
 
 
 def met(layer: Layer) -> Iterator[Target]:
-    """Yield the pairs and triples that `layer` has."""
-    for names in _ordered():
+    """Yield what of `STRENGTH` `layer` has."""
+    for names in STRENGTH:
         yield tuple((name, getattr(layer, name)) for name in names)
 
 
@@ -74,7 +73,7 @@ def _best(
     """
     known = [
         others
-        for others in _ordered()
+        for others in STRENGTH
         if name in others and all(one == name or one in fixed for one in others)
     ]
 
@@ -85,8 +84,3 @@ def _best(
     turned = turn % len(choice)
     ranked = sorted((*choice[turned:], *choice[:turned]), key=gain, reverse=True)
     return next(value for value in ranked if smallest({**fixed, name: value}) is not None)
-
-
-@cache
-def _ordered() -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(sorted(names, key=FACTORS.index)) for names in STRENGTH)

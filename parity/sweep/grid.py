@@ -193,7 +193,7 @@ def case(block: Block | LayerBlock, shapes: Shapes, step: Step, data_format: str
         data_format=data_format,
         dilations=step.dilations,
         dtype=block.dtype,
-        kind="distinct",
+        kind="finite" if isinstance(block, LayerBlock) else "distinct",  # its sums are longer
         seed=shapes.seed,
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 from parity.case import Case
 from parity.layers import Details, case
 from parity.subject import DTYPES, Scope
-from parity.sweep.covering import TRIPLES, covering
+from parity.sweep.covering import PLAIN, TRIPLES, covering
 from parity.sweep.grid import Block, Grid, LayerBlock, Shapes, Step, scattered
 
 SHARE = 5
@@ -21,7 +21,7 @@ SHARE = 5
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers within some limits that meet every pair of values, and `TRIPLES`.
+    """The layers within some limits that meet what `parity.sweep.covering` says.
 
     Attributes
     ----------
@@ -30,7 +30,8 @@ class Layers:
     formats, without
         What the subject claims to support, and what it does not.
     every
-        Compare one layer in so many; of the pairs and triples some are then missed.
+        Compare one layer in so many: each is as likely to be kept as any other, and nothing is
+        complete any more.
     """
 
     dtypes: tuple[str, ...] = DTYPES
@@ -75,11 +76,12 @@ class Layers:
     def document(self) -> dict[str, Any]:
         """Return the limits as JSON knows them."""
         limits = asdict(self) | {"without": sorted(self.without)}
-        names = [" x ".join(triple) for triple in TRIPLES]
+        plain = [f"{' x '.join(names[1:])} without groups" for names in PLAIN]
+        complete = ["every pair", *(" x ".join(names) for names in TRIPLES), *plain]
         return {
             **{name: list(one) if isinstance(one, tuple) else one for name, one in limits.items()},
             "share": SHARE,
-            "complete": ["every pair", *names] if self.every == 1 else [],
+            "complete": complete if self.every == 1 else [],
         }
 
 

@@ -23,6 +23,7 @@ from parity.subject import Scope
 from parity.sweep import command, run, worker
 from parity.sweep.eigen import eigen
 from parity.sweep.grid import Grid
+from parity.sweep.layers import Grids
 from parity.sweep.state import State, StateError, header
 from parity.sweep.worker import LISTED, Found, compare_block
 
@@ -172,26 +173,26 @@ def test_a_subject_that_writes_does_not_spoil_the_next_comparison() -> None:
 
 
 def test_a_state_refuses_another_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, grid = tmp_path / "state", Grid(every=100)
+    path, grids = tmp_path / "state", Grids.of(Scope(), every=100)
     found = Found(3, compared=2, classes=Counter({"SAME": 1}), listed=[("a", "b")])
-    with State(path, grid) as state:
+    with State(path, grids) as state:
         state.add(found)
     path.write_text(path.read_text() + '{"block": 4, "comp')  # killed while it wrote
-    with State(path, grid) as state:
+    with State(path, grids) as state:
         assert state.done == {3: found}
         state.add(Found(5))
-    with State(path, grid) as state:
+    with State(path, grids) as state:
         assert state.done == {3: found, 5: Found(5)}
-    with pytest.raises(StateError, match="grid is"):
-        State(path, Grid(every=101))
+    with pytest.raises(StateError, match="grids is"):
+        State(path, Grids.of(Scope(), every=101))
     monkeypatch.setenv("PARITY_SUBJECT", "numpy:dot")
     with pytest.raises(StateError, match="subject is"):
-        State(path, grid)
+        State(path, grids)
     path.write_text("something else\n")
     with pytest.raises(StateError, match="not the state"):
-        State(path, grid)
+        State(path, grids)
     with pytest.raises(StateError, match="directory"):
-        State(tmp_path, grid)
+        State(tmp_path, grids)
 
 
 def test_the_header_knows_the_files_of_the_subject(
@@ -203,9 +204,9 @@ def test_the_header_knows_the_files_of_the_subject(
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "inner.py").write_text("conv2d = print\n")
-    before = header(Grid())
+    before = header(Grids.of(Scope()))
     (package / "inner.py").write_text("conv2d = repr\n")
-    after = header(Grid())
+    after = header(Grids.of(Scope()))
     assert before.pop("source") != after.pop("source")
     assert before == after
 
@@ -247,7 +248,9 @@ def test_the_command_agrees_resumes_and_refuses(tmp_path: Path, capsys: Any) -> 
     assert main([*call, "--every", str(EVERY), *files]) == 0
     first = json.loads(output.read_text())
     assert "npconv:conv2d" in capsys.readouterr().out
-    assert first["geometries"] == sum(Grid(("float32", "int32"), every=EVERY).sizes().values())
+    grids = Grids.of(Scope(dtypes=("float32", "int32")), EVERY)
+    assert first["geometries"] == sum(grids.sizes.values())
+    assert first["layers"] == {"compared": 2 * len(grids.layers.blocks()), "disagreements": 0}
     assert (first["disagreements"], first["resumed"], first["doubts"]) == (0, 0, [])
     # Interrupted: the later half of the blocks is missing.
     lines = state.read_text().splitlines(keepends=True)
