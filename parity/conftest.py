@@ -144,5 +144,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.line(line_)
     for said in RUN.too_few:
         terminalreporter.line(said, yellow=True)
+    from parity import claims
+
+    for claim in claims.CLAIMS.values():
+        if said := tally.covered(claim, counts, subject.scope()):
+            terminalreporter.line(said)
     for doubt in RUN.doubts:
         terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)

@@ -233,6 +233,9 @@ def _show(
     )
     console.print(summary.counts_table(counts, title))
     console.print(summary.classes_table(counts, "corner classes"))
+    for claim in claims.CLAIMS.values():
+        if said := tally.covered(claim, counts, subject.scope()):
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
     for failure in document["failures"]:
         say("DISAGREES", "bold red")
         say(failure["reason"])

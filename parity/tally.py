@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
+from parity import pairs
 from parity.claims.claim import Claim, Example, Told
 from parity.subject import Scope
 
@@ -72,6 +73,8 @@ class Count:
     not_supported, oracle_failed
         Examples, none of those above, that the subject does not support, and on which TensorFlow
         raised.
+    pairs
+        Examples of every two levels of factors, where they are counted.
     """
 
     claim: str
@@ -97,6 +100,8 @@ class Count:
         vars(self).update(vars(Count(self.claim, self.dtype)))
         return taken
 
+    pairs: Counter[pairs.Pair] = field(default_factory=Counter)
+
     def add(self, example: Example, told: Told, classes: Iterable[str]) -> None:
         """Count one example."""
         token = example.token()
@@ -106,6 +111,7 @@ class Count:
         self.tokens.add(blake2b(token.encode(), digest_size=8).digest())
         self.classes.update(classes)
         self.classes.update(told.classes)
+        self.pairs.update(pairs.pairs_of(told.levels))
         for side, ratio in told.ratios.items():
             if ratio >= self.largest.get(side, (-1.0, ""))[0]:
                 self.largest[side] = ratio, token
@@ -118,6 +124,7 @@ class Count:
         self.telling += other.telling
         self.tokens |= other.tokens
         self.classes += other.classes
+        self.pairs += other.pairs
         for side, found in other.largest.items():
             self.largest[side] = max(found, self.largest.get(side, (-1.0, "")))
         for side, bins in other.ratios.items():
@@ -145,6 +152,7 @@ class Count:
                 side: {str(edge): bins[edge] for edge in sorted(bins)}
                 for side, bins in sorted(self.ratios.items())
             },
+            "pairs": pairs.document(self.pairs),
         }
 
 
@@ -181,6 +189,9 @@ def doubts(claim: Claim, counts: Iterable[Count], scope: Scope) -> list[str]:
     if not examples:
         return [*found, f"{claim.name}: no example"]
     classes = _classes(mine)
+    met: Counter[pairs.Pair] = sum((count.pairs for count in mine), Counter())
+    missed = pairs.missed(claim.coverage(scope), met, examples)
+    found += [f"{claim.name}: none of {examples} examples has {one}" for one in missed]
     for name, share in claim.minima(scope).items():
         asked = least(share, examples)
         if classes[name] < asked:
@@ -254,6 +265,14 @@ def _classes(counts: Iterable[Count]) -> Counter[str]:
     for count in counts:
         found += count.classes
     return found
+
+
+def covered(claim: Claim, counts: Iterable[Count], scope: Scope) -> str:
+    """Say which pairs of factors a run of `claim` has met; "" where it counts none."""
+    mine = [count for count in counts if count.claim == claim.name and count.pairs]
+    met: Counter[pairs.Pair] = sum((count.pairs for count in mine), Counter())
+    examples = sum(count.examples for count in mine)
+    return f"{claim.name}: {pairs.said(claim.coverage(scope), met, examples)}" if met else ""
 
 
 def dtypes(claim: Claim, scope: Scope) -> tuple[str, ...]:

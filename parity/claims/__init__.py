@@ -15,6 +15,7 @@ from parity.claims import (
     extract_patches,
     halves,
     large,
+    layers,
     layouts,
     metamorphic,
     special,
@@ -30,6 +31,7 @@ CLAIMS: dict[str, Claim] = {
     module.CLAIM.name: module.CLAIM
     for module in (
         exact,
+        layers,
         accept_reject,
         bounded,
         special,

@@ -1,4 +1,4 @@
-"""``python -m parity sweep``: compare every small geometry with TensorFlow, bit for bit."""
+"""``python -m parity sweep``: small geometries and layers against TensorFlow, bit for bit."""
 
 from __future__ import annotations
 
@@ -115,7 +115,13 @@ def show(document: dict[str, Any], console: Console) -> None:
         f"{document['geometries']:,} geometries in {document['seconds']:,.0f} s,"
         f" {document['rate_per_job']:,} a second and job"
         f" ({document['rate_per_cpu_second']:,} a second of CPU time);"
-        f" {document['left_out']:,} combinations of the grid are no valid calls"
+        f" {document['left_out']:,} combinations of the first grid are no valid calls"
+    )
+    layers = document["layers"]
+    complete = document["grids"]["layers"]["complete"]
+    say(
+        f"{layers['compared']:,} of them are ordinary layers,"
+        f" {layers['disagreements']:,} disagree; complete: {', '.join(complete) or 'not, thinned'}"
     )
     for found in document["first"]:
         say(f"DISAGREES: {found['token']}\n  {found['reason']}", "red")

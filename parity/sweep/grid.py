@@ -58,6 +58,18 @@ class Shapes(NamedTuple):
     seed: int
 
 
+class LayerBlock(NamedTuple):
+    """What one task of the second grid compares: one layer in one dtype."""
+
+    number: int
+    dtype: str
+    height: int
+    width: int
+    kernel: tuple[int, int]
+    shapes: Shapes
+    step: Step
+
+
 @dataclass(frozen=True)
 class Grid:
     """Every geometry within some limits; `of` gives the limits of a subject.
@@ -139,7 +151,7 @@ class Grid:
                 one_in *= LATTICE
             # Another sub-lattice for every dtype.
             salt = self.dtypes.index(block.dtype) * 10**9
-            kept = _scattered(positions + np.uint64(salt + seed * 1000)) < 1 / one_in
+            kept = scattered(positions + np.uint64(salt + seed * 1000)) < 1 / one_in
             if kept.any():
                 batch = 1 + seed % 2 if self.batches else 1
                 shapes = Shapes(batch, ins, groups, outs, seed)
@@ -186,7 +198,7 @@ class Grid:
         return document
 
 
-def case(block: Block, shapes: Shapes, step: Step, data_format: str) -> Case:
+def case(block: Block | LayerBlock, shapes: Shapes, step: Step, data_format: str) -> Case:
     """Return one geometry as a case; its data depend on the shapes alone."""
     image = (block.height, block.width, shapes.in_channels)
     if data_format == "NCHW":
@@ -199,7 +211,7 @@ def case(block: Block, shapes: Shapes, step: Step, data_format: str) -> Case:
         data_format=data_format,
         dilations=step.dilations,
         dtype=block.dtype,
-        kind="distinct",
+        kind="finite" if isinstance(block, LayerBlock) else "distinct",  # its sums are longer
         seed=shapes.seed,
     )
 
@@ -235,7 +247,7 @@ def _pads(name: str, reaches: tuple[int, ...]) -> str | Pads:
     return explicit.get(name, name)
 
 
-def _scattered(numbers: Any) -> Any:
+def scattered(numbers: Any) -> Any:
     """Return a number in [0, 1) for each integer, without any pattern (SplitMix64).
 
     A stride through the grid, were it long, would see only some combinations of axis values.

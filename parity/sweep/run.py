@@ -13,7 +13,7 @@ from parity import corners, note
 from parity.jobs import Crash
 from parity.jobs import run as run_jobs
 from parity.subject import Scope
-from parity.sweep.grid import Block, Grid
+from parity.sweep.layers import Grids
 from parity.sweep.state import State, header
 from parity.sweep.worker import LISTED, Found
 from parity.tally import MOST_NOT_SUPPORTED
@@ -61,11 +61,10 @@ def run_sweep(
     StateError
         If `state` cannot be used, as that of another sweep.
     """
-    grid = Grid.of(scope, every)
-    sizes = grid.sizes()
-    total = sum(sizes.values())
+    grids = Grids.of(scope, every)
+    total = sum(grids.sizes.values())
     start = time.monotonic()
-    with State(state, grid, sizes) as kept:
+    with State(state, grids) as kept:
         resumed = compared = sum(found.compared for found in kept.done.values())
         progress(compared, total)
 
@@ -75,7 +74,7 @@ def run_sweep(
             compared += found.compared
             progress(compared, total)
 
-        left = [(grid, block) for block in sizes if block.number not in kept.done]
+        left = [task for task in grids.tasks() if task[1].number not in kept.done]
         crashes = run_jobs(
             "parity.sweep.worker:work",
             left,
@@ -86,11 +85,12 @@ def run_sweep(
         )
     seconds = time.monotonic() - start
     parts = [kept.done[number] for number in sorted(kept.done)]
-    document = header(grid) | {
+    document = header(grids) | {
         "jobs": jobs,
         "geometries": compared,
-        "by_dtype": _by_dtype(grid, sizes, parts),
-        "left_out": grid.left_out(),
+        "by_dtype": _by_dtype(grids, parts),
+        "layers": _layers(grids, parts),
+        "left_out": grids.small.left_out(),
         "outputs": sum(found.outputs for found in parts),
         "nonzero": sum(found.nonzero for found in parts),
         "not_supported": sum(found.not_supported for found in parts),
@@ -115,18 +115,26 @@ def exit_code(document: dict[str, Any]) -> int:
     return 3 if document["doubts"] else 0
 
 
-def _by_dtype(
-    grid: Grid, sizes: dict[Block, int], parts: Iterable[Found]
-) -> dict[str, dict[str, int]]:
+def _by_dtype(grids: Grids, parts: Iterable[Found]) -> dict[str, dict[str, int]]:
     names = ("compared", "outputs", "nonzero", "not_supported", "unanswered", "disagreements")
-    rows = {dtype: dict.fromkeys(("expected", *names), 0) for dtype in grid.dtypes}
-    for block, size in sizes.items():
+    rows = {dtype: dict.fromkeys(("expected", *names), 0) for dtype in grids.small.dtypes}
+    for block, size in grids.sizes.items():
         rows[block.dtype]["expected"] += size
-    blocks = grid.blocks()
+    dtypes = {block.number: block.dtype for block in grids.sizes}
     for found in parts:
         for name in names:
-            rows[blocks[found.block].dtype][name] += getattr(found, name)
+            rows[dtypes[found.block]][name] += getattr(found, name)
     return rows
+
+
+def _layers(grids: Grids, parts: Iterable[Found]) -> dict[str, int]:
+    """Return what of the whole the second grid is."""
+    numbers = {block.number for block in grids.layers.blocks()}
+    mine = [found for found in parts if found.block in numbers]
+    return {
+        "compared": sum(found.compared for found in mine),
+        "disagreements": sum(found.disagreements for found in mine),
+    }
 
 
 def _deaths(crashes: Iterable[Crash]) -> list[Crash]:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from parity.sweep.fingerprint import fingerprint
-from parity.sweep.grid import Block, Grid
+from parity.sweep.layers import Grids
 from parity.sweep.worker import Found
 
 FORMAT = "parity sweep 2"
@@ -29,9 +29,9 @@ _SECONDS = ("wall", "cpu")
 _LISTS = ("listed", "refused", "failed")
 
 
-def header(grid: Grid, skipped: Collection[Path] = ()) -> dict[str, Any]:
+def header(grids: Grids, skipped: Collection[Path] = ()) -> dict[str, Any]:
     """Return what two runs must have in common for the one to go on where the other stopped."""
-    return {"format": FORMAT, "grid": grid.document(), **fingerprint(skipped)}
+    return {"format": FORMAT, "grids": grids.document(), **fingerprint(skipped)}
 
 
 class StateError(ValueError):
@@ -45,10 +45,8 @@ class State:
     ----------
     path
         The file, or None.
-    grid
+    grids
         What is compared.
-    sizes
-        How many geometries of each block.
 
     Raises
     ------
@@ -56,12 +54,12 @@ class State:
         If the file cannot be used, is no state, or that of another sweep.
     """
 
-    def __init__(self, path: Path | None, grid: Grid, sizes: Mapping[Block, int]) -> None:
+    def __init__(self, path: Path | None, grids: Grids) -> None:
         self.done: dict[int, Found] = {}
         self._file = None
         if path is None:
             return
-        mine = json.dumps(header(grid, [path])) + "\n"
+        mine = json.dumps(header(grids, [path])) + "\n"
         try:
             text = path.read_bytes().decode() if path.exists() else ""
             # The last line may have been cut off.
@@ -70,7 +68,7 @@ class State:
                 raise StateError(f"{path} is not the state of a sweep")
             first, *rest = whole.split("\n")[:-1] or [mine]
             _compare(path, first, mine)
-            geometries = {block.number: size for block, size in sizes.items()}
+            geometries = {block.number: size for block, size in grids.sizes.items()}
             for number, line in enumerate(rest, 2):
                 try:
                     found = _found(json.loads(line), geometries)

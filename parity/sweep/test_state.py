@@ -13,12 +13,12 @@ import pytest
 from parity.__main__ import main
 from parity.subject import Scope
 from parity.sweep import fingerprint
-from parity.sweep.grid import Grid
+from parity.sweep.layers import Grids
 from parity.sweep.state import State, StateError, header
 from parity.sweep.worker import Found
 
-GRID = Grid(every=100)
-SIZES = GRID.sizes()
+GRIDS = Grids.of(Scope(), every=100)
+SIZES = GRIDS.sizes
 FIRST, SECOND = list(SIZES)[:2]
 
 
@@ -36,31 +36,31 @@ def found(**changes: Any) -> Found:
 def test_a_state_goes_on_where_it_stopped(tmp_path: Path) -> None:
     path, first = tmp_path / "state", found()
     second = Found(SECOND.number, not_supported=1, compared=SIZES[SECOND] - 1)
-    with State(path, GRID, SIZES) as state:
+    with State(path, GRIDS) as state:
         state.add(first)
     path.write_text(path.read_text() + '{"block": 4, "comp')  # killed while it wrote
-    with State(path, GRID, SIZES) as state:
+    with State(path, GRIDS) as state:
         assert state.done == {FIRST.number: first}
         state.add(second)
-    with State(path, GRID, SIZES) as state:
+    with State(path, GRIDS) as state:
         assert state.done == {FIRST.number: first, SECOND.number: second}
 
 
 def test_a_state_refuses_another_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state"
-    with State(path, GRID, SIZES):
+    with State(path, GRIDS):
         pass
-    with pytest.raises(StateError, match="grid is"):
-        State(path, Grid(every=101), SIZES)
+    with pytest.raises(StateError, match="grids is"):
+        State(path, Grids.of(Scope(), every=101))
     monkeypatch.setenv("PARITY_SUBJECT", "numpy:dot")
     with pytest.raises(StateError, match="subject is"):
-        State(path, GRID, SIZES)
+        State(path, GRIDS)
     monkeypatch.setenv("PARITY_SUBJECT", "")
     monkeypatch.setenv("PARITY_WITHOUT", "subnormals")
     with pytest.raises(StateError, match="scope is 'everything' there"):
-        State(path, GRID, SIZES)
+        State(path, GRIDS)
     with pytest.raises(StateError, match="directory"):
-        State(tmp_path, GRID, SIZES)
+        State(tmp_path, GRIDS)
 
 
 @pytest.mark.parametrize("what", ["python", "numpy", "ml_dtypes", "tensorflow", "suite", "source"])
@@ -68,12 +68,12 @@ def test_a_state_refuses_another_world(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state"
-    with State(path, GRID, SIZES):
+    with State(path, GRIDS):
         pass
-    other = header(GRID, [path]) | {what: "another"}
+    other = header(GRIDS, [path]) | {what: "another"}
     monkeypatch.setattr("parity.sweep.state.header", lambda *_: other)
     with pytest.raises(StateError, match=f"{what} is"):
-        State(path, GRID, SIZES)
+        State(path, GRIDS)
 
 
 def document(**changes: Any) -> str:
@@ -104,14 +104,14 @@ WRONG: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_line_that_no_sweep_has_written_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "state"
-    with State(path, GRID, SIZES) as state:
+    with State(path, GRIDS) as state:
         state.add(found())
     line, said = WRONG[name]
     heading, *rest = path.read_text().splitlines(keepends=True)
     path.write_text("".join([heading, line, "\n", *rest]))
     before = path.read_text()
     with pytest.raises(StateError, match=said):
-        State(path, GRID, SIZES)
+        State(path, GRIDS)
     assert path.read_text() == before
 
 
@@ -138,7 +138,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "state"
     path.write_bytes(b"\xff\xfe\n")
     with pytest.raises(StateError, match="decode"):
-        State(path, GRID, SIZES)
+        State(path, GRIDS)
 
 
 Write = Callable[[Path], None]
@@ -163,11 +163,11 @@ def test_the_source_is_every_file_of_the_package(
     (folder / "inner.py").write_text("conv2d = print\n")
     for other in ("_kernel.so", "_kernel.pyd", "tables.bin"):
         (folder / other).write_bytes(b"old")
-    before = header(Grid())
+    before = header(GRIDS)
     CHANGES[name](folder)
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "inner.pyc").write_bytes(b"compiled")
-    after = header(Grid())
+    after = header(GRIDS)
     assert before.pop("source") != after.pop("source")
     assert before == after
 
@@ -180,12 +180,12 @@ def test_the_source_of_a_module_is_the_code_beside_it(
     (tmp_path / "kernel_alone.py").write_text("conv2d = print\n")
     library, state = tmp_path / "libkernel.so.1", tmp_path / "state.py"
     library.write_bytes(b"old")
-    before = header(Grid(), [state])
+    before = header(GRIDS, [state])
     state.write_text("what the sweep writes")
     (tmp_path / "counts.json").write_text("{}")
-    assert header(Grid(), [state]) == before
+    assert header(GRIDS, [state]) == before
     library.write_bytes(b"new")
-    assert header(Grid(), [state])["source"] != before["source"]
+    assert header(GRIDS, [state])["source"] != before["source"]
 
 
 def test_the_suite_is_what_a_sweep_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

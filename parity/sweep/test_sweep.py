@@ -25,6 +25,7 @@ from parity.subject import Scope
 from parity.sweep import command, run, worker
 from parity.sweep.eigen import eigen
 from parity.sweep.grid import Grid, Step, case
+from parity.sweep.layers import Grids
 from parity.sweep.worker import LISTED, Found, compare_block
 
 HERE = "parity.sweep.test_sweep"
@@ -314,7 +315,9 @@ def test_the_command_agrees_resumes_and_refuses(tmp_path: Path, capsys: Any) -> 
     assert main([*call, "--every", str(EVERY), *files]) == 0
     first = json.loads(output.read_text())
     assert "npconv:conv2d" in capsys.readouterr().out
-    assert first["geometries"] == sum(Grid(("float32", "int32"), every=EVERY).sizes().values())
+    grids = Grids.of(Scope(dtypes=("float32", "int32")), EVERY)
+    assert first["geometries"] == sum(grids.sizes.values())
+    assert first["layers"] == {"compared": 2 * len(grids.layers.blocks()), "disagreements": 0}
     assert (first["disagreements"], first["resumed"], first["doubts"]) == (0, 0, [])
     # Interrupted: the later half of the blocks is missing.
     lines = state.read_text().splitlines(keepends=True)

@@ -15,7 +15,8 @@ from parity.case import Array, Case, Conv2d
 from parity.check import failure, under_test
 from parity.explore import Disagreement, describe
 from parity.jobs import Send
-from parity.sweep.grid import Block, Grid, Step, case
+from parity.sweep.grid import Block, LayerBlock, Step, case
+from parity.sweep.layers import Task
 
 LISTED = 10
 """Disagreements that are told with a token; the others are only counted."""
@@ -69,12 +70,13 @@ class Found:
         return vars(self) | {"classes": dict(self.classes)}
 
 
-def work(task: tuple[Grid, Block], send: Send) -> None:
+def work(task: Task, send: Send) -> None:
     """Compare one block of a grid; send `Found`."""
     from parity.sweep.eigen import eigen
 
     grid, block = task
-    send.note(next(grid.cases(block)).token())
+    shapes, steps = next(iter(grid.geometries(block)))
+    send.note(case(block, shapes, steps[0], grid.formats[0]).token())
     with note.calling(note.SUBJECT):  # its import may hang, or end the process
         conv2d = subject.load()
     send(compare_block(grid, block, conv2d, eigen))
@@ -94,13 +96,13 @@ def simplify(token: str, send: Send) -> None:
         send({"token": found.example.token(), "reason": reason})
 
 
-def compare_block(grid: Grid, block: Block, conv2d: Conv2d, oracle: Oracle) -> Found:
+def compare_block(grid: Any, block: Block | LayerBlock, conv2d: Conv2d, oracle: Oracle) -> Found:
     """Compare every geometry of a block with an oracle, bit for bit.
 
     Parameters
     ----------
     grid, block
-        What is compared.
+        What is compared: one of the two grids, and one of its blocks.
     conv2d, oracle
         By what, and with what.  The process's note says on which geometry each runs.
     """
