@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from parity.case import Case, Conv2d
+from parity.check import failure
 from parity.claims.claim import Claim
 from parity.explore import Disagreement, describe
 
@@ -31,12 +32,11 @@ def reduced(
         nonlocal best
         if time.monotonic() > until:
             return False
-        try:
-            claim.check(candidate, conv2d)
-        except Exception as error:
-            best = Disagreement(claim.name, candidate, describe(error))
-            return True
-        return False
+        error = failure(claim, candidate, conv2d)
+        if error is None:
+            return False
+        best = Disagreement(claim.name, candidate, describe(error))
+        return True
 
     case = _first(fails, [replace(case, input_layout="C", filters_layout="C")], case)
     plainer = [replace(case, kind="ones", seed=0)]

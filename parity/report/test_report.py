@@ -72,7 +72,15 @@ def results(oracle: Agreement = FINE, default: Agreement = FINE) -> list[real_in
 
 
 COUNT = {"claim": "exact", "dtype": "float32", "examples": 7, "distinct": 7, "outputs": 70}
-RAN = {"examples": 3, "seconds": 1.0, "token": "<token>", "name": "n", "dtype": "float32"}
+RAN = {
+    "asked": True,
+    "regression": "",
+    "examples": 3,
+    "seconds": 1.0,
+    "token": "<token>",
+    "name": "n",
+    "dtype": "float32",
+}
 
 
 def proof(exit_code: int = 0) -> dict[str, Any]:
@@ -107,6 +115,7 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 {
                     **COUNT,
                     "telling": 60,
+                    **dict.fromkeys(("not_supported", "oracle_failed"), 0),
                     "classes": {"groups": 4, "dilation": 2},
                     "largest": {side: {"ratio": 0.25, "token": "<token>"} for side in sides},
                     "ratios": {side: {"-4": 7} for side in sides},
@@ -115,6 +124,8 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
             "failures": [{"claim": "exact", **said}],
             "crashes": [],
             "doubts": ["<doubt>"],
+            "too_few": [],
+            "interrupted": False,
             "classes": {"groups": 4, "dilation": 2},
             "exit_code": exit_code,
         },
@@ -135,9 +146,14 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 {"mutant": "one", "fault": "<fault>", "claim": "exact", **RAN},
                 {"mutant": "two", "fault": "<fault>", "claim": "", **RAN},
             ],
+            "scope": "everything",
+            "asked": 2,
+            "killed": 1,
+            "killed_by_drawn_examples": 1,
             "survivors": ["two"],
             "control": {"claim": "", **RAN},
             "crashes": [],
+            "doubts": [],
             "exit_code": exit_code,
         },
         "ledger": {
