@@ -75,7 +75,7 @@ def work(task: tuple[Grid, Block], send: Send) -> None:
 
 
 def simplify(token: str, send: Send) -> None:
-    """Send the token and reason of the simplest failing case with the geometry of `token`."""
+    """Send the token and reason of the smallest case that fails as `token` does."""
     from parity import claims, reduce
 
     send.note(token)
@@ -84,7 +84,7 @@ def simplify(token: str, send: Send) -> None:
         claim.check(failing, conv2d)
     except Exception as error:
         found = Disagreement(claim.name, failing, describe(error))
-        found = reduce.reduced(claim, found, conv2d)
+        found = reduce.reduced(claim, found, conv2d, scope=subject.scope())
         reason = compare.shortened(str(found).partition("\n")[2])
         send({"token": found.example.token(), "reason": reason})
 
