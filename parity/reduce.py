@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from parity import claims, compare, corners, structure, subject
+from parity import claims, compare, corners, structure
 from parity.case import Case, Conv2d
+from parity.check import failure, scope_of
 from parity.claims.claim import Claim
-from parity.explore import Disagreement, Seen, describe
+from parity.explore import Disagreement, describe
 from parity.structure import Lesser
-from parity.subject import Scope
 
 SECONDS = 20.0
 _PRODUCTS = 1_000_000
@@ -32,8 +32,6 @@ def reduced(
     conv2d: Conv2d,
     *,
     seconds: float = SECONDS,
-    scope: Scope | None = None,
-    before: Seen | None = None,
 ) -> Disagreement:
     """Return the smallest case found that fails as `found` does, or `found` where none is smaller.
 
@@ -51,15 +49,11 @@ def reduced(
         What fails, where, and whose fault it is.
     seconds
         How long this may take, but for the one check under way when they are over.
-    scope
-        What the subject supports; by default what the environment says.
-    before
-        Called with each case before it is checked.
     """
     if not isinstance(found.example, Case):
         return found
     began = time.monotonic()
-    search = _Search(claim, found.example, conv2d, scope or subject.scope(), before)
+    search = _Search(claim, found.example, conv2d)
     if not search.confirmed():
         return found
     search.until = began + 0.7 * seconds
@@ -83,20 +77,18 @@ class _Search:
         When to stop.
     """
 
-    def __init__(
-        self, claim: Claim, case: Case, conv2d: Conv2d, scope: Scope, before: Seen | None
-    ) -> None:
+    def __init__(self, claim: Claim, case: Case, conv2d: Conv2d) -> None:
         self.best = Disagreement(claim.name, case, "")
         self.until = 0.0
         self._case = case
-        self._claim, self._conv2d, self._scope, self._before = claim, conv2d, scope, before
+        self._claim, self._conv2d, self._scope = claim, conv2d, scope_of(conv2d)
         self._most = max(_PRODUCTS, structure.products(case))
         self._manner = ""
         self._tried: set[str] = set()
 
     def confirmed(self) -> bool:
         """Check the smallest failure once more; the first time, keep the manner of its failing."""
-        error = self._error(self._case)
+        error = failure(self._claim, self._case, self._conv2d)
         if error is None or (self._manner and manner(error) != self._manner):
             return False
         self._manner = manner(error)
@@ -167,7 +159,7 @@ class _Search:
             return False
         if not corners.within(candidate, self._scope) or not self._admits(candidate):
             return False
-        error = self._error(candidate)
+        error = failure(self._claim, candidate, self._conv2d)
         if error is None or manner(error) != self._manner:
             return False
         self._case = candidate
@@ -176,15 +168,6 @@ class _Search:
 
     def _admits(self, case: Case) -> bool:
         return case.dtype in self._claim.dtypes and self._claim.admits(case)
-
-    def _error(self, case: Case) -> Exception | None:
-        if self._before is not None:
-            self._before(case)
-        try:
-            self._claim.check(case, self._conv2d)
-        except Exception as error:  # whatever the subject raises on a valid call
-            return error
-        return None
 
     def _fewest(self) -> None:
         """Set elements to 0, in ever smaller chunks, first of the input and then of the filters."""

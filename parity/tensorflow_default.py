@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from parity import note
 from parity.case import Array
 
 SECONDS = 120.0
@@ -77,9 +78,8 @@ class Child:
         except Killed as error:
             self._log.seek(0)
             log = self._log.read().decode(errors="replace")
-            raise RuntimeError(
-                f"TensorFlow's default build does not start: {error}\n{log}"
-            ) from error
+            wrong = RuntimeError(f"TensorFlow's default build does not start: {error}\n{log}")
+            raise note.blame(note.ORACLE, wrong) from error
 
     def call(self, function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
         """Return what ``conv2d`` or ``extract_patches`` gives, in the child.

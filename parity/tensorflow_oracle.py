@@ -16,6 +16,8 @@ import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
 import numpy as np
 from numpy.typing import NDArray
 
+from parity import note
+
 Array = NDArray[Any]
 Verdict = Literal["ok"] | type[Exception]
 
@@ -43,6 +45,7 @@ _ABOUT_TYPES = (
 )
 
 
+@note.calls_of(note.ORACLE)
 def conv2d(
     input: Any,
     filters: Any,
@@ -86,6 +89,7 @@ def in_nhwc(call: dict[str, Any]) -> dict[str, Any]:
     return turned
 
 
+@note.calls_of(note.ORACLE)
 def extract_patches(*arguments: Any, **keywords: Any) -> Array:
     """Call tf.image.extract_patches."""
     array: Array = tf.image.extract_patches(*arguments, **keywords).numpy()

@@ -11,10 +11,11 @@ from hypothesis.strategies import SearchStrategy
 
 from parity import bounds, data, tensorflow_oracle
 from parity.case import DTYPES, Case, Conv2d
+from parity.check import scope_of
 from parity.claims.claim import Claim, Told
 from parity.compare import assert_within_bound
 from parity.strategies import cases
-from parity.subject import Scope, scope
+from parity.subject import Scope
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 
@@ -41,7 +42,7 @@ def flushes(case: Case, conv2d: Conv2d) -> bool:
 
     One that claims subnormals may not; any other is asked.
     """
-    if scope().has("subnormals"):
+    if scope_of(conv2d).has("subnormals"):
         return False
     info = bounds.limits(DTYPES[case.dtype])
     least = np.full((1, 1, 1, 1), info.smallest_subnormal).astype(DTYPES[case.dtype])

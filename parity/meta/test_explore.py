@@ -6,10 +6,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import npconv
-from parity.case import Case
+from parity.case import Array, Case
+from parity.check import Subject, scope_of
+from parity.claims import CLAIMS
 from parity.claims.claim import Claim, Told
 from parity.explore import Disagreement, explore
 from parity.strategies import cases
@@ -78,8 +81,7 @@ def test_each_start_draws_other_examples() -> None:
     assert len(seen[0] & seen[2]) < 10
 
 
-def test_examples_are_shown_before_and_after() -> None:
-    before: list[str] = []
+def test_examples_are_shown_with_what_they_told() -> None:
     after: list[tuple[str, int]] = []
     explore(
         claim(lambda *_: Told(7, 1)),
@@ -89,8 +91,61 @@ def test_examples_are_shown_before_and_after() -> None:
         Count("planted", "float32"),
         examples=20,
         start=0,
-        before=lambda example: before.append(example.token()),
         after=lambda example, told: after.append((example.token(), told.outputs)),
     )
-    assert len(before) == 20
-    assert after == [(token, 7) for token in before]
+    assert len(after) == 20
+    assert {outputs for _, outputs in after} == {7}
+
+
+def test_the_first_failure_is_told_before_it_is_shrunk() -> None:
+    told: list[Disagreement] = []
+
+    def check(case: Case, conv2d: Any) -> Told:
+        if told:
+            raise MemoryError("what comes after the first failure may end the process")
+        assert case.filters_shape[0] < 3, "tall"
+        return Told(1, 1)
+
+    run(claim(check), None, found=told.append)
+    [first] = told
+    assert isinstance(first.example, Case)
+    assert first.example.filters_shape[0] >= 3
+    assert str(first).startswith(f"planted: {first.example.token()}\ntall")
+
+
+def test_a_scope_that_is_given_counts_and_not_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two claims asked the environment whether the subject has subnormals, explicit pads, ..."""
+    seen: list[Scope] = []
+
+    def check(case: Case, conv2d: Any) -> Told:
+        seen.append(scope_of(conv2d))
+        return Told(1, 1)
+
+    narrow = Scope(without=frozenset({"subnormals"}))
+    monkeypatch.setenv("PARITY_WITHOUT", "groups")
+    count = Count("planted", "float32")
+    explore(claim(check), "float32", npconv.conv2d, narrow, count, examples=3, start=0)
+    assert seen == [narrow] * 3
+    assert scope_of(npconv.conv2d) == Scope(without=frozenset({"groups"}))
+
+
+def flushing(x: Array, w: Array, **call: Any) -> Array:
+    """Flush subnormal results to zero."""
+    y = npconv.conv2d(x, w, **call)
+    return np.where(np.abs(y) < np.finfo(y.dtype).smallest_normal, 0 * y, y).astype(y.dtype)
+
+
+def test_a_subject_that_flushes_is_judged_by_the_scope_that_is_given() -> None:
+    case = Case((1, 1, 1, 1), (1, 1, 1, 1), kind="special", seed=0)
+    for seed in range(2000):  # an example whose result is a subnormal number
+        case = Case((1, 1, 1, 1), (1, 1, 1, 1), kind="special", seed=seed)
+        with np.errstate(all="ignore"):
+            y = case.call_on(npconv.conv2d, *case.arrays())
+        if 0 < abs(y.item()) < np.finfo(np.float32).smallest_normal:
+            break
+    special = CLAIMS["special"]
+    special.check(case, Subject(flushing, Scope(without=frozenset({"subnormals"}))))
+    with pytest.raises(AssertionError, match="subject"):
+        special.check(case, Subject(flushing, Scope()))

@@ -57,6 +57,8 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             seed=arguments.seed,
             processes=arguments.jobs,
         )
+    if campaign["interrupted"]:
+        raise KeyboardInterrupt
     console.rule("errors")
     samples, wrong = errors.sample(scope.dtypes, arguments.jobs)
     for line in wrong:

@@ -115,6 +115,8 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
             "failures": [{"claim": "exact", **said}],
             "crashes": [],
             "doubts": ["<doubt>"],
+            "too_few": [],
+            "interrupted": False,
             "classes": {"groups": 4, "dilation": 2},
             "exit_code": exit_code,
         },

@@ -84,7 +84,7 @@ def simplify(token: str, send: Send) -> None:
         claim.check(failing, conv2d)
     except Exception as error:
         found = Disagreement(claim.name, failing, describe(error))
-        found = reduce.reduced(claim, found, conv2d, scope=subject.scope())
+        found = reduce.reduced(claim, found, conv2d)
         reason = compare.shortened(str(found).partition("\n")[2])
         send({"token": found.example.token(), "reason": reason})
 
