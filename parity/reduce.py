@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from parity import claims, compare, corners, structure
+from parity import claims, compare, corners, moves, structure
 from parity.case import Case, Conv2d
 from parity.check import failure, scope_of
 from parity.claims.claim import Claim
 from parity.explore import Disagreement, describe
-from parity.structure import Lesser
+from parity.moves import Lesser
 
 SECONDS = 20.0
 _PRODUCTS = 1_000_000
@@ -36,9 +36,9 @@ def reduced(
     """Return the smallest case found that fails as `found` does, or `found` where none is smaller.
 
     Memory layouts become C and the data ones, or at least plain, where that still fails.  Then
-    every number of the structure is lessened until none can be any more (`parity.structure` says
-    what is smaller, and which numbers move together).  Last, the data become simple: ones, the
-    seeds 0 to 9, and as few elements as may be left, all others being 0.
+    every number of the structure is lessened until none can be any more: `parity.structure` says
+    what is smaller, `parity.moves` which numbers move together.  Last, the data become simple:
+    ones, the seeds 0 to 9, and as few elements as may be left, all others being 0.
 
     A case that fails otherwise, with an error of another class or by another comparison, is another
     fault and is passed over.
@@ -58,7 +58,7 @@ def reduced(
         return found
     search.until = began + 0.7 * seconds
     search.plain()
-    for lesser in (structure.roughly, structure.closely):
+    for lesser in (moves.roughly, moves.closely):
         search.structures(lesser)
     search.until = began + seconds
     search.data()
@@ -107,7 +107,7 @@ class _Search:
         moving = True
         while moving:
             moving = False
-            for move in structure.MOVES:
+            for move in moves.MOVES:
                 while self._first(self._smaller(move, lesser)):
                     moving = True
 
@@ -118,7 +118,7 @@ class _Search:
             self._first(replace(case, seed=seed) for seed in _SEEDS if seed < case.seed)
         self._fewest()
 
-    def _smaller(self, move: structure.Move, lesser: Lesser) -> Iterator[Case]:
+    def _smaller(self, move: moves.Move, lesser: Lesser) -> Iterator[Case]:
         """Yield the smaller cases that a move leads to, each with data that may show the fault."""
         least = structure.order(self._case)
         for one in move(structure.Structure.of(self._case), lesser):

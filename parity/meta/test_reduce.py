@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
 import npconv
-from parity import claims, corners, structure
-from parity.case import DTYPES, Array, Case
+from parity import check, claims, corners, reduce, structure
+from parity.case import Array, Case
 from parity.check import Subject
 from parity.claims import CLAIMS
-from parity.claims.claim import Told
+from parity.claims.claim import Claim, Told
 from parity.explore import Disagreement
 from parity.reduce import reduced
-from parity.strategies import Axis, cases
 from parity.structure import Structure
 from parity.subject import Scope
 
@@ -361,33 +359,23 @@ def test_a_fault_of_special_values_keeps_them() -> None:
     assert math.prod(case.input_shape) + math.prod(case.filters_shape) <= 4
 
 
-@given(cases(tuple(DTYPES), layouts=True))
-@settings(max_examples=500, derandomize=True, database=None, deadline=None)
-def test_a_structure_is_all_of_a_case_but_its_data(case: Case) -> None:
-    assert Structure.of(case).case(case) == case
+def test_the_manner_of_a_failure_is_neither_its_numbers_nor_its_place() -> None:
+    exact, token = CLAIMS["exact"], "float32 NHWC 1x3x3x2 w1x1x2x2 s1,1 d1,1 VALID lattice:{}"
 
+    def said(fault: Callable[[Array], Any], seed: int, claim: Claim = exact) -> str:
+        error = check.failure(
+            claim, Case.parse(token.format(seed)), wrong_where(lambda it: True, fault)
+        )
+        assert error is not None
+        return reduce.manner(error)
 
-def test_numbers_are_lessened_to_thresholds_and_multiples() -> None:
-    for lesser in (structure.roughly, structure.closely):
-        for value in (0, 1, 2, 3, 17, 64, 65, 1000, 525312):
-            steps = list(lesser(value))
-            assert steps == sorted(set(steps))
-            assert set(steps) <= set(range(1, value))
-            assert value < 2 or 1 in steps
-    assert list(structure.closely(40)) == list(range(1, 40))
-    for threshold in (65, 100, 1025, 77777):  # the steps of a bisection
-        value = 525312
-        while (less := next((n for n in structure.closely(value) if n >= threshold), 0)) > 0:
-            value = less
-        assert value == threshold
-
-
-def test_moves_keep_the_outputs_of_an_image_or_its_size() -> None:
-    it = Structure.of(Case.parse("float32 NHWC 1x9x9x1 w3x3x1x1 s2,2 d1,1 VALID ones:0"))
-    found = {
-        (one.rows, one.columns)
-        for move in structure.MOVES
-        for one in move(it, structure.closely)
-        if (one.rows.kernel, one.rows.stride, one.columns) == (1, 2, it.columns)
-    }
-    assert {rows for rows, _ in found} == {Axis(7, 1, 2, 1, 0, 0), Axis(9, 1, 2, 1, 0, 0)}
+    first = lambda y: np.concatenate([-1 - y[:, :1], y[:, 1:]], axis=1)  # noqa: E731
+    last = lambda y: np.concatenate([y[:, :2], -1 - y[:, 2:]], axis=1)  # noqa: E731
+    manners = [said(first, 1), said(last, 2), said(wrong, 3)]
+    assert len(set(manners)) == 1
+    assert "subject" in manners[0]
+    others = [said(lambda y: y[:1, 1:], 1), said(lambda y: y.tolist(), 1)]
+    laws = said(first, 1, CLAIMS["metamorphic"])
+    assert "one_tap" not in laws
+    assert len({*manners, *others, laws, reduce.manner(KeyError("a"))}) == 5
+    assert reduce.manner(KeyError("a")) == reduce.manner(KeyError("b"))

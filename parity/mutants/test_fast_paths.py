@@ -8,7 +8,7 @@ import pytest
 
 from parity import claims, corpus
 from parity.case import Case
-from parity.mutants import MUTANTS, Mutant, fast_paths, textbook
+from parity.mutants import MUTANTS, Mutant, fast_paths, grouped_paths, textbook
 from parity.subject import Scope
 from parity.tensorflow_oracle import conv2d as tensorflow
 
@@ -23,7 +23,8 @@ REGRESSIONS = [claims.parse(token) for token in corpus.regressions()]
 def test_there_are_many_and_each_is_listed() -> None:
     classes = {
         one
-        for _, one in inspect.getmembers(fast_paths, inspect.isclass)
+        for module in (fast_paths, grouped_paths)
+        for _, one in inspect.getmembers(module, inspect.isclass)
         if issubclass(one, fast_paths.FastPath) and one is not fast_paths.FastPath
     }
     assert {type(mutant.conv2d) for mutant in KINDS.values()} == classes
