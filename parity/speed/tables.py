@@ -14,7 +14,9 @@ from rich.table import Table
 from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds
 from parity.speed.statistics import geometric_mean
 
-_COLOURS = {"faster": "green", "slower": "red", "same": "dim"}
+_COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
+
+_VERDICTS = ("faster", "same", "slower", "withheld")
 
 
 def console() -> Console:
@@ -160,7 +162,8 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
     table.add_column("net")
     for heading in (
         "threads",
-        "kernel",
+        "kernel, 95 %\ninterval",
+        "verdict",
         "smallest -\nlargest",
         "from\nNumPy",
         "tf.func-\ntion",
@@ -169,7 +172,7 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         "narrow\nintervals",
         "drift, bimo-\ndal, noisy",
         "other\nwork",
-        "faster / same\n/ slower",
+        "faster / same\n/ slower / with-\nheld",
         "all convolutions, ms\nsubject : TF",
     ):
         table.add_column(heading, justify="right")
@@ -182,7 +185,8 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         table.add_row(
             line["net"],
             str(line["threads"]),
-            f"{mean['kernel']:.3f}",
+            interval({"ratio": mean["kernel"], **line["geometric_mean_interval"]["kernel"]}),
+            f"[{_COLOURS[line['verdict']]}]{line['verdict']}[/]",
             f"{line['smallest']:.2f} - {line['largest']:.2f}",
             f"{mean['from NumPy']:.3f}",
             f"{mean['tf.function']:.3f}",
@@ -191,7 +195,7 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
             f"{line['intervals_reached']} of {line['layers']}",
             ", ".join(map(str, line["flags"].values())),
             busy(line["other_work"]),
-            " / ".join(str(verdicts[word]) for word in ("faster", "same", "slower")),
+            " / ".join(str(verdicts[word]) for word in _VERDICTS),
             f"{digits(total[SUBJECT])} : {digits(total[KERNEL])}",
         )
     return table
