@@ -57,15 +57,19 @@ class Counted:
         self.calls: dict[str, int] = {}
 
     def describe(self) -> dict[str, Any]:
+        """Return nothing."""
         return {}
 
     def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Callable[[], Any]:
+        """Return a call that counts itself."""
+
         def call() -> None:
             self.calls[mode] = self.calls.get(mode, 0) + 1
 
         return call
 
     def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+        """Return nothing."""
         return None
 
 
