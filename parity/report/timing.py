@@ -6,8 +6,8 @@ from typing import Any
 
 from parity.speed.limits import CASTS, COPY, PRODUCT
 from parity.speed.regret import NEAR
-from parity.speed.rows import TOO_BUSY, bounds, spoken
-from parity.speed.statistics import LOOKS, geometric_mean
+from parity.speed.rows import TOO_BUSY, bounds, mean_bounds, spoken
+from parity.speed.statistics import LOOKS
 
 FLAGS = {
     "drift": "the ratio moved from the first half of the rounds to the second",
@@ -106,9 +106,7 @@ def _bounds(title: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     ]
     if not found:
         return None
-    means = {
-        name: geometric_mean([row[name]["ratio"] for row in found]) for name in ("least", "above")
-    }
+    means = mean_bounds(found)
     return {"title": title, "rows": found, "means": means, "left_out": len(rows) - len(found)}
 
 

@@ -25,7 +25,7 @@ from parity.speed import (
 from parity.speed.failures import FAILURES, told
 from parity.speed.layers import Layer
 from parity.speed.processes import Workers
-from parity.speed.rows import TOO_BUSY, peak_share, setting, summary, too_busy
+from parity.speed.rows import TOO_BUSY, WITHHELD, peak_share, setting, summary, too_busy
 from parity.speed.statistics import LEAST_ROUNDS
 
 SLOWER = 4
@@ -289,11 +289,12 @@ def compare(old: dict[str, Any], new: dict[str, Any], console: Console) -> int:
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(comparison.table(changes))
     slower = comparison.slower(changes)
+    withheld = sum(one.verdict == WITHHELD for one in changes)
+    judged = len(changes) - withheld
     console.print(
-        f"{len(slower)} of {len(changes)} layers are slower than they were",
-        style="bold red" if slower else "green",
+        f"{len(slower)} of {judged} layers with a verdict are slower than they were",
+        style="bold red" if slower else "green" if judged else "yellow",
     )
-    withheld = sum(one.verdict == "withheld" for one in changes)
     if withheld:
         console.print(
             f"MISTRUST: {withheld} of {len(changes)} verdicts are withheld: other processes took"

@@ -119,6 +119,14 @@ def bounds(row: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def mean_bounds(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return the geometric means of what `bounds` found, with their intervals."""
+    return {
+        name: asdict(paired.mean_ratio([paired.Ratio(**one[name]) for one in found]))
+        for name in ("least", "above")
+    }
+
+
 def peak_share(row: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
     """Return the attained shares of the GEMM peak of a row's dtype and threads.
 

@@ -11,8 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds
-from parity.speed.statistics import geometric_mean
+from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds, mean_bounds
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
 
@@ -144,14 +143,14 @@ def bounds_table(rows: list[dict[str, Any]]) -> Table | None:
         if found := bounds(row):
             groups.setdefault((row["net"], row["threads"]), []).append(found)
     for (net, threads), some in groups.items():
-        least, above = ([one[name]["ratio"] for one in some] for name in ("least", "above"))
+        least, means = [one["least"]["ratio"] for one in some], mean_bounds(some)
         table.add_row(
             net,
             str(threads),
             str(len(some)),
-            f"{geometric_mean(least):.2f}",
+            interval(means["least"]),
             f"{min(least):.2f} - {max(least):.2f}",
-            f"{geometric_mean(above):.2f}",
+            interval(means["above"]),
         )
     return table if groups else None
 

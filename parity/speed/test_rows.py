@@ -145,6 +145,7 @@ def test_bounds_have_a_line_a_net(capsys: pytest.CaptureFixture[str]) -> None:
     tables.console().print(found)
     said = capsys.readouterr().out
     assert said.count("0.25 - 0.25") == 2
+    assert said.count("0.25 0.25-0.25") == 2
     assert "2.00" in said
 
 

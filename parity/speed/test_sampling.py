@@ -86,7 +86,8 @@ def test_a_worker_warms_every_mode_up_alike() -> None:
 
 
 def test_a_contender_of_a_question_is_warmed_up_alike() -> None:
-    one, calls = contender.Contender(), []
+    one = contender.Contender()
+    calls: list[None] = []
     one._call = lambda: calls.append(None)
     assert one("calibrate", (0.0,)) == 1
     assert len(calls) == 2
