@@ -209,6 +209,7 @@ class _Campaign:
                 count,
                 examples=examples,
                 start=_start(self._job, turn),
+                simplest=turn < len(self._turns),
                 after=after,
                 found=lambda found: self._fail(found, key),
             )

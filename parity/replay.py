@@ -55,9 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         said = "DISAGREES" if crash.of_subject else "MISTRUSTED"
         console.print(f"{said}: the process: {crash}", markup=False, soft_wrap=True)
         (failed if crash.of_subject else doubts).append(said)
-    if "holds" not in kinds:
+    if not {"holds", "fails"} & set(kinds) and not crashes:
         doubts.append("nothing was compared")
-        console.print("nothing was compared")
+        console.print("MISTRUSTED: nothing was compared")
     return summary.verdict(failed, doubts)
 
 

@@ -107,6 +107,7 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 {
                     **COUNT,
                     "telling": 60,
+                    **dict.fromkeys(("not_supported", "oracle_failed"), 0),
                     "classes": {"groups": 4, "dilation": 2},
                     "largest": {side: {"ratio": 0.25, "token": "<token>"} for side in sides},
                     "ratios": {side: {"-4": 7} for side in sides},
