@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import npconv
+from parity import note, tensorflow_oracle
 from parity.case import Array, Case
 from parity.check import Subject, scope_of
 from parity.claims import CLAIMS
 from parity.claims.claim import Claim, Told
 from parity.explore import Disagreement, explore
+from parity.reduce import reduced
 from parity.strategies import cases
 from parity.subject import Scope
 from parity.tally import Count
@@ -149,3 +151,72 @@ def test_a_subject_that_flushes_is_judged_by_the_scope_that_is_given() -> None:
     special.check(case, Subject(flushing, Scope(without=frozenset({"subnormals"}))))
     with pytest.raises(AssertionError, match="subject"):
         special.check(case, Subject(flushing, Scope()))
+
+
+def test_what_is_not_supported_is_no_smaller_failure() -> None:
+    exact = CLAIMS["exact"]
+    case = Case.parse("int32 NHWC 1x2x2x1 w1x1x1x1 s1,1 d1,1 VALID lattice:7 x:F w:C")
+
+    def wrong(x: Array, w: Array, **call: Any) -> Array:
+        if x.flags.c_contiguous:
+            raise NotImplementedError("memory layout C")
+        return npconv.conv2d(x, w, **call) + 1
+
+    found = reduced(exact, Disagreement("exact", case, ""), Subject(wrong, SCOPE))
+    assert isinstance(found.example, Case)
+    assert found.example.input_layout == "F"
+
+
+@pytest.mark.parametrize(
+    ("error", "side", "counted"),
+    [
+        (NotImplementedError("no"), note.SUBJECT, "not_supported"),
+        (RuntimeError("no"), note.ORACLE, "oracle_failed"),
+        (NotImplementedError("no"), note.ORACLE, "oracle_failed"),
+    ],
+)
+def test_examples_that_say_nothing_are_counted_apart(
+    error: Exception, side: str, counted: str
+) -> None:
+    def check(case: Case, conv2d: Any) -> Told:
+        with note.calling(side):
+            raise error
+
+    count = Count("planted", "float32")
+    explore(claim(check), "float32", npconv.conv2d, SCOPE, count, examples=5, start=0)
+    assert (count.examples, count.drawn, getattr(count, counted).examples) == (0, 5, 5)
+    assert f"{type(error).__name__}: no" in getattr(count, counted).first
+    assert note.raised_by(error) == side
+
+
+def test_the_oracles_error_within_a_call_of_the_subject_is_the_subjects() -> None:
+    with (
+        pytest.raises(RuntimeError) as raised,
+        note.calling(note.SUBJECT),
+        note.calling(note.ORACLE),
+    ):
+        raise RuntimeError("a subject may call TensorFlow itself")
+    assert note.raised_by(raised.value) == note.SUBJECT
+
+
+def test_the_oracle_is_known_by_its_calls() -> None:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever TensorFlow raises
+        tensorflow_oracle.conv2d(np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1)), 0, "SAME")
+    assert note.raised_by(raised.value) == note.ORACLE
+
+
+def test_the_simplest_example_may_be_left_out() -> None:
+    seen: list[set[str]] = []
+    for simplest in (True, False):
+        drawn: set[str] = set()
+
+        def check(case: Case, conv2d: Any, drawn: set[str] = drawn) -> Told:
+            drawn.add(case.token())
+            return Told(1, 1)
+
+        count = Count("planted", "float32")
+        explore(claim(check), "float32", None, SCOPE, count, examples=5, start=0, simplest=simplest)  # type: ignore[arg-type]
+        assert count.examples == 5
+        seen.append(drawn)
+    assert len(seen[0] - seen[1]) >= 1
+    assert Case((1, 1, 1, 1), (1, 1, 1, 1)).token() in seen[0] - seen[1]
