@@ -72,7 +72,8 @@ def work(task: Task, send: Send) -> None:
     """Compare one block of a grid; send `Found`."""
     from parity.sweep.eigen import eigen
 
-    send(compare_block(*task, subject.load(), eigen, send.note))
+    grid, block = task
+    send(compare_block(grid, block, subject.load(), eigen, send.note))
 
 
 def simplify(token: str, send: Send) -> None:
