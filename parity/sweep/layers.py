@@ -123,7 +123,7 @@ class Grids:
     @cached_property
     def sizes(self) -> dict[Block | LayerBlock, int]:
         """How many cases are compared in each block; the layers, which are few, come first."""
-        return {**self.layers.sizes(), **self.small.sizes()}
+        return dict((*self.layers.sizes().items(), *self.small.sizes().items()))
 
     def tasks(self) -> list[Task]:
         """Return every block with the grid that it is of, in the order of `sizes`."""
