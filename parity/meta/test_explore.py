@@ -1,4 +1,4 @@
-"""What fails is found, shrunk, reduced to the fewest elements, and told as a token that replays."""
+"""What fails is found, shrunk, and told as a token that replays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from parity.check import Subject, scope_of
 from parity.claims import CLAIMS
 from parity.claims.claim import Claim, Told
 from parity.explore import Disagreement, explore
-from parity.reduce import reduced
 from parity.strategies import cases
 from parity.subject import Scope
 from parity.tally import Count
@@ -150,47 +149,3 @@ def test_a_subject_that_flushes_is_judged_by_the_scope_that_is_given() -> None:
     special.check(case, Subject(flushing, Scope(without=frozenset({"subnormals"}))))
     with pytest.raises(AssertionError, match="subject"):
         special.check(case, Subject(flushing, Scope()))
-
-
-def wrong_where_last_is_negative(x: Array, w: Array, **call: Any) -> Array:
-    """Lose the last tap of the last channel where its weight is negative."""
-    less = w.copy()
-    less[-1:, -1:, -1:] = np.maximum(less[-1:, -1:, -1:], 0)
-    return npconv.conv2d(x, less, **call)
-
-
-def test_data_are_reduced_to_the_fewest_elements() -> None:
-    exact = CLAIMS["exact"]
-    case = Case.parse("float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7 x:F w:reversed")
-    with pytest.raises(AssertionError) as raised:
-        exact.check(case, wrong_where_last_is_negative)
-    found = reduced(
-        exact, Disagreement("exact", case, str(raised.value)), wrong_where_last_is_negative
-    )
-    assert isinstance(found.example, Case)
-    assert (found.example.input_layout, found.example.filters_layout) == ("C", "C")
-    assert len(found.example.input_only or ()) == 1
-    assert len(found.example.filters_only or ()) == 1
-    again = Case.parse(found.example.token())
-    assert again == found.example
-    with pytest.raises(AssertionError):
-        exact.check(again, wrong_where_last_is_negative)
-
-
-def test_data_that_do_not_matter_become_ones() -> None:
-    exact = CLAIMS["exact"]
-    case = Case.parse("int32 NHWC 1x2x2x1 w1x1x1x1 s1,1 d1,1 VALID lattice:7")
-
-    def dropping(x: Array, w: Array, **call: Any) -> Array:
-        result = npconv.conv2d(x, w, **call)
-        result[..., -1, :, :] = 0
-        return result
-
-    found = reduced(exact, Disagreement("exact", case, ""), dropping)
-    assert "1x2x2x1 w1x1x1x1 s1,1 d1,1 VALID ones:0 only x3 wall" in found.example.token()
-
-
-def test_what_does_not_fail_again_is_left_alone() -> None:
-    exact = CLAIMS["exact"]
-    found = Disagreement("exact", Case((1, 1, 1, 1), (1, 1, 1, 1)), "gone")
-    assert reduced(exact, found, npconv.conv2d) is found

@@ -130,7 +130,7 @@ def show(document: dict[str, Any], console: Console) -> None:
         say(f"... {document['disagreements']:,} geometries disagree", "red")
     if document["simplest"]:
         simplest = document["simplest"]
-        say(f"The first, with simpler data: {simplest['token']}\n  {simplest['reason']}")
+        say(f"The first, made small: {simplest['token']}\n  {simplest['reason']}")
         say(f"  {replay.command(simplest['token'])}")
     for doubt in document["doubts"]:
         say(f"MISTRUSTED: {doubt}", "bold yellow")

@@ -153,7 +153,7 @@ def _first(parts: Iterable[Found], crashes: Iterable[Crash]) -> list[dict[str, s
 
 
 def _simplest(parts: Iterable[Found], call_seconds: float) -> dict[str, str] | None:
-    """Return the first wrong result with simpler data; None where the claim `exact` passes it."""
+    """Return the first wrong result made small; None where the claim `exact` passes it."""
     tokens = [token for part in parts for token, _ in part.listed][:1]
     sent: list[dict[str, str]] = []
     run_jobs(

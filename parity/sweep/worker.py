@@ -84,7 +84,7 @@ def work(task: Task, send: Send) -> None:
 
 
 def simplify(token: str, send: Send) -> None:
-    """Send the token and reason of the simplest failing case with the geometry of `token`."""
+    """Send the token and reason of the smallest case that fails as `token` does."""
     from parity import claims, reduce
 
     conv2d, claim = under_test(subject.scope()), claims.CLAIMS["exact"]
