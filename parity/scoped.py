@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.calls import ARRAYS
 from parity.case import DTYPES
 from parity.subject import FORMATS, Scope
+from parity.written import ARRAYS
 
 Pair = tuple[int, int]
 

@@ -95,7 +95,8 @@ def used(call: dict[str, Any]) -> Iterator[str]:
         spatial = steps[row : row + 2] if len(steps) == 4 else steps
         if name == "strides" and len(spatial) in (2, 4) and spatial[0] != spatial[1]:
             yield "unequal strides"
-    image, filters = (getattr(one, "shape", ()) for one in arrays)
+    shapes: list[tuple[int, ...]] = [getattr(one, "shape", ()) for one in arrays]
+    image, filters = shapes
     if len(image) > 4:
         yield "rank5"
     if len(image) >= 4:

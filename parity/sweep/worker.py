@@ -74,7 +74,8 @@ def work(task: Task, send: Send) -> None:
     """Compare one block of a grid; send `Found`."""
     from parity.sweep.eigen import eigen
 
-    grid, block = task
+    grid: Any = task[0]
+    block = task[1]
     shapes, steps = next(iter(grid.geometries(block)))
     send.note(case(block, shapes, steps[0], grid.formats[0]).token())
     with note.calling(note.SUBJECT):  # its import may hang, or end the process
