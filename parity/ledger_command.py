@@ -216,7 +216,7 @@ def _wrong_of_npconv(shown: Shown) -> str:
 
 
 def _wrong_of_eigen(shown: Shown) -> str:
-    """What TensorFlow without oneDNN shows belongs to no row about oneDNN.
+    """Say where TensorFlow without oneDNN does the same: that belongs to no row about oneDNN.
 
     It refuses every NCHW call: the same call in NHWC has to tell.
     """

@@ -46,12 +46,14 @@ class Answers:
         monkeypatch.setattr(tensorflow_onednn, "machine", lambda: Machine("AVX2"))
 
     def conv2d(self, *given: Any, **named: Any) -> Any:
+        """Compute what is right, and add what is planted."""
         answer = self.next.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return npconv.conv2d(*given, **named) + np.float32(answer)
 
     def renew(self) -> None:
+        """Count fresh processes."""
         self.renewed += 1
 
 
