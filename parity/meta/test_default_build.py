@@ -117,8 +117,6 @@ def test_what_may_harm_the_process_is_its_last_call(
     path.write_text(ROW.replace("why =", 'at_times = "killed"\nwhy ='))
     monkeypatch.setenv("PARITY_LEDGER", str(path))
     answers.next = [0, 0]
-    check(CASE)
-    assert not answers.renewed
-    check(PADDED)
-    assert answers.renewed == 1
+    renewed = [(check(case), answers.renewed)[1] for case in (CASE, PADDED)]
+    assert renewed == [0, 1]
     assert default_build.harmful({"input": np.ones(1), **PADDED.arguments()}) is False
