@@ -124,7 +124,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print examples and outputs by claim and dtype, and what is in doubt."""
+    """Print what the ledger does not know yet, examples and outputs, and what is in doubt."""
+    told = [
+        line
+        for report in terminalreporter.stats.get("passed", [])
+        for name, line in report.user_properties
+        if name == "ledger"
+    ]
+    if told:
+        terminalreporter.section("the ledger on this CPU")
+        for line in told:
+            terminalreporter.line(line)
     counts = list(RUN.counts.values())
     if not counts:
         return
