@@ -27,7 +27,8 @@ def test_every_claim_feature_and_layout_is_explained() -> None:
     text = PARITY.read_text()
     for name in claims.CLAIMS:
         assert f"| `{name}` |" in text
-    for name in (*subject.FEATURES, *subject.DTYPES, *subject.FORMATS, *LAYOUTS):
+    features = [name.replace(" ", "-") for name in subject.FEATURES]
+    for name in (*features, *subject.DTYPES, *subject.FORMATS, *LAYOUTS):
         assert name in text
 
 
