@@ -1,7 +1,7 @@
 """The levels of a layer: what is counted of its factors, coarse enough that all pairs are met.
 
-Two layers of one level may have different values: ``kernel row`` is 1x2 to 1x7, and a number of
-channels has two levels, the power of two that it is near and what it is beside it.
+Two layers of one level may have different values: ``kernel row`` is 1x2 to 1x7.  A number of
+channels has two levels: which of `parity.layers.NEAR` it is near, and what it is beside it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Ordinary layers: what kernels branch on, each combined with each, bit for bit.
 
-The factors are those of `parity.layers`.  What a layer does not vary is chosen first (kind,
-kernel, strides, dilation, padding); then its sizes in an order that is drawn, each among the values
-for which a layer of least cost still fits.  Whichever factors come first are so never restrained
-by the others, and every two come first in some order: the limits on costs, which keep an example
-near a millisecond, make no pair rare.
+The factors are those of `parity.layers`.  Kind, kernel, strides, dilation and padding are chosen
+first; then the sizes in an order that is drawn, each among the values for which a layer of least
+cost still fits.  So whatever comes first is restrained by little, and every two sizes come first in
+some order: the limits on costs, which keep an example at a few milliseconds, make no pair rare.
 
 The values are weighted: 3x3, strides of 2, whole multiples of 8 and 16 and batches of 8 are
 what fast paths are written for.

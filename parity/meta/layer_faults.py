@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import npconv
-from parity import bounds
+from parity import bounds, predicates
 from parity.case import Array, Case
 
 
@@ -157,20 +157,8 @@ def wrong_where(condition: Condition) -> Callable[..., Array]:
 
     def conv2d(input: Array, filters: Array, **named: Any) -> Array:
         result: Array = npconv.conv2d(input, filters, **named)
-        rows, columns = (
-            (named["padding"][2:] if named["data_format"] == "NCHW" else named["padding"][1:3])
-            if not isinstance(named["padding"], str)
-            else ((0, 0), (0, 0))
-        )
-        case = Case(
-            input_shape=input.shape,
-            filters_shape=filters.shape,
-            strides=tuple(named["strides"]),
-            padding=named["padding"] if isinstance(named["padding"], str) else (*rows, *columns),
-            data_format=named["data_format"],
-            dilations=tuple(named["dilations"]),
-        )
-        if condition(Sizes.of(case)):
+        case = predicates.read({"input": input, "filters": filters, **named})
+        if case is not None and condition(Sizes.of(case)):
             result[(-1,) * result.ndim] += 1
         return result
 
