@@ -22,6 +22,8 @@ from parity.summary import MISTRUSTED, WRONG_CALL
 from parity.tally import RUN
 from parity.watcher import Watcher
 
+_FEWEST = 5
+"""Examples of a claim that pytest takes for a run of it."""
 _NONE = pickle.dumps(([], []))
 _WATCHER = pytest.StashKey[Watcher]()
 
@@ -115,7 +117,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             RUN.too_few += filter(None, [tally.too_few(claim, listed, scope)])
             # Nothing but PARITY_EXAMPLES cuts such a run short.
             examples = sum(count.examples for count in listed if count.claim == claim.name)
-            if 0 < examples < tally.ENOUGH:
+            if 0 < examples < _FEWEST:
                 RUN.doubts.append(f"{claim.name}: only {examples} examples")
     if RUN.doubts and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = MISTRUSTED

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from parity.calls import ARRAYS, Call
+from parity.calls import Call
 from parity.case import Case
 from parity.strategies import Dials, cases
 from parity.subject import Scope
+from parity.written import ARRAYS
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Arguments = dict[str, Any]

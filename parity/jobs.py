@@ -234,10 +234,11 @@ def run(
                 elif not worker.busy:
                     working.remove(worker)
                     employ(worker)
-            for worker in working if call_seconds is not None else ():
-                if worker.limit.exceeded():
-                    worker.overdue = call_seconds
-                    worker.process.kill()
+            if call_seconds is not None:
+                for worker in working:
+                    if worker.limit.exceeded():
+                        worker.overdue = call_seconds
+                        worker.process.kill()
         for worker in ending:
             worker.process.join(_PATIENCE)
     finally:

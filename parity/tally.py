@@ -18,7 +18,8 @@ _LOWEST = -40  # bin of everything smaller, zeros among it
 CHANCE = 1e-6
 """How often chance alone may call a run of one claim mistrusted for one of its classes."""
 ENOUGH = 20
-"""Examples below which nothing is said about a mean of them."""
+"""Examples below which nothing is said about the share of a dtype or of distinct ones."""
+_FOR_A_MEAN = 100  # the same for a mean of values that differ as much as those that tell
 MOST_NOT_SUPPORTED = 0.1
 """The share of examples, beyond which a claim is mistrusted, that a subject may not support: the
 least share asked of most features.  One that never does a feature leaves out more than that, and
@@ -198,8 +199,9 @@ def doubts(claim: Claim, counts: Iterable[Count], scope: Scope) -> list[str]:
     distinct = sum(len(count.tokens) for count in mine)
     if distinct < 0.5 * examples and examples >= ENOUGH:
         found.append(f"{claim.name}: only {distinct} of {examples} examples are distinct")
+    enough = min(_FOR_A_MEAN, claim.examples)
     for count in mine:
-        if count.telling < claim.telling * count.examples and count.examples >= ENOUGH:
+        if count.telling < claim.telling * count.examples and count.examples >= enough:
             found.append(
                 f"{claim.name} {count.dtype}: only {count.telling} telling values in"
                 f" {count.examples} examples, {claim.telling} each were expected"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import npconv
+from parity import note, tensorflow_oracle
 from parity.case import Array, Case
 from parity.check import Subject, scope_of
 from parity.claims import CLAIMS
@@ -149,3 +150,58 @@ def test_a_subject_that_flushes_is_judged_by_the_scope_that_is_given() -> None:
     special.check(case, Subject(flushing, Scope(without=frozenset({"subnormals"}))))
     with pytest.raises(AssertionError, match="subject"):
         special.check(case, Subject(flushing, Scope()))
+
+
+@pytest.mark.parametrize(
+    ("error", "side", "counted"),
+    [
+        (NotImplementedError("no"), note.SUBJECT, "not_supported"),
+        (RuntimeError("no"), note.ORACLE, "oracle_failed"),
+        (NotImplementedError("no"), note.ORACLE, "oracle_failed"),
+    ],
+)
+def test_examples_that_say_nothing_are_counted_apart(
+    error: Exception, side: str, counted: str
+) -> None:
+    def check(case: Case, conv2d: Any) -> Told:
+        with note.calling(side):
+            raise error
+
+    count = Count("planted", "float32")
+    explore(claim(check), "float32", npconv.conv2d, SCOPE, count, examples=5, start=0)
+    assert (count.examples, count.drawn, getattr(count, counted).examples) == (0, 5, 5)
+    assert f"{type(error).__name__}: no" in getattr(count, counted).first
+    assert note.raised_by(error) == side
+
+
+def test_the_oracles_error_within_a_call_of_the_subject_is_the_subjects() -> None:
+    with (
+        pytest.raises(RuntimeError) as raised,
+        note.calling(note.SUBJECT),
+        note.calling(note.ORACLE),
+    ):
+        raise RuntimeError("a subject may call TensorFlow itself")
+    assert note.raised_by(raised.value) == note.SUBJECT
+
+
+def test_the_oracle_is_known_by_its_calls() -> None:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever TensorFlow raises
+        tensorflow_oracle.conv2d(np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1)), 0, "SAME")
+    assert note.raised_by(raised.value) == note.ORACLE
+
+
+def test_the_simplest_example_may_be_left_out() -> None:
+    seen: list[set[str]] = []
+    for simplest in (True, False):
+        drawn: set[str] = set()
+
+        def check(case: Case, conv2d: Any, drawn: set[str] = drawn) -> Told:
+            drawn.add(case.token())
+            return Told(1, 1)
+
+        count = Count("planted", "float32")
+        explore(claim(check), "float32", None, SCOPE, count, examples=5, start=0, simplest=simplest)  # type: ignore[arg-type]
+        assert count.examples == 5
+        seen.append(drawn)
+    assert len(seen[0] - seen[1]) >= 1
+    assert Case((1, 1, 1, 1), (1, 1, 1, 1)).token() in seen[0] - seen[1]
