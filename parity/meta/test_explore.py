@@ -16,7 +16,6 @@ from parity.check import Subject, scope_of
 from parity.claims import CLAIMS
 from parity.claims.claim import Claim, Told
 from parity.explore import Disagreement, explore
-from parity.reduce import reduced
 from parity.strategies import cases
 from parity.subject import Scope
 from parity.tally import Count
@@ -151,20 +150,6 @@ def test_a_subject_that_flushes_is_judged_by_the_scope_that_is_given() -> None:
     special.check(case, Subject(flushing, Scope(without=frozenset({"subnormals"}))))
     with pytest.raises(AssertionError, match="subject"):
         special.check(case, Subject(flushing, Scope()))
-
-
-def test_what_is_not_supported_is_no_smaller_failure() -> None:
-    exact = CLAIMS["exact"]
-    case = Case.parse("int32 NHWC 1x2x2x1 w1x1x1x1 s1,1 d1,1 VALID lattice:7 x:F w:C")
-
-    def wrong(x: Array, w: Array, **call: Any) -> Array:
-        if x.flags.c_contiguous:
-            raise NotImplementedError("memory layout C")
-        return npconv.conv2d(x, w, **call) + 1
-
-    found = reduced(exact, Disagreement("exact", case, ""), Subject(wrong, SCOPE))
-    assert isinstance(found.example, Case)
-    assert found.example.input_layout == "F"
 
 
 @pytest.mark.parametrize(

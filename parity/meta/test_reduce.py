@@ -221,6 +221,21 @@ def test_no_other_fault_is_taken_for_the_one_that_was_found() -> None:
     assert smallest(token, crashing) == expected
 
 
+def test_what_is_not_supported_is_no_smaller_failure() -> None:
+    exact = CLAIMS["exact"]
+    case = Case.parse("int32 NHWC 1x2x2x1 w1x1x1x1 s1,1 d1,1 VALID lattice:7 x:F w:C")
+
+    def wrong_in_fortran_order(x: Array, w: Array, **call: Any) -> Array:
+        if x.flags.c_contiguous:
+            raise NotImplementedError("memory layout C")
+        return wrong(npconv.conv2d(x, w, **call))
+
+    whole = Subject(wrong_in_fortran_order, Scope())
+    found = reduced(exact, Disagreement("exact", case, ""), whole)
+    assert isinstance(found.example, Case)
+    assert found.example.input_layout == "F"
+
+
 def test_an_exception_is_reduced_to_the_same_exception() -> None:
     def raising(x: Array, w: Array, **call: Any) -> Array:
         if w.shape[3] < 3:

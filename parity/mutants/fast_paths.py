@@ -264,13 +264,13 @@ class PatchesByPitch(FastPath):
 
 
 class HalfBlockRotated(FastPath):
-    """3x1 with blocks of 32 filters and half a one: the half comes out rotated by a vector of 8."""
+    """3x1 and 1x3, blocks of 32 filters and half a one: the half is rotated by a vector of 8."""
 
     example = "float32 NHWC 1x3x1x1 w3x1x1x48 s1,1 d1,1 VALID distinct:0"
 
     def takes(self, layer: Layer) -> bool:
         half = layer.filters > 32 and layer.filters % 32 == 16
-        return half and layer.kernel == (3, 1) and layer.groups == 1
+        return half and layer.kernel in ((3, 1), (1, 3)) and layer.groups == 1
 
     def fast(self, layer: Layer) -> Array:
         result = self.plain(layer)
