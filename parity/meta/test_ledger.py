@@ -148,8 +148,12 @@ def test_a_row_that_no_longer_shows_where_it_was_seen_is_stale(
 
 @pytest.mark.parametrize("how", ["native", "capped"])
 def test_a_row_that_was_seen_elsewhere_is_reported(
-    how: Literal["native", "capped"], plant: Plant, machine: Machine
+    how: Literal["native", "capped"],
+    plant: Plant,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(ledger_command, "ROWS", [])  # it is not about missing rows
     # The same instruction set with a cap is another machine than without one.
     other = Machine(machine.instruction_set if how != machine.how else "SVE", how)
     row = ONEDNN + SHOWN + seen(other) + "]"
@@ -175,6 +179,33 @@ def test_a_row_that_was_seen_elsewhere_is_reported(
     assert "npconv gives float32 0x1x1x2" in checked()["status"]
 
 
+def test_what_a_cpu_with_avx2_alone_was_seen_to_give_is_not_stale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With oneDNN forced on, and not capped (Zen 3, TensorFlow 2.21)."""
+    gives = {
+        shown.expression: shown.tensorflow
+        for row in ledger.load().values()
+        for shown in row.shown
+        if row.build == "onednn"
+    }
+    [survived, skipped] = [
+        ledger.load()[name].shown[place].expression
+        for name, place in (("huge-geometry-onednn", 1), ("padding-skipped-onednn", 0))
+    ]
+    gives[survived] = "float32 1x1x1x1 [0.0]"
+    gives[skipped] = "float32 1x2x1x1 [inf, nan]"
+    monkeypatch.setattr(ledger_command, "_onednn", gives.__getitem__)
+    monkeypatch.setattr(tensorflow_onednn, "machine", lambda: Machine("AVX2"))
+    rows = {row["id"]: row for row in ledger_command.checked()}
+    assert not [row["status"] for row in rows.values() if row["stale"]]
+    for name in ("huge-geometry-onednn", "padding-skipped-onednn"):
+        assert "not seen here, on AVX2 (native)" in rows[name]["status"]
+    monkeypatch.setattr(ledger_command, "_onednn", lambda _: "float32 0")
+    stale = {row["id"] for row in ledger_command.checked() if row["stale"]}
+    assert {"empty-output-onednn", "explicit-padding-onednn"} <= stale  # what was seen there
+
+
 def test_a_row_about_onednn_that_shows_in_another_version(plant: Plant, machine: Machine) -> None:
     version, sve = ledger_command.VERSION, Machine("SVE")
     others = ONEDNN.replace(version, "1.15")
@@ -196,7 +227,7 @@ def test_a_missing_row_fails_the_command(plant: Plant, monkeypatch: pytest.Monke
     few = [row for row in ROWS if row.rule in (14, 15)]
     monkeypatch.setattr(ledger_command, "ROWS", few)
     assert list(ledger_command.missing()) == []
-    plant(ROW)  # the only row: rank below 4 kills the default build, and nothing says so
+    plant(ROW)  # the only row: rank below 4 kills TensorFlow with oneDNN, and nothing says so
     text = io.StringIO()
     document = ledger_command.check(Console(file=text, width=200))
     assert document["exit_code"] == 1
