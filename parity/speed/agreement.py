@@ -20,6 +20,7 @@ from parity.case import DTYPES, Array, Case
 Verdict = Literal["bit-identical", "within bound", "DISAGREES", "not compared"]
 DISAGREES: Verdict = "DISAGREES"
 NOT_COMPARED: Verdict = "not compared"
+AGREEING: tuple[Verdict, ...] = ("bit-identical", "within bound")
 
 
 @dataclass(frozen=True)

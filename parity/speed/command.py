@@ -136,7 +136,8 @@ def _threads(text: str) -> tuple[int, ...]:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, write, compare.
 
-    Returns 1 if a row disagrees, 2 for a wrong call, 3 if one has no comparison, `SLOWER` if a row became slower.
+    Returns 1 if a row disagrees, 2 for a wrong call, `SLOWER` if a row became slower; 3 if a row
+    has no comparison.
     """
     console = tables.console()
     try:

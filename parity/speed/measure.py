@@ -118,7 +118,7 @@ class Bench:
         scale = agreement.gauge(layer.case, *layer.case.arrays())
         found = self._agree(layer, scale)
         row["agreement"] = asdict(found)
-        if DISAGREES == found.verdict or found.yardsticks[INSTALLED].verdict == NOT_COMPARED:
+        if found.verdict == DISAGREES or found.yardsticks[INSTALLED].verdict == NOT_COMPARED:
             return row
         try:
             return row | self._timed(layer, scale, found, on_round)

@@ -25,7 +25,7 @@ from parity.speed.implementations import Call, Implementation, Subject, TensorFl
 REASON_LENGTH = 160
 """Of an error in a line."""
 # Names of nodes and operations in the messages of TensorFlow.
-_NODES = r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]"
+_NODES = r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]|name: *$"
 
 
 class Requests:
