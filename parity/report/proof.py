@@ -75,12 +75,13 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     if subject.is_npconv() and not arguments.quick:
         console.rule("ledger")
         checked = ledger_command.check(console)
-    excused = arguments.quick and campaign["total"]["examples"] > 0
+    campaign_code = campaign["exit_code"]
+    if arguments.quick and campaign_code == summary.MISTRUSTED and campaign["total"]["examples"]:
+        console.print("quick: what so few examples did not reach does not count", style="yellow")
+        campaign_code = summary.AGREEMENT
     codes = [
         exit_code(swept),
-        summary.AGREEMENT
-        if excused and campaign["exit_code"] == summary.MISTRUSTED
-        else campaign["exit_code"],
+        campaign_code,
         summary.verdict(wrong, []),
         hunted["exit_code"],
         checked["exit_code"] if checked else summary.AGREEMENT,

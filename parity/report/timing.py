@@ -32,8 +32,8 @@ def section(speed: dict[str, Any]) -> dict[str, Any]:
     dict
         ``groups`` of rows, each row with its ``doubts``; ``peak`` and ``scratch``, whether any
         row has them; ``second``, the means beside the second yardstick; ``beside`` and
-        ``bounds``, the groups that have any; ``machine``, names and texts; ``flags``, what the doubts mean; ``busy``, the
-        share of other work that is one.
+        ``bounds``, the groups that have any; ``machine``, names and texts; ``flags``,
+        what the doubts mean; ``busy``, the share of other work that is one.
     """
     groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
     for row in speed["rows"]:
