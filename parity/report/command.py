@@ -24,7 +24,7 @@ _LAYERS = ("resnet50", "small", "mobilenetv2")
 _SECONDS = 2.5
 _QUICK = {
     "layers": ("small",),
-    "rounds": 1,  # the fewest that a measurement takes
+    "rounds": 6,  # the fewest of which an interval says something
     "seconds": 0.0,
     "memory": False,
     "minutes": 0.05,
@@ -196,5 +196,5 @@ def _real_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _coloured(verdict: str) -> str:
-    colours = {DISAGREES: "bold red", NOT_COMPARED: "bold yellow"}
+    colours: dict[str, str] = {DISAGREES: "bold red", NOT_COMPARED: "bold yellow"}
     return f"[{colours.get(verdict, 'green')}]{verdict}[/]"

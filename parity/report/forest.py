@@ -108,7 +108,7 @@ def _head(speed: dict[str, Any]) -> list[str]:
         _text(30, 62, first, "dim"),
         *([*_square(20, 74), _text(30, 78, second[0], "dim")] if second else []),
         *([_text(_PEAK, 28, "busy machine: not to be trusted", "slower", "end")] if doubt else []),
-        *([_text(_SECOND, 118, "+oneDNN", "second", "end")] if second else []),
+        *([_text(_SECOND, 102, "+oneDNN", "second", "end")] if second else []),
         _text(_RATIO, 118, "ratio", "dim", "end"),
         _text((_OURS + _THEIRS) / 2 - 14, 102, "GFLOP/s", "dim", "middle"),
         _text(_OURS, 118, speed["settings"]["subject"].partition(":")[0], "dim", "end"),

@@ -190,7 +190,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert all(row["token"] in html for row in data["speed"]["rows"])
 
 
-PARTS = {
+PARTS: dict[str, dict[str, Any]] = {
     "real": {"disagreement": found("DISAGREES"), "mistrusted": found("not compared", CANNOT)},
     "layer": {"disagreement": "DISAGREES", "mistrusted": "not compared"},
     "proof": {"disagreement": 1, "mistrusted": 3},
@@ -200,7 +200,7 @@ PARTS = {
 @pytest.mark.parametrize("outcome", ["disagreement", "mistrusted"])
 @pytest.mark.parametrize("where", PARTS)
 def test_one_part_decides_for_the_report(where: str, outcome: str) -> None:
-    part: Any = PARTS[where][outcome]
+    part = PARTS[where][outcome]
     real = results(part) if where == "real" else results()
     times = speed(part) if where == "layer" else speed()
     data = document.build(real, times, proof(part if where == "proof" else 0))

@@ -203,7 +203,7 @@ def test_a_page_without_any_optional_part_shows_none() -> None:
 
 @pytest.mark.parametrize("part", ["questions", "regret"])
 def test_the_schema_refuses_an_optional_part_with_a_hole(part: str) -> None:
-    whole = {"questions": answers(), "regret": regrets()}[part]
+    whole: Any = {"questions": answers(), "regret": regrets()}[part]
     del whole["machine"]["cpu"]
     with pytest.raises(jsonschema.ValidationError, match="'cpu' is a required property"):
         document.build(results(), speed(), proof(), **{part: whole})

@@ -21,7 +21,7 @@ def planted(subject: float = 0.5, rounds: int = 12, spread: float = 0.005, **mor
     }
 
 
-TOLD = {
+TOLD: dict[str, Any] = {
     "onednn": "off",
     "onednn_instruction_set": "AVX2",
     "yardsticks": {
