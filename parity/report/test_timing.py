@@ -162,6 +162,7 @@ def test_the_questions_are_shown_with_their_doubts() -> None:
     for word in ("heading", "asked", "note", "calm", "row", "9"):
         assert f"&lt;{word}&gt;" in html
         assert f"<{word}>" not in html.partition("<body>")[2]
+    assert "oneDNN &lt;b&gt;&amp; in TensorFlow as installed" in html
     assert "fastest of &lt;scipy&gt;" in html
     assert "subject / scipy.&lt;x&gt;: faster" in html
     assert html.count(">MISTRUST</span>") == 1
