@@ -1,4 +1,4 @@
-"""Who failed decides what is told: the subject disagrees, another leaves nothing to compare with."""
+"""Whose failure it is decides what is told: a disagreement, or nothing to compare with."""
 
 from __future__ import annotations
 
