@@ -22,6 +22,7 @@ COMMANDS = (
     ("replay", "parity.replay", "check one example again, given by its token"),
     ("mutants", "parity.mutants.command", "point the suite at wrong implementations"),
     ("ledger", "parity.ledger_command", "check every deliberate difference live"),
+    ("elsewhere", "parity.elsewhere", "run the suite's quick form as if on other machines"),
 )
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
-from parity.case import DTYPES, Case
+from parity import written
+from parity.case import DTYPES, Case, clipped
+from parity.written import ARRAYS, source
 
-ARRAYS = ("input", "filters")
 _OPENING = "conv2d("
 _FAULTS = ") with "  # between the call and the names of two faults
 
@@ -59,29 +58,22 @@ class Call:
 
     @classmethod
     def parse(cls, token: str) -> Call:
-        """Return the call that `token` writes.
+        """Return the call that `token` writes; it is read, never evaluated.
 
         Raises
         ------
         ValueError
-            If it is no call of conv2d.
+            If it is no call of conv2d, or asks for arrays that are too large.
         """
         text = token.strip()
-        names = {
-            "conv2d": lambda **arguments: arguments,
-            "ints": lambda shape, dtype: (shape, dtype),
-            "np": np,
-            "bfloat16": ml_dtypes.bfloat16,
-        }
         try:
             if not text.startswith(_OPENING):
                 raise ValueError("it does not begin with conv2d(")
             call, told, faults = text.rpartition(_FAULTS)
-            if told:
-                return cls(eval(f"{call})", names), tuple(ast.literal_eval(f"({faults},)")))
-            return cls(eval(text, names))
-        except Exception as error:  # whatever is wrong with the text
-            raise ValueError(f"not the token of a call: {token!r}: {error}") from error
+            arguments = written.arguments(f"{call})" if told else text)
+            return cls(arguments, written.names(faults) if told else ())
+        except ValueError as error:
+            raise ValueError(f"not the token of a call: {clipped(token)}: {error}") from error
 
     @classmethod
     def of(cls, case: Case) -> Call:
@@ -91,19 +83,3 @@ class Call:
             "filters": (case.filters_shape, case.dtype),
         }
         return cls({**shapes, **case.arguments()})
-
-
-def source(value: Any) -> str:
-    """Return an expression for `value`, an argument of conv2d."""
-    if isinstance(value, np.ndarray):
-        return f"np.array({value.tolist()}, {value.dtype.name!r})"
-    if isinstance(value, np.generic):
-        name = type(value).__name__  # NumPy 1 has no np.bool
-        return f"np.{'bool_' if name == 'bool' else name}({value.item()!r})"
-    if isinstance(value, list):
-        return f"[{', '.join(map(source, value))}]"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(source, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, float) and not np.isfinite(value):
-        return f"float({str(value)!r})"
-    return repr(value)

@@ -1,28 +1,37 @@
 """One job of a campaign: fresh examples of every claim until the time is over.
 
-Runs in a process of its own (`parity.jobs`); the parent only counts and prints.
+Runs in a process of its own (`parity.jobs`); the parent only counts and prints.  Turns begin short,
+so that every claim and dtype soon has had one however slow the subject is, and grow.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from parity import claims, corners, subject
-from parity.case import Case
+from parity import claims, subject
+from parity.check import checked, under_test
 from parity.claims.claim import Claim, Example, Told
 from parity.explore import Disagreement, describe, explore
 from parity.reduce import reduced
 from parity.tally import Count, dtypes
 
-TURN = 1 / 10
-"""Share of a claim's usual examples before the next has its turn."""
+TURN = 0.2
+"""Seconds of a turn in the first round."""
+GROWTH = 1.5
+"""How much longer the turns of each round are: no dtype is ever far behind the others."""
+FIRST = 4
+"""Examples of a claim's first turn, when nobody knows how long one takes."""
 ENOUGH = 3
 """Failures of one claim and dtype after which it is left alone."""
+_OFTEN = 0.5  # seconds between two counts that are sent
+
+Turn = tuple[str, str]
+"""The names of a claim and a dtype."""
 
 
 class Send(Protocol):
@@ -31,8 +40,24 @@ class Send(Protocol):
     def __call__(self, message: Any) -> None:
         """Send a message."""
 
-    def note(self, text: str) -> None:
-        """Leave the token of what is about to run, should the process die of it."""
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job goes on if it dies now.
+
+    Attributes
+    ----------
+    turn
+        The next turn.
+    checked
+        How much of the corpus is behind it.
+    failures
+        How often each claim and dtype has failed.
+    """
+
+    turn: int = 0
+    checked: int = 0
+    failures: Mapping[Turn, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,25 +66,32 @@ class Job:
 
     Attributes
     ----------
-    number
-        Its place among the jobs.
+    number, jobs
+        Its place among so many jobs, which begin at different claims.
     seed
         The campaign's seed; each job and each turn draws other examples from it.
     seconds
         How long it goes on.
     corpus
-        Tokens that are checked before anything is drawn.
+        Tokens that are checked as well, at first for as long as anything is drawn.
+    known
+        How many of them have failed before: they come before anything else.
+    place
+        Where it begins.
     """
 
     number: int
     seed: int
     seconds: float
+    jobs: int = 1
     corpus: tuple[str, ...] = ()
+    known: int = 0
+    place: Place = Place()
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A disagreement, reduced.
+    """A disagreement.
 
     Attributes
     ----------
@@ -67,11 +99,18 @@ class Failure:
         What replays it.
     reason
         What differs, and a script that shows it.
+    key
+        A later failure of the same key is the same, made smaller.
     """
 
     claim: str
     token: str
     reason: str
+    key: str = ""
+
+    def document(self) -> dict[str, str]:
+        """Return the failure as JSON knows it."""
+        return {"claim": self.claim, "token": self.token, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -94,45 +133,123 @@ class Interesting:
 
 
 def work(job: Job, send: Send) -> None:
-    """Check the corpus, then explore claim after claim until the time is over.
+    """Explore claim after claim, and check the corpus, until the time is over.
 
-    Sends `Count` after each turn, `Failure` and `Interesting` as they come.
+    Sends `Place` before whatever may end the process, `Count` often, `Failure` and `Interesting`
+    as they come.
     """
-    conv2d, scope = subject.load(), subject.scope()
-    gc.freeze()  # TensorFlow's million objects need not be searched again and again
-    until = time.monotonic() + job.seconds
-    for token in job.corpus:
+    _Campaign(job, send).run()
+
+
+class _Campaign:
+    """The state of a job."""
+
+    def __init__(self, job: Job, send: Send) -> None:
+        self._job, self._send = job, send
+        scope = subject.scope()
+        self._conv2d = under_test(scope)
+        gc.freeze()  # TensorFlow's million objects need not be searched again and again
+        self._until = time.monotonic() + job.seconds
+        self._turns = [(one, dtype) for one in claims.chosen(scope) for dtype in dtypes(one, scope)]
+        self._failures = dict(job.place.failures)
+        self._checked = job.place.checked
+        self._seconds: dict[str, float] = {}  # of an example, by claim
+        self._keep = _Keeper(send)
+
+    def run(self) -> None:
+        """Go on until the time is over, or everything has failed often enough."""
+        while self._checked < self._job.known and time.monotonic() < self._until:
+            self._check_next(self._job.place.turn)
+        drawing = checking = 0.0
+        for turn in range(self._job.place.turn, 2**31):
+            began = time.monotonic()
+            self._draw(turn)
+            drawing += time.monotonic() - began
+            # The first round alone; then the corpus has as much time as what is drawn.
+            while turn >= len(self._turns) and checking < drawing and self._left():
+                began = time.monotonic()
+                self._check_next(turn + 1)
+                checking += time.monotonic() - began
+            failed = [self._failures.get((one.name, dtype), 0) for one, dtype in self._turns]
+            if time.monotonic() > self._until or min(failed) >= ENOUGH:
+                return
+
+    def _left(self) -> bool:
+        return self._checked < len(self._job.corpus) and time.monotonic() < self._until
+
+    def _draw(self, turn: int) -> None:
+        """Let one claim and dtype have its turn."""
+        offset = self._job.number * len(self._turns) // self._job.jobs
+        claim, dtype = self._turns[(turn + offset) % len(self._turns)]
+        failures = self._failures.get((claim.name, dtype), 0)
+        if failures >= ENOUGH:
+            return
+        deadly = self._failures | {(claim.name, dtype): failures + 1}
+        self._send(Place(turn + 1, self._checked, deadly))
+        count = Count(claim.name, dtype)
+        last = time.monotonic()
+
+        def after(example: Example, told: Told) -> None:
+            nonlocal last
+            self._keep(claim, dtype, example, told)
+            if time.monotonic() - last > _OFTEN:
+                last = time.monotonic()
+                self._send(count.taken())
+
+        key = f"{self._job.number} {turn}"
+        examples = self._examples(claim, turn)
+        began = time.monotonic()
+        try:
+            explore(
+                claim,
+                dtype,
+                self._conv2d,
+                self._conv2d.scope,
+                count,
+                examples=examples,
+                start=_start(self._job, turn),
+                simplest=turn < len(self._turns),
+                after=after,
+                found=lambda found: self._fail(found, key),
+            )
+        except Disagreement as found:
+            self._failures = deadly
+            self._fail(found, key)
+            self._fail(reduced(claim, found, self._conv2d), key)
+        else:
+            pace = (time.monotonic() - began) / examples
+            self._seconds[claim.name] = (pace + self._seconds.get(claim.name, pace)) / 2
+        self._send(count)
+
+    def _examples(self, claim: Claim, turn: int) -> int:
+        """Return how many examples fill the turn, at the pace of the claim's last ones."""
+        if claim.name not in self._seconds:
+            return FIRST
+        seconds = min(TURN * GROWTH ** (turn // len(self._turns)), self._until - time.monotonic())
+        return max(1, min(claim.examples, round(seconds / self._seconds[claim.name])))
+
+    def _check_next(self, turn: int) -> None:
+        """Check the next token of the corpus."""
+        token = self._job.corpus[self._checked]
+        self._checked += 1
+        self._send(Place(turn, self._checked, self._failures))
         example = claims.parse(token)
-        if not isinstance(example, Case) or corners.within(example, scope):
+        scope = self._conv2d.scope
+        if claims.within(example, scope):
             for claim in claims.admitting(example, scope):
-                _check(claim, example, conv2d, send)
-    turns = [(claim, dtype) for claim in claims.chosen(scope) for dtype in dtypes(claim, scope)]
-    failures: dict[tuple[str, str], int] = {}
-    keep = _Keeper(send)
-    for turn in range(2**31):
-        claim, dtype = turns[turn % len(turns)]
-        if failures.get((claim.name, dtype), 0) < ENOUGH:
-            count = Count(claim.name, dtype)
-            try:
-                explore(
-                    claim,
-                    dtype,
-                    conv2d,
-                    scope,
-                    count,
-                    examples=round(TURN * claim.examples),
-                    start=_start(job, turn),
-                    before=lambda example: send.note(example.token()),
-                    after=lambda example, told: keep(claim, dtype, example, told),  # noqa: B023
-                )
-            except Disagreement as found:
-                failures[claim.name, dtype] = failures.get((claim.name, dtype), 0) + 1
-                _fail(reduced(claim, found, conv2d), send)
-            send(count)
-        elif len(failures) == len(turns) and min(failures.values()) >= ENOUGH:
-            return
-        if time.monotonic() > until:
-            return
+                self._check(claim, example)
+
+    def _check(self, claim: Claim, example: Example) -> None:
+        count = Count(claim.name, getattr(example, "dtype", "all"))
+        try:
+            checked(claim, example, self._conv2d, count)
+        except Exception as error:
+            key = f"{claim.name} {example.token()}"
+            self._fail(Disagreement(claim.name, example, describe(error)), key)
+        self._send(count)
+
+    def _fail(self, found: Disagreement, key: str) -> None:
+        self._send(Failure(found.claim, found.example.token(), str(found), key))
 
 
 class _Keeper:
@@ -157,22 +274,6 @@ class _Keeper:
                 self._ratios[key] = ratio
                 why = f"{claim.name} {dtype}: largest error of {side}"
                 self._send(Interesting(example.token(), why, ratio))
-
-
-def _check(claim: Claim, example: Example, conv2d: Any, send: Send) -> None:
-    send.note(example.token())
-    count = Count(claim.name, getattr(example, "dtype", "all"))
-    try:
-        told = claim.check(example, conv2d)
-    except Exception as error:
-        _fail(Disagreement(claim.name, example, describe(error)), send)
-    else:
-        count.add(example, told, claim.classes(example))
-    send(count)
-
-
-def _fail(found: Disagreement, send: Send) -> None:
-    send(Failure(found.claim, found.example.token(), str(found)))
 
 
 def _start(job: Job, turn: int) -> int:

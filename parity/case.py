@@ -9,6 +9,7 @@ everything: the shapes, the strides, the dilations, the padding (``SAME``, ``VAL
 
 from __future__ import annotations
 
+import math
 import re
 from base64 import b64encode
 from collections.abc import Callable
@@ -33,6 +34,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "float64": np.dtype(np.float64),
     "int32": np.dtype(np.int32),
 }
+
+_LARGEST = 2**31 - 1  # number in a token, but for the seed
+_LONGEST = 1 << 20  # characters of a token
 
 _TOKEN = re.compile(
     r"(?P<dtype>\w+) (?P<format>NHWC|NCHW) (?P<input>\d+(?:x\d+){3,}) w(?P<filters>\d+(?:x\d+){3})"
@@ -110,14 +114,22 @@ class Case:
         Raises
         ------
         ValueError
-            If the line is not a token, or names no known dtype, layout or kind of data.
+            If the line is not a token, names no known dtype, layout or kind of data, or keeps
+            elements that the arrays do not have.
         """
-        match = _TOKEN.fullmatch(token.strip())
+        match = _TOKEN.fullmatch(token.strip()) if len(token) <= _LONGEST else None
         if match is None or match["dtype"] not in DTYPES or match["kind"] not in data.KINDS:
-            raise ValueError(f"not a case token: {token!r}")
+            raise ValueError(f"not a case token: {clipped(token)}")
         layouts = match["input_layout"] or "C", match["filters_layout"] or "C"
         if not set(layouts) <= set(LAYOUTS):
-            raise ValueError(f"not a case token, its memory layouts are unknown: {token!r}")
+            raise ValueError(f"not a case token, its memory layouts are unknown: {clipped(token)}")
+        try:
+            return cls._matched(match, layouts)
+        except ValueError as error:
+            raise ValueError(f"not a case token: {clipped(token)}: {error}") from error
+
+    @classmethod
+    def _matched(cls, match: re.Match[str], layouts: tuple[str, str]) -> Case:
         rows, columns, channels, filters = _split("x", match["filters"])
         padding: str | tuple[int, int, int, int] = match["padding"]
         if padding not in ("SAME", "VALID"):
@@ -125,7 +137,7 @@ class Case:
             padding = (top, bottom, left, right)
         down, across = _split(",", match["strides"])
         tall, wide = _split(",", match["dilations"])
-        return cls(
+        case = cls(
             input_shape=_split("x", match["input"]),
             filters_shape=(rows, columns, channels, filters),
             strides=(down, across),
@@ -134,12 +146,19 @@ class Case:
             dilations=(tall, wide),
             dtype=match["dtype"],
             kind=match["kind"],
-            seed=int(match["seed"]),
+            seed=_number(match["seed"], 2**64),
             input_layout=layouts[0],
             filters_layout=layouts[1],
             input_only=_parse_kept(match["input_only"]),
             filters_only=_parse_kept(match["filters_only"]),
         )
+        for name, shape, only in (
+            ("input", case.input_shape, case.input_only),
+            ("filters", case.filters_shape, case.filters_only),
+        ):
+            if only and max(only) >= math.prod(shape):
+                raise ValueError(f"the {name} has {math.prod(shape)} elements, none at {max(only)}")
+        return case
 
     def arrays(self) -> tuple[Array, Array]:
         """Draw the input and the filters from the kind and the seed, always the same."""
@@ -206,7 +225,19 @@ def _join(separator: str, numbers: tuple[int, ...]) -> str:
 
 
 def _split(separator: str, text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(separator)))
+    return tuple(_number(one, _LARGEST) for one in text.split(separator))
+
+
+def _number(digits: str, largest: int) -> int:
+    """Read digits; Python itself refuses some thousand of them."""
+    if len(digits) > 20 or int(digits) > largest:
+        raise ValueError(f"a number is above {largest}")
+    return int(digits)
+
+
+def clipped(text: str) -> str:
+    """Return `text` as an error quotes it: its beginning, if it is long."""
+    return repr(text) if len(text) <= 500 else f"{text[:400]!r}... of {len(text)} characters"
 
 
 def _kept(indices: Kept) -> str:

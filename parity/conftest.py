@@ -2,7 +2,8 @@
 
 ``PARITY_EXAMPLES=10`` multiplies the number of examples.  The examples are the same on every run
 unless ``--hypothesis-seed`` is given (a number, or ``random``).  A run that compared too little to
-be trusted ends with exit code 3.
+be trusted ends with exit code 3.  A watcher beside each process says which call has killed it, and
+kills it where a call does not end.
 """
 
 from __future__ import annotations
@@ -16,17 +17,22 @@ from typing import Any
 
 import pytest
 
-from parity import subject, tally
+from parity import check, jobs, note, subject, tally
+from parity.summary import MISTRUSTED, WRONG_CALL
 from parity.tally import RUN
+from parity.watcher import Watcher
 
-WRONG_CALL, MISTRUSTED = 2, 3
-_NONE = pickle.dumps([])
+_FEWEST = 5
+"""Examples of a claim that pytest takes for a run of it."""
+_NONE = pickle.dumps(([], []))
+_WATCHER = pytest.StashKey[Watcher]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options that choose and narrow the subject."""
     group = parser.getgroup("parity", "the subject, and what it claims to support")
     subject.add_arguments(group)
+    jobs.add_limit(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,9 +48,21 @@ def pytest_configure(config: pytest.Config) -> None:
         if scope.claims:
             from parity import claims
 
-            claims.chosen(scope)
+            claims.asked(scope)
     except ValueError as error:
         pytest.exit(str(error), WRONG_CALL)
+    config.stash[_WATCHER] = Watcher(config.getoption("--call-seconds"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Dismiss the watcher."""
+    if _WATCHER in config.stash:
+        config.stash[_WATCHER].dismiss()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say which test runs, until it says which example."""
+    note.example(item.nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -56,7 +74,10 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker of pytest-xdist has counted."""
-    tally.merge(RUN.counts, pickle.loads(getattr(node, "workeroutput", {}).get("parity", _NONE)))
+    # Our own bytes, from a process of our own.
+    counts, doubts = pickle.loads(getattr(node, "workeroutput", {}).get("parity", _NONE))
+    tally.merge(RUN.counts, counts)
+    RUN.doubts += doubts
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -75,7 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def conv2d() -> Any:
     """Return the implementation under test."""
     gc.freeze()  # TensorFlow's million objects need not be searched again and again
-    return subject.load()
+    return check.under_test(subject.scope())
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -85,35 +106,60 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     scope = subject.scope()
     listed = list(RUN.counts.values())
     if hasattr(session.config, "workeroutput"):  # the parent merges, doubts and prints
-        session.config.workeroutput["parity"] = pickle.dumps(listed)
+        session.config.workeroutput["parity"] = pickle.dumps((listed, RUN.doubts))
         return
+    if listed and not tally.total(listed)["examples"]:
+        RUN.doubts.append("nothing was compared")
     for claim in claims.CLAIMS.values():
         ran = {count.dtype for count in listed if count.claim == claim.name}
         if ran and ran == set(tally.dtypes(claim, scope)):
             RUN.doubts += tally.doubts(claim, listed, scope)
+            RUN.too_few += filter(None, [tally.too_few(claim, listed, scope)])
+            # Nothing but PARITY_EXAMPLES cuts such a run short.
+            examples = sum(count.examples for count in listed if count.claim == claim.name)
+            if 0 < examples < _FEWEST:
+                RUN.doubts.append(f"{claim.name}: only {examples} examples")
     if RUN.doubts and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = MISTRUSTED
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print examples and outputs by claim and dtype, and what is in doubt."""
+    """Print what the ledger does not know yet, examples and outputs, and what is in doubt."""
+    told = [
+        line
+        for report in terminalreporter.stats.get("passed", [])
+        for name, line in report.user_properties
+        if name == "ledger"
+    ]
+    if told:
+        terminalreporter.section("the ledger on this CPU")
+        for line in told:
+            terminalreporter.line(line)
     counts = list(RUN.counts.values())
     if not counts:
         return
     terminalreporter.section(f"{subject.name()} and TensorFlow, --hypothesis-seed={RUN.seed}")
-    line = "{:<16} {:<9} {:>9} {:>9} {:>10} {:>10}   {}"
-    heading = ("claim", "dtype", "examples", "distinct", "outputs", "telling")
+    line = "{:<16} {:<9} {:>9} {:>9} {:>10} {:>10} {:>13}   {}"
+    heading = ("claim", "dtype", "examples", "distinct", "outputs", "telling", "not supported")
     terminalreporter.line(line.format(*heading, "largest error / bound"))
     for count in counts:
-        sums = tally.total([count]).values()
+        sums = *tally.total([count]).values(), count.not_supported.examples
         ratios = ", ".join(
             f"{side} {ratio:.3f}" for side, (ratio, _) in sorted(count.largest.items())
         )
         terminalreporter.line(line.format(count.claim, count.dtype, *sums, ratios))
-    terminalreporter.line(line.format("all", "", *tally.total(counts).values(), ""))
+    refused = sum(count.not_supported.examples for count in counts)
+    terminalreporter.line(line.format("all", "", *tally.total(counts).values(), refused, ""))
     terminalreporter.line("corner classes, in examples:")
     cells = [f"{name} {number:,}" for name, number in tally.classes(counts).items()]
     for line_ in textwrap.wrap("; ".join(cells), 98, initial_indent="  ", subsequent_indent="  "):
         terminalreporter.line(line_)
+    for said in RUN.too_few:
+        terminalreporter.line(said, yellow=True)
+    from parity import claims
+
+    for claim in claims.CLAIMS.values():
+        if said := tally.covered(claim, counts, subject.scope()):
+            terminalreporter.line(said)
     for doubt in RUN.doubts:
         terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from parity import bounds
 from parity.case import Case
 from parity.subject import Scope
 
-# The least share of a claim's examples, and the feature without which the class is not asked for.
+# The least share of a claim's examples, and the features without which the class is not asked for.
 # A share is about a third of what `parity.strategies.cases` draws within the scope where it draws
 # fewest (parity/meta/test_corners.py measures them).
-_MINIMA: dict[str, tuple[float, str | None]] = {
-    "SAME": (0.1, None),
-    "VALID": (0.1, None),
-    "explicit pads": (0.1, "explicit"),
-    "unequal pads": (0.1, "explicit"),
-    "odd SAME pad": (0.04, None),
-    "window in padding": (0.07, "explicit"),
-    "stride > kernel": (0.08, None),
-    "unequal strides": (0.1, None),
-    "unequal kernel": (0.12, None),
-    "dilation": (0.1, "dilations"),
-    "dilation and stride": (0.07, "dilations"),
-    "groups": (0.1, "groups"),
-    "depthwise": (0.02, "groups"),
-    "kernel = input": (0.05, None),
-    "kernel > input": (0.07, None),
-    "empty output": (0.015, "empties"),
-    "empty input": (0.015, "empties"),
-    "outputs of nothing": (0.004, "empties"),
-    "rank >= 5": (0.1, "rank5"),
-    "batch > 1": (0.1, None),
-    "one channel": (0.04, None),
-    "one filter": (0.04, None),
-    "1x1 kernel": (0.03, None),
-    "many terms": (0.06, None),
+_MINIMA: dict[str, tuple[float, tuple[str, ...]]] = {
+    "SAME": (0.1, ("SAME",)),
+    "VALID": (0.1, ()),
+    "explicit pads": (0.1, ("explicit",)),
+    "unequal pads": (0.1, ("explicit",)),
+    "odd SAME pad": (0.04, ("SAME",)),
+    "window in padding": (0.07, ("explicit",)),
+    "stride > kernel": (0.08, ("strides",)),
+    "unequal strides": (0.1, ("unequal strides",)),
+    "unequal kernel": (0.12, ()),
+    "dilation": (0.1, ("dilations",)),
+    "dilation and stride": (0.07, ("dilations", "strides")),
+    "groups": (0.1, ("groups",)),
+    "depthwise": (0.02, ("groups",)),
+    "kernel = input": (0.05, ()),
+    "kernel > input": (0.07, ("SAME",)),
+    "empty output": (0.015, ("empties",)),
+    "empty input": (0.015, ("empties",)),
+    "outputs of nothing": (0.004, ("empties",)),
+    "rank >= 5": (0.1, ("rank5",)),
+    "batch > 1": (0.1, ("batches",)),
+    "one channel": (0.04, ()),
+    "one filter": (0.04, ()),
+    "1x1 kernel": (0.03, ()),
+    "many terms": (0.06, ()),
 }
 TAILS = {
     "tail of rows": 0.1,
@@ -125,6 +126,10 @@ def within(case: Case, scope: Scope) -> bool:
     """Say whether `case` lies within what a subject claims to support."""
     depth = case.filters_shape[2]
     needed = {
+        "SAME": case.padding == "SAME",
+        "strides": max(case.strides) > 1,
+        "unequal strides": case.strides[0] != case.strides[1],
+        "batches": math.prod(case.input_shape[:-3]) != 1,
         "explicit": not isinstance(case.padding, str),
         "dilations": max(case.dilations) > 1,  # also where it changes nothing
         "groups": depth > 0 and _image(case)[2] > depth,
@@ -150,9 +155,7 @@ def minima(scope: Scope, *, layouts: bool = False) -> dict[str, float]:
         Whether the claim draws memory layouts.
     """
     least = {
-        name: share
-        for name, (share, feature) in _MINIMA.items()
-        if feature is None or scope.has(feature)
+        name: share for name, (share, features) in _MINIMA.items() if all(map(scope.has, features))
     }
     least |= {"NHWC": 0.2, "NCHW": 0.1} if len(scope.formats) > 1 else {scope.formats[0]: 1.0}
     if layouts:

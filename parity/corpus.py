@@ -10,6 +10,7 @@ from parity.campaign import Interesting
 
 _HEADING = "# Examples worth checking first: token  # why, and the error / bound if that is why.\n"
 _RATIO = "; error / bound "
+_FAILED = "failed: "
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 
@@ -31,24 +32,39 @@ class Corpus:
     Raises
     ------
     ValueError
-        If a line of the file is no token.
+        If a line of the file is no token; the file and the line are named.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kept: dict[str, Interesting] = {}
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        for line in lines:
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no corpus: {error}") from error
+        for number, line in enumerate(lines, 1):
             token, _, why = line.partition("  # ")
             if token.strip() and not line.startswith("#"):
                 reason, _, ratio = why.partition(_RATIO)
-                claims.parse(token)
-                self.add(Interesting(token.strip(), reason, float(ratio or 0)))
+                try:
+                    claims.parse(token)
+                    self.add(Interesting(token.strip(), reason, float(ratio or 0)))
+                except ValueError as error:
+                    raise ValueError(f"{path}, line {number}: {error}") from error
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """Every token, once."""
         return tuple(dict.fromkeys(one.token for one in self._kept.values()))
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Those tokens that have failed."""
+        return tuple(one.token for one in self._kept.values() if one.why.startswith(_FAILED))
+
+    def add_failure(self, token: str) -> None:
+        """Keep a token that fails, or ends its process."""
+        self.add(Interesting(token, f"{_FAILED}{token}"))
 
     def add(self, found: Interesting) -> None:
         """Keep `found` if its reason is new, or its ratio larger than that of what was kept."""

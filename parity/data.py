@@ -112,12 +112,35 @@ def distinct(
     every order: n * max|x| * max|w| is at most 2**24 (2**53 for float64, 2**31 for int32).
     """
     sum_bits, element_bits = _LATTICE_BITS[dtype.name]
+    return _distinct(rng, input, filters, dtype, 2**sum_bits, 2**element_bits)
+
+
+def finite(
+    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
+) -> tuple[Array, Array]:
+    """Draw integers as `distinct` does, smaller in float16, where its sums may overflow.
+
+    Where sums are long and both are large, most of those would be infinite; an infinity hides
+    whatever else is wrong.
+    """
+    sum_bits, element_bits = _LATTICE_BITS[dtype.name]
+    largest = int(np.finfo(np.float16).max) if dtype.name == "float16" else 2**sum_bits
+    return _distinct(rng, input, filters, dtype, largest, 2**element_bits)
+
+
+def _distinct(
+    rng: np.random.Generator,
+    input: Shape,
+    filters: Shape,
+    dtype: Any,
+    largest_sum: int,
+    largest_element: int,
+) -> tuple[Array, Array]:
     pixels, taps = math.prod(input), math.prod(filters)
-    terms = max(1, math.prod(filters[:3]))
-    product = 2**sum_bits // terms
+    product = largest_sum // max(1, math.prod(filters[:3]))
     # Weights as small as they can be distinct, with a tenth to spare; the input has the rest.
-    largest = min(2**element_bits, max(taps // 2 + taps // 20 + 1, 3), math.isqrt(product))
-    other = min(2**element_bits, max(product // largest, 1), 4 * pixels + 16)
+    largest = min(largest_element, max(taps // 2 + taps // 20 + 1, 3), math.isqrt(product))
+    other = min(largest_element, max(product // largest, 1), 4 * pixels + 16)
     return (
         _without_repeats(rng, other, pixels).reshape(input).astype(dtype),
         _without_repeats(rng, largest, taps).reshape(filters).astype(dtype),
@@ -135,9 +158,10 @@ KINDS: dict[str, Callable[[np.random.Generator, Shape, Shape, Any], tuple[Array,
     "special": special,
     "normal": normal,
     "distinct": distinct,
+    "finite": finite,
     "ones": ones,
 }
-EXACT = ("lattice", "distinct", "ones")
+EXACT = ("lattice", "distinct", "finite", "ones")
 """The kinds whose sums are exact in every order of summation."""
 
 
@@ -147,10 +171,16 @@ def _integers(rng: np.random.Generator, largest: int, shape: Shape) -> Array:
 
 
 def _without_repeats(rng: np.random.Generator, largest: int, count: int) -> Array:
-    """Return `count` integers among -largest..-1 and 1..largest, each used once while they last."""
+    """Return `count` integers among -largest..-1 and 1..largest, each used once while they last.
+
+    Those that come again come in another order: with a period taps would be equal, whole.
+    """
     values = np.concatenate([np.arange(-largest, 0), np.arange(1, largest + 1)])
-    shuffled = rng.permutation(values)
-    return np.resize(shuffled, count)
+    first: Array = rng.permutation(values)
+    if count > len(first):
+        again = np.tile(values, ((count - 1) // len(values), 1))
+        first = np.concatenate([first, rng.permuted(again, axis=1).ravel()])
+    return first[:count]
 
 
 def _whole_range(rng: np.random.Generator, shape: Shape) -> Array:

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import FlakyFailure, HypothesisException
 
 from parity.case import Conv2d
+from parity.check import Subject, checked
 from parity.claims.claim import Claim, Example, Told
 from parity.subject import Scope
 from parity.tally import Count
 
-Seen = Callable[[Example], None]
 Kept = Callable[[Example, Told], None]
 
 
@@ -44,8 +44,9 @@ def explore(
     examples: int,
     start: int,
     shrink: bool = True,
-    before: Seen | None = None,
+    simplest: bool = True,
     after: Kept | None = None,
+    found: Callable[[Disagreement], None] | None = None,
 ) -> None:
     """Check `claim` on drawn examples of one dtype and count them.
 
@@ -61,8 +62,14 @@ def explore(
         The seed; every claim and dtype draws other examples from it.
     shrink
         Whether a failing example is made smaller, which takes time.
-    before, after
-        Called with each example before it is checked, and with what it told.
+    simplest
+        Whether the simplest example, which Hypothesis always draws first, is checked as well; it
+        is none of `examples` if not.
+    after
+        Called with each example that was compared and with what it told.
+    found
+        Called with the first failing example, before anything is made of it: making it smaller
+        may end the process.
 
     Raises
     ------
@@ -70,21 +77,25 @@ def explore(
         With the smallest failing example.
     """
     failing: list[Example] = []
+    within = Subject(conv2d, scope)
+
+    left_out = iter([] if simplest else [True])
 
     def run(example: Example) -> None:
-        if before is not None:
-            before(example)
+        if next(left_out, False):
+            return
         try:
-            told = claim.check(example, conv2d)
-        except Exception:
+            told = checked(claim, example, within, count)
+        except Exception as error:
+            if not failing and found is not None:
+                found(Disagreement(claim.name, example, describe(error)))
             failing[:] = [example]
             raise
-        count.add(example, told, claim.classes(example))
-        if after is not None:
+        if after is not None and told is not None:
             after(example, told)
 
     limits = settings(
-        max_examples=examples,
+        max_examples=examples + (not simplest),
         deadline=None,
         database=None,
         report_multiple_bugs=False,

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from parity.calls import ARRAYS, Call
+from parity import scoped
+from parity.calls import Call
 from parity.case import Case
 from parity.strategies import Dials, cases
 from parity.subject import Scope
+from parity.written import ARRAYS
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Arguments = dict[str, Any]
@@ -35,28 +37,45 @@ class Fault:
         The arguments of which a message has to name one; none where Python itself refuses.
     inject
         Puts it into the arguments.
+    needs
+        Features without which a subject is not asked about it.
     """
 
     rule: int
     names: tuple[str, ...]
     inject: Callable[[Draw, Arguments], None]
+    needs: tuple[str, ...] = ()
 
 
 @st.composite
 def nearly_valid_calls(draw: st.DrawFn, scope: Scope) -> Call:
     """Draw a valid call, spelled in one of the ways that TensorFlow takes, with 0 to 2 faults.
 
-    It shrinks towards one fault, the same call as `cases` does and plain lists.
+    A fault that would take the call outside `scope` is left out.  It shrinks towards one fault, the
+    same call as `cases` does and plain lists.
     """
     case = draw(cases(scope.dtypes, ("lattice",), scope))
     arguments = _spelled(draw, case)
     # Hypothesis draws 0 far more often than anything else: the seed of the data moves it.
     dials = Dials(bytes((one + case.seed) % 256 for one in draw(st.binary(min_size=3, max_size=3))))
-    first, second = dials.pick(tuple(FAULTS)), dials.pick(tuple(FAULTS))
-    faults = (first, second)[: dials.pick((1, 1, 1, 1, 0, 2))]
-    for fault in faults:
-        FAULTS[fault].inject(draw, arguments)
+    names = tuple(faults_within(scope))
+    first, second = dials.pick(names), dials.pick(names)
+    faults: tuple[str, ...] = ()
+    for fault in (first, second)[: dials.pick((1, 1, 1, 1, 0, 2))]:
+        changed = dict(arguments)
+        FAULTS[fault].inject(draw, changed)
+        if scoped.within(changed, scope):
+            arguments, faults = changed, (*faults, fault)
     return Call(arguments, faults)
+
+
+def faults_within(scope: Scope) -> dict[str, Fault]:
+    """Return the faults that a subject of `scope` is asked about."""
+    return {
+        name: fault
+        for name, fault in FAULTS.items()
+        if all(map(scope.has, fault.needs)) and (fault.rule != 22 or "NCHW" in scope.formats)
+    }
 
 
 def _spelled(draw: st.DrawFn, case: Case) -> Arguments:
@@ -269,22 +288,28 @@ _TRUNCATED: Sequence[Any] = (1.0, 2.5, np.float32(1), np.True_)
 FAULTS: dict[str, Fault] = {
     "unknown keyword": Fault(1, (), _unknown_keyword),
     "missing argument": Fault(1, (), _missing),
-    "padding list": Fault(2, ("padding",), _one_of("padding", *_WRONG_LISTS)),
+    "padding list": Fault(2, ("padding",), _one_of("padding", *_WRONG_LISTS), ("explicit",)),
     "data_format type": Fault(3, ("data_format",), _one_of("data_format", 1, b"NHWC", ["NHWC"])),
     "data_format None": Fault(3, (), _one_of("data_format", None)),
-    "strides length": Fault(4, ("strides",), _one_of("strides", *_LENGTHS)),
-    "dilations length": Fault(4, ("dilations",), _one_of("dilations", *_LENGTHS)),
+    "strides length": Fault(4, ("strides",), _one_of("strides", *_LENGTHS), ("strides",)),
+    "dilations length": Fault(4, ("dilations",), _one_of("dilations", *_LENGTHS), ("dilations",)),
     "more dimensions": Fault(
-        5, ("input", "filters", "dilations"), _resize("input", _more_dimensions)
+        5, ("input", "filters", "dilations"), _resize("input", _more_dimensions), ("rank5",)
     ),
     "no array": Fault(5, ("input", "filters"), _no_array),
-    "strides no integers": Fault(6, ("strides",), _element("strides", "plane", *_NO_INTEGERS)),
-    "dilations no integers": Fault(
-        6, ("dilations",), _element("dilations", "plane", *_NO_INTEGERS)
+    "strides no integers": Fault(
+        6, ("strides",), _element("strides", "plane", *_NO_INTEGERS), ("unequal strides",)
     ),
-    "strides truncated": Fault(6, ("strides",), _element("strides", "plane", *_TRUNCATED)),
-    "dilations truncated": Fault(6, ("dilations",), _element("dilations", "plane", *_TRUNCATED)),
-    "padding no integers": Fault(6, ("padding",), _pads("plane", "1", None, 1.5)),
+    "dilations no integers": Fault(
+        6, ("dilations",), _element("dilations", "plane", *_NO_INTEGERS), ("dilations",)
+    ),
+    "strides truncated": Fault(
+        6, ("strides",), _element("strides", "plane", *_TRUNCATED), ("unequal strides",)
+    ),
+    "dilations truncated": Fault(
+        6, ("dilations",), _element("dilations", "plane", *_TRUNCATED), ("dilations",)
+    ),
+    "padding no integers": Fault(6, ("padding",), _pads("plane", "1", None, 1.5), ("explicit",)),
     "padding no string": Fault(6, ("padding",), _one_of("padding", None, 0, 1)),
     "dtype": Fault(7, ("input", "filters"), _dtype("int64", "uint8", "bool", "complex64")),
     "dtypes differ": Fault(
@@ -294,27 +319,40 @@ FAULTS: dict[str, Fault] = {
     "padding string": Fault(8, ("padding",), _one_of("padding", "same", "FULL", "", "VALID ")),
     "data_format string": Fault(8, ("data_format",), _one_of("data_format", "nhwc", "HWNC", "")),
     "strides range": Fault(
-        9, ("strides",), _element("strides", "plane", 2**31, 2**40, -(2**31) - 1)
+        9,
+        ("strides",),
+        _element("strides", "plane", 2**31, 2**40, -(2**31) - 1),
+        ("unequal strides",),
     ),
-    "dilations range": Fault(9, ("dilations",), _element("dilations", "plane", 2**31, 2**40)),
-    "strides elsewhere": Fault(10, ("strides",), _element("strides", "other", 2, 0, -1)),
-    "strides not positive": Fault(11, ("strides",), _element("strides", "plane", 0, -1, -(2**31))),
-    "dilations elsewhere": Fault(12, ("dilations",), _element("dilations", "other", 2, 0, -1)),
-    "dilations not positive": Fault(13, ("dilations",), _element("dilations", "plane", 0, -1)),
-    "padding negative": Fault(14, ("padding",), _pads("plane", -1, -(2**31))),
-    "padding elsewhere": Fault(14, ("padding",), _pads("other", 1, -1)),
+    "dilations range": Fault(
+        9, ("dilations",), _element("dilations", "plane", 2**31, 2**40), ("dilations",)
+    ),
+    "strides elsewhere": Fault(
+        10, ("strides",), _element("strides", "other", 2, 0, -1), ("strides",)
+    ),
+    "strides not positive": Fault(
+        11, ("strides",), _element("strides", "plane", 0, -1, -(2**31)), ("unequal strides",)
+    ),
+    "dilations elsewhere": Fault(
+        12, ("dilations",), _element("dilations", "other", 2, 0, -1), ("dilations",)
+    ),
+    "dilations not positive": Fault(
+        13, ("dilations",), _element("dilations", "plane", 0, -1), ("dilations",)
+    ),
+    "padding negative": Fault(14, ("padding",), _pads("plane", -1, -(2**31)), ("explicit",)),
+    "padding elsewhere": Fault(14, ("padding",), _pads("other", 1, -1), ("explicit",)),
     "rank of input": Fault(15, ("input",), _resize("input", _fewer_dimensions)),
     "rank of filters": Fault(15, ("filters",), _resize("filters", _fewer_dimensions)),
-    "huge axis": Fault(16, ("input", "filters"), _resize("input", _huge)),
+    "huge axis": Fault(16, ("input", "filters"), _resize("input", _huge), ("empties", "batches")),
     "in_channels": Fault(17, ("input", "filters"), _resize("filters", _in_channels)),
     "kernel too long": Fault(18, ("filters",), _long_kernel),
-    "result too large": Fault(19, (), _too_large),
-    "no filters": Fault(20, ("filters",), _resize("filters", _no_filters)),
-    "no image": Fault(20, ("input",), _resize("input", _no_image)),
-    "no pixels": Fault(21, ("input", "filters"), _resize("input", _no_pixels)),
+    "result too large": Fault(19, (), _too_large, ("explicit",)),
+    "no filters": Fault(20, ("filters",), _resize("filters", _no_filters), ("empties",)),
+    "no image": Fault(20, ("input",), _resize("input", _no_image), ("empties", "batches")),
+    "no pixels": Fault(21, ("input", "filters"), _resize("input", _no_pixels), ("empties",)),
     "NCHW": Fault(22, ("input", "filters", "data_format"), _nchw),
-    "huge pads": Fault(23, ("padding",), _huge_pads),
-    "kernel of nothing": Fault(24, ("filters",), _resize("filters", _no_kernel_size)),
-    "out_channels": Fault(25, ("filters",), _resize("filters", _out_channels)),
+    "huge pads": Fault(23, ("padding",), _huge_pads, ("explicit", "strides")),
+    "kernel of nothing": Fault(24, ("filters",), _resize("filters", _no_kernel_size), ("empties",)),
+    "out_channels": Fault(25, ("filters",), _resize("filters", _out_channels), ("groups",)),
 }
 """What may go wrong with a call; a few leave it valid, which both sides must then see."""

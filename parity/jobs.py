@@ -1,7 +1,8 @@
 """Run tasks in worker processes, and say what a process was doing when it died.
 
-A worker takes one task at a time.  What it sends arrives at the parent; what it notes lies in
-memory that both share, so that the parent still reads it after the worker has been killed.
+A worker takes one task at a time.  What it sends arrives at the parent; its note (`parity.note`)
+lies in memory that both share, so that the parent still reads it after the worker has died, and
+sees a call that never ends.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-NOTE_BYTES = 4096
+from parity import note
+from parity.note import Limit, Note
+
 # The workers share the cores: more threads in each would only wait for one another.
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+WHOSE = {note.SUBJECT: "the subject", note.ORACLE: "TensorFlow"}
 _PATIENCE = 10.0  # seconds for a worker without tasks to end by itself
 
 # Workers import TensorFlow, whose threads do not survive a fork.
@@ -35,6 +39,18 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     cores = os.cpu_count() or 1
     parser.add_argument(
         "--jobs", type=positive, default=cores, metavar="N", help=f"processes (default: {cores})"
+    )
+
+
+def add_limit(parser: Any) -> None:
+    """Declare how long a call may take; `parser` is argparse's or pytest's."""
+    add = getattr(parser, "add_argument", None) or parser.addoption
+    add(
+        "--call-seconds",
+        type=positive,
+        default=note.CALL_SECONDS,
+        metavar="SECONDS",
+        help=f"how long one call may take (default: {note.CALL_SECONDS:g})",
     )
 
 
@@ -63,11 +79,15 @@ class Crash:
     task
         The task.
     note
-        What `Send.note` was last given during the task.
+        The example that the task last noted.
     status
         The exit status of the process, negative for a signal; None if the task raised.
     traceback
         Of what the task raised.
+    side
+        Whose call ran when the process ended: `note.SUBJECT`, `note.ORACLE` or nobody's, "".
+    overdue
+        The seconds that the call was given, if the process was killed because it took longer.
     """
 
     job: int
@@ -75,12 +95,27 @@ class Crash:
     note: str
     status: int | None = None
     traceback: str = ""
+    side: str = ""
+    overdue: float = 0.0
+
+    @property
+    def of_subject(self) -> bool:
+        """Whether it was a call of the subject that ended the process or did not end itself."""
+        return self.status is not None and self.side == note.SUBJECT
 
     @property
     def reason(self) -> str:
         """What happened, in a few words."""
         if self.status is None:
             return self.traceback.strip().rpartition("\n")[2]
+        whose = f"in a call of {WHOSE[self.side]}" if self.side else "outside any call"
+        return f"{self._ending}, {whose}"
+
+    @property
+    def _ending(self) -> str:
+        assert self.status is not None
+        if self.overdue:
+            return f"no answer within {self.overdue:g} s"
         if self.status < 0:
             try:
                 return f"killed by {signal.Signals(-self.status).name}"
@@ -90,28 +125,27 @@ class Crash:
 
     def document(self) -> dict[str, Any]:
         """Return what happened as JSON knows it."""
-        said = {"job": self.job, "note": self.note, "reason": self.reason}
+        said = {"job": self.job, "note": self.note, "side": self.side, "reason": self.reason}
         return said | {"traceback": self.traceback}
 
     def __str__(self) -> str:
-        during = f" during {self.note}" if self.note else ""
+        during = f", during {self.note}" if self.note else ""
         return f"{self.reason}{during}\n{self.traceback}".rstrip()
 
 
 class Send:
     """How a task speaks to the parent."""
 
-    def __init__(self, pipe: Connection[Any, Any], slot: Any) -> None:
+    def __init__(self, pipe: Connection[Any, Any]) -> None:
         self._pipe = pipe
-        self._slot = slot
 
     def __call__(self, message: Any) -> None:
         """Send a message, anything that can be pickled."""
         self._pipe.send(("message", message))
 
     def note(self, text: str) -> None:
-        """Leave `text`, of which at most `NOTE_BYTES` - 1 bytes are kept, for a `Crash`."""
-        self._slot.value = text.encode()[: NOTE_BYTES - 1]
+        """Leave the token of what is about to run for a `Crash`."""
+        note.example(text)
 
 
 def run(
@@ -121,6 +155,8 @@ def run(
     on_message: Callable[[int, Any], None],
     *,
     most_crashes: int | None = None,
+    call_seconds: float | None = None,
+    after_crash: Callable[[Crash], Any] = lambda _: None,
 ) -> list[Crash]:
     """Call ``target(task, send)`` for every task, each in one of `jobs` processes.
 
@@ -139,6 +175,11 @@ def run(
         Called here with the worker's number and each message that it sent.
     most_crashes
         After so many crashes no more tasks are handed out; by default all are.
+    call_seconds
+        How long one call of the subject or of TensorFlow may take before its process is killed; by
+        default for ever.
+    after_crash
+        Called here with each crash; what it returns, unless None, is the next task.
 
     Returns
     -------
@@ -153,6 +194,12 @@ def run(
     def more() -> bool:
         return bool(left) and (most_crashes is None or len(crashes) < most_crashes)
 
+    def crashed(crash: Crash) -> None:
+        crashes.append(crash)
+        task = after_crash(crash)
+        if task is not None:
+            left.appendleft(task)
+
     def employ(worker: _Worker) -> None:
         if more():
             worker.begin(left.popleft())
@@ -163,9 +210,10 @@ def run(
 
     try:
         for job in range(min(jobs, len(left))):
-            employ(_Worker(job, target))
+            employ(_Worker(job, target, call_seconds))
         while working:
-            ready = wait([sign for worker in working for sign in worker.signs()])
+            tick = None if call_seconds is None else min(one.limit.tick for one in working)
+            ready = wait([sign for worker in working for sign in worker.signs()], tick)
             for worker in [one for one in working if set(one.signs()) & set(ready)]:
                 dead = worker.process.sentinel in ready
                 for kind, content in worker.received(everything=dead):
@@ -174,18 +222,23 @@ def run(
                     else:
                         worker.busy = False
                         if kind == "failed":
-                            crashes.append(worker.crash(traceback=content))
+                            crashed(worker.crash(traceback=content))
                 if dead:
                     worker.process.join()
                     if worker.busy:
-                        crashes.append(worker.crash(status=worker.process.exitcode))
+                        crashed(worker.crash(status=worker.process.exitcode))
                     worker.pipe.close()
                     working.remove(worker)
                     if more():
-                        employ(_Worker(worker.job, target))
+                        employ(_Worker(worker.job, target, call_seconds))
                 elif not worker.busy:
                     working.remove(worker)
                     employ(worker)
+            if call_seconds is not None:
+                for worker in working:
+                    if worker.limit.exceeded():
+                        worker.overdue = call_seconds
+                        worker.process.kill()
         for worker in ending:
             worker.process.join(_PATIENCE)
     finally:
@@ -198,13 +251,15 @@ def run(
 class _Worker:
     """A process, the pipe to it and the memory shared with it."""
 
-    def __init__(self, job: int, target: str) -> None:
+    def __init__(self, job: int, target: str, call_seconds: float | None) -> None:
         self.job = job
         self.busy = False
+        self.overdue = 0.0
         self._task: Any = None
-        self._slot: Any = _SPAWN.RawArray(ctypes.c_char, NOTE_BYTES)
+        self._note: Note = _SPAWN.RawValue(Note)
+        self.limit = Limit(self._note, call_seconds or note.CALL_SECONDS)
         self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_work, args=(target, theirs, self._slot, os.getpid()))
+        self.process = _SPAWN.Process(target=_work, args=(target, theirs, self._note, os.getpid()))
         with _surroundings():
             self.process.start()
         theirs.close()
@@ -213,7 +268,7 @@ class _Worker:
         """Hand over a task."""
         self._task = task
         self.busy = True
-        self._slot.value = b""
+        self._note.example = b""
         # A worker that has just died cannot take it; its sentinel tells.
         with suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send(task)
@@ -232,8 +287,8 @@ class _Worker:
 
     def crash(self, *, status: int | None = None, traceback: str = "") -> Crash:
         """Return what became of the task."""
-        note = self._slot.value.decode(errors="replace")
-        return Crash(self.job, self._task, note, status, traceback)
+        side, example = self._note.read()
+        return Crash(self.job, self._task, example, status, traceback, side, self.overdue)
 
 
 def die_with(parent: int) -> None:
@@ -245,13 +300,14 @@ def die_with(parent: int) -> None:
             sys.exit("the parent died first")
 
 
-def _work(target: str, pipe: Connection[Any, Any], slot: Any, parent: int) -> None:
+def _work(target: str, pipe: Connection[Any, Any], shared: Note, parent: int) -> None:
     """Take and run tasks until the pipe closes."""
     die_with(parent)
     # Ctrl-C reaches every process of a terminal; the parent sees to the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    send = Send(pipe, slot)
+    note.write_to(shared)
+    send = Send(pipe)
     module, _, function = target.partition(":")
     with suppress(EOFError, ConnectionError):
         while True:

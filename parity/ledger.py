@@ -8,8 +8,9 @@ says for which calls the row holds.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,7 @@ import numpy as np
 import npconv
 from parity import predicates
 from parity.case import DTYPES
-from parity.tensorflow_default import Killed
+from parity.tensorflow_onednn import Killed, Machine
 
 LEDGER = Path(__file__).with_name("divergences.toml")
 BUILDS = ("eigen", "onednn")
@@ -41,11 +42,24 @@ class Shown:
         Python over ``np``, ``conv2d`` and ``extract_patches``; ``bfloat16`` is ml_dtypes'.
     tensorflow, npconv
         What `outcome` says of it, or "killed" where the process does not survive.
+    native, capped
+        Of TensorFlow with oneDNN: the instruction sets, as ``ONEDNN_MAX_CPU_ISA`` names them, on
+        which TensorFlow was seen to do so, by CPUs that have no wider one and by CPUs that were
+        kept to it.
+    versions
+        The TensorFlow versions in which that was seen; "" for all that the row lists.
     """
 
     expression: str
     tensorflow: str
     npconv: str
+    native: tuple[str, ...] = ()
+    capped: tuple[str, ...] = ()
+    versions: str = ""
+
+    def seen_on(self, machine: Machine) -> bool:
+        """Say whether it was seen on the instruction set of `machine`, native or capped alike."""
+        return machine.instruction_set in (self.native if machine.how == "native" else self.capped)
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class Divergence:
     tensorflow, npconv, why
         One sentence each, for readers.
     build
-        "eigen" for TensorFlow without oneDNN, "onednn" for what only its default build does.
+        "eigen" for TensorFlow without oneDNN, "onednn" for what only TensorFlow with it does.
     versions
         The TensorFlow versions in which it was seen.
     shown
@@ -78,8 +92,6 @@ class Divergence:
         An issue about it, or "".
     at_times
         "killed" if the process also dies of it, but not each time; "" otherwise.
-    cpu
-        The CPU flag (as Linux names it) without which it does not show, or "".
     """
 
     id: str
@@ -95,20 +107,29 @@ class Divergence:
     instead: str = ""
     url: str = ""
     at_times: str = ""
-    cpu: str = ""
 
     def holds(self, arguments: Mapping[str, Any]) -> bool:
         """Say whether the row is about the call of conv2d with these arguments."""
         return bool(self.predicate) and predicates.holds(self.predicate, arguments)
 
     def lists(self, version: str) -> bool:
-        """Say whether the row is about the TensorFlow of this version, such as 2.21.0."""
-        return ".".join(version.split(".")[:2]) in self.versions.split(", ")
+        """Say whether the row is about the TensorFlow of this version, such as 2.22.0rc0."""
+        return release(version) in _listed(self.versions)
 
-    @property
-    def sorts(self) -> set[str]:
-        """What TensorFlow does there (see `sort`): the row excuses nothing else."""
-        return {sort(one.tensorflow) for one in self.shown} | {self.at_times} - {""}
+    def shown_in(self, version: str) -> list[Shown]:
+        """Return what shows the row in the TensorFlow of this version."""
+        return [
+            one for one in self.shown if release(version) in _listed(one.versions or self.versions)
+        ]
+
+    def sorts(self, version: str) -> set[str]:
+        """Return what TensorFlow does there (see `sort`): the row excuses nothing else."""
+        found = {sort(one.tensorflow) for one in self.shown_in(version)}
+        return found | {self.at_times} - {""} if found else found
+
+    def seen_on(self, machine: Machine, version: str) -> bool:
+        """Say whether a part of it was seen with that oneDNN in the TensorFlow of this version."""
+        return any(one.seen_on(machine) for one in self.shown_in(version))
 
 
 def load(path: Path = LEDGER) -> dict[str, Divergence]:
@@ -123,14 +144,22 @@ def load(path: Path = LEDGER) -> dict[str, Divergence]:
     """
     rows: dict[str, Divergence] = {}
     for fields in tomllib.loads(path.read_text(encoding="utf-8"))["divergence"]:
-        shown = tuple(Shown(**one) for one in fields.pop("shown"))
-        row = Divergence(**fields, shown=shown)
-        if row.id in rows or row.build not in BUILDS or not shown:
+        row = Divergence(**fields | {"shown": tuple(map(_shown, fields["shown"]))})
+        if row.id in rows or row.build not in BUILDS or not row.shown:
             raise ValueError(
                 f"divergence {row.id}: needs an id of its own, a build and a reproducer"
             )
-        if any(one.tensorflow == one.npconv for one in shown):
+        if any(one.tensorflow == one.npconv for one in row.shown):
             raise ValueError(f"divergence {row.id}: shows no difference")
+        if any(bool(one.native + one.capped) != (row.build == "onednn") for one in row.shown):
+            raise ValueError(
+                f"divergence {row.id}: all that it shows with oneDNN, and nothing else, needs an"
+                " instruction set on which it was seen"
+            )
+        if not {name for one in row.shown for name in _listed(one.versions)} <= {
+            *_listed(row.versions)
+        }:
+            raise ValueError(f"divergence {row.id}: shows a version that it does not list")
         if row.at_times not in ("", KILLED):
             raise ValueError(f"divergence {row.id}: at_times has to be {KILLED!r} or nothing")
         if bool(row.predicate) == bool(row.unpredicated) or row.verdict not in VERDICTS:
@@ -147,40 +176,61 @@ def rows() -> tuple[Divergence, ...]:
     return _rows(Path(os.environ.get("PARITY_LEDGER", LEDGER)))
 
 
+def release(version: str) -> str:
+    """Return 2.22 for the versions 2.22.1, 2.22.0rc0 and the like."""
+    return ".".join(re.findall(r"\d+", version)[:2])
+
+
+def _listed(versions: str) -> list[str]:
+    return versions.split(", ") if versions else []
+
+
+def _shown(fields: dict[str, Any]) -> Shown:
+    """Read one line of a row; TOML has lists where `Shown` has tuples."""
+    for how in ("native", "capped"):
+        names = fields.get(how, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{how} has to be a list of instruction sets, not {names!r}")
+        fields = fields | {how: tuple(names)}
+    return Shown(**fields)
+
+
 @cache
 def _rows(path: Path) -> tuple[Divergence, ...]:
     return tuple(load(path).values())
 
 
 def excuse(
-    arguments: Mapping[str, Any], found: str, *, version: str, flags: Iterable[str]
+    arguments: Mapping[str, Any], found: str, *, version: str, machine: Machine
 ) -> Divergence | None:
-    """Return the row that excuses what TensorFlow's default build makes of a call, None if none.
+    """Return the row that excuses what TensorFlow with oneDNN makes of a call, None if none.
+
+    On whichever machine: a row may show where it has not been seen yet, which is told, not held
+    against anyone; but one that was seen there goes before.
 
     Parameters
     ----------
     arguments
         Of conv2d.
     found
-        What that build does, and should not: "killed", the class of what it raises, or "taken",
+        What TensorFlow does, and should not: "killed", the class of what it raises, or "taken",
         where its result is another.
     version
         Of TensorFlow; a row holds for the versions that it lists.
-    flags
-        Of the CPU.
+    machine
+        On which that was found.
     """
-    flags = set(flags)
-    return next(
-        (
-            row
-            for row in rows()
-            if found in row.sorts
-            and (row.build == "onednn" or found != TAKEN)  # the values of both are held alike
-            and row.lists(version)
-            and (not row.cpu or row.cpu in flags)
-            and row.holds(arguments)
-        ),
-        None,
+    fitting = (
+        row
+        for row in rows()
+        if found in row.sorts(version)
+        and (row.build == "onednn" or found != TAKEN)  # the values of both are held alike
+        and row.holds(arguments)
+    )
+    return min(
+        fitting,
+        key=lambda row: row.build == "onednn" and not row.seen_on(machine, version),
+        default=None,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console
 
@@ -16,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("token", nargs="+", help="the example's token, in quotes or not")
     parser.add_argument("--snippet", action="store_true", help="also print a script for the case")
+    jobs.add_limit(parser)
     subject.add_arguments(parser)
 
 
@@ -26,7 +26,7 @@ def command(token: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what each claim says; return 1 if one fails and 2 if the token is none."""
+    """Print what each claim says; return 1 if one fails, 2 for no token, 3 if nothing tells."""
     console = Console()
     token = " ".join(arguments.token)
     try:
@@ -35,25 +35,40 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         return _wrong(str(error))
     answers: list[tuple[str, str]] = []
-    crashes = jobs.run("parity.replay:work", [token], 1, lambda _, answer: answers.append(answer))
+    crashes = jobs.run(
+        "parity.replay:work",
+        [token],
+        1,
+        lambda _, answer: answers.append(answer),
+        call_seconds=arguments.call_seconds,
+    )
     console.print(token, markup=False, highlight=False, soft_wrap=True)
-    failed = [kind for kind, _ in answers if kind == "fails"]
+    kinds = [kind for kind, _ in answers]
+    failed = [kind for kind in kinds if kind == "fails"]
     for kind, text in answers:
         if kind == "wrong":
             return _wrong(text)
         if kind != "snippet" or failed or arguments.snippet:
             console.print(text, markup=False, highlight=False, soft_wrap=True)
+    doubts = [kind for kind in kinds if kind == "doubt"]
     for crash in crashes:
-        console.print(f"DISAGREES: the process: {crash}", markup=False, soft_wrap=True)
-    return summary.verdict([*failed, *crashes], [])
+        said = "DISAGREES" if crash.of_subject else "MISTRUSTED"
+        console.print(f"{said}: the process: {crash}", markup=False, soft_wrap=True)
+        (failed if crash.of_subject else doubts).append(said)
+    if not {"holds", "fails"} & set(kinds) and not crashes:
+        doubts.append("nothing was compared")
+        console.print("MISTRUSTED: nothing was compared")
+    return summary.verdict(failed, doubts)
 
 
 def work(token: str, send: Callable[[tuple[str, str]], None]) -> None:
     """Check every admitting claim in a process of its own, which the subject may kill."""
     from parity import claims
     from parity.case import Case
+    from parity.check import checked, under_test
     from parity.compare import shortened
     from parity.explore import describe
+    from parity.tally import Count
 
     try:
         example = claims.parse(token)
@@ -63,14 +78,22 @@ def work(token: str, send: Callable[[tuple[str, str]], None]) -> None:
         return
     if not admitting:
         send(("wrong", "none of the claims that were asked for admits this example"))
-    conv2d: Any = subject.load()
+        return
+    conv2d = under_test(subject.scope())
     for claim in admitting:
+        count = Count(claim.name, "")
         try:
-            told = claim.check(example, conv2d)
+            told = checked(claim, example, conv2d, count)
         except Exception as error:
             # The token and its script are printed once, for all claims.
             reason = shortened(describe(error))
             send(("fails", f"{claim.name}: DISAGREES: {reason}"))
+            continue
+        if told is None:
+            kind = "open" if count.not_supported.examples else "doubt"
+            whose = "not supported" if kind == "open" else "MISTRUSTED: TensorFlow failed"
+            first = count.not_supported.first or count.oracle_failed.first
+            send((kind, f"{claim.name}: {whose}: {first.removeprefix(f'{example.token()}: ')}"))
         else:
             said = [f"{side} {ratio:.3g}" for side, ratio in told.ratios.items()]
             ratios = f"; error / bound: {', '.join(said)}" if said else ""

@@ -24,6 +24,8 @@ from parity.subject import Scope
 T = TypeVar("T")
 
 EVERYTHING = Scope()
+_LEADS = ((1,), (1,), (2,), (3,), (1, 2), (2, 1, 2))
+_OF_ONE = ((1,), (1,), (1,), (1,), (1, 1), (1, 1, 1))
 NOTHINGS = ("batch", "filters", "channels", "output rows", "output columns", "rows", "columns")
 
 
@@ -94,20 +96,22 @@ def assembled(
     dials: Dials, dtypes: Sequence[str], kinds: Sequence[str], scope: Scope, *, layouts: bool
 ) -> Case:
     """Return the case that `BYTES` dials say."""
-    paddings = ("VALID", "SAME", "explicit") if scope.has("explicit") else ("VALID", "SAME")
-    padding = dials.pick(paddings)
+    padding = dials.pick(paddings(scope))
     deep = dials.rarely(8)
     plain, square = dials.pick(((False, False), (False, False), (False, True), (True, True)))
     rows = _axis(dials, padding, deep, scope, plain=plain)
     columns = _axis(dials, padding, deep, scope, plain=plain, like=rows if square else None)
+    if not scope.has("unequal strides"):
+        columns = columns._replace(stride=rows.stride)
     groups = dials.pick((1, 1, 1, 1, 2, 3) if scope.has("groups") else (1,))
     depth = 8 + dials.below(33) if deep else 1 + dials.below(4)
     filters = groups * (1 + dials.below(5 if groups == 1 else 2))
-    leads = ((1,), (1,), (2,), (3,), (1, 2), (2, 1, 2))
+    leads = _LEADS if scope.has("batches") else _OF_ONE
     lead = dials.pick(leads if scope.has("rank5") else leads[:4])
     channels = groups * depth
     empty = dials.rarely(12) and scope.has("empties")
-    nothing, short = dials.pick(NOTHINGS), dials.below(256)
+    nothings = NOTHINGS if scope.has("batches") else NOTHINGS[1:]
+    nothing, short = dials.pick(nothings), dials.below(256)
     if empty:
         if nothing == "batch":
             lead = (0, *lead[1:])
@@ -143,6 +147,11 @@ def assembled(
     )
 
 
+def paddings(scope: Scope) -> tuple[str, ...]:
+    """Return the kinds of padding in `scope`, "explicit" for pads in numbers."""
+    return ("VALID", *(kind for kind in ("SAME", "explicit") if scope.has(kind)))
+
+
 def _axis(
     dials: Dials,
     padding: str,
@@ -159,7 +168,7 @@ def _axis(
     another has its kernel, stride and dilation.
     """
     kernel = dials.pick((1, 2, 3) if short else (1, 2, 3, 3, 4, 5, 7))
-    stride = dials.pick((1, 1, 2, 3, 5))
+    stride = dials.pick((1, 1, 2, 3, 5) if scope.has("strides") else (1,))
     dilation = dials.pick((1, 1, 1, 2, 3) if scope.has("dilations") else (1,))
     if plain:
         stride = dilation = 1

@@ -18,8 +18,29 @@ from parity.layouts import LAYOUTS
 DEFAULT = "npconv:conv2d"
 DTYPES = ("float32", "float64", "int32", "float16", "bfloat16")
 FORMATS = ("NHWC", "NCHW")
-FEATURES = ("empties", "rank5", "groups", "dilations", "explicit", "subnormals")
-"""What a subject may do without: empty arrays, ranks above 4, ..., gradual underflow."""
+FEATURES = (
+    "empties",
+    "rank5",
+    "batches",
+    "groups",
+    "strides",
+    "unequal strides",
+    "dilations",
+    "explicit",
+    "SAME",
+    "subnormals",
+)
+"""What a subject may do without: empty arrays, ranks above 4, ..., gradual underflow.
+
+``batches`` are batches of another size than 1, ``strides`` strides above 1, ``unequal strides``
+those of rows and columns that differ (spelled ``unequal-strides`` in an option).
+"""
+
+
+def _spelled(names: tuple[str, ...]) -> str:
+    """Return names as an option takes them."""
+    return ",".join(name.replace(" ", "-") for name in names)
+
 
 # Option, the environment variable behind it, what it may hold, help.
 _OPTIONS = (
@@ -35,7 +56,7 @@ _OPTIONS = (
         "--without",
         "PARITY_WITHOUT",
         FEATURES,
-        f"what it does not support, of {','.join(FEATURES)}",
+        f"what it does not support, of {_spelled(FEATURES)}",
     ),
 )
 VARIABLES = ("PARITY_SUBJECT", *(variable for _, variable, _, _ in _OPTIONS))
@@ -84,7 +105,12 @@ class Scope:
         return ", ".join((*kept, *left_out)) or "everything"
 
     def has(self, feature: str) -> bool:
-        """Say whether `feature`, a member of `FEATURES`, is claimed."""
+        """Say whether `feature`, a member of `FEATURES`, is claimed.
+
+        Strides of 1 are equal: without strides there are no unequal ones.
+        """
+        if feature == "unequal strides" and "strides" in self.without:
+            return False
         return feature not in self.without
 
 
@@ -154,6 +180,12 @@ def add_arguments(parser: Any) -> None:
     """
     add = getattr(parser, "add_argument", None) or parser.addoption
     add("--subject", metavar="MODULE:CALLABLE", help=SUBJECT_HELP)
+    add_scope_arguments(parser)
+
+
+def add_scope_arguments(parser: Any) -> None:
+    """Declare the options that narrow the subject alone."""
+    add = getattr(parser, "add_argument", None) or parser.addoption
     for option, _, _, help in _OPTIONS:
         add(option, metavar="NAMES", help=help)
 
@@ -175,10 +207,12 @@ def use(options: Any) -> Scope:
 
 
 def _names(option: str, variable: str, known: tuple[str, ...] | None) -> tuple[str, ...]:
-    names = tuple(filter(None, (one.strip() for one in os.environ.get(variable, "").split(","))))
-    wrong = [one for one in names if known is not None and one not in known]
+    given = tuple(filter(None, (one.strip() for one in os.environ.get(variable, "").split(","))))
+    if known is None:
+        return given
+    meant = {name.replace(" ", "-"): name for name in known} | {name: name for name in known}
+    wrong = [one for one in given if one not in meant]
     if wrong:
-        raise ValueError(
-            f"{option} or {variable}: allowed are {', '.join(known or ())}, received {wrong[0]!r}"
-        )
-    return names
+        allowed = ", ".join(_spelled((name,)) for name in known)
+        raise ValueError(f"{option} or {variable}: allowed are {allowed}, received {wrong[0]!r}")
+    return tuple(meant[one] for one in given)

@@ -11,7 +11,14 @@ from parity.tally import Count, classes, total
 
 AGREEMENT, DISAGREEMENT, WRONG_CALL, MISTRUSTED = range(4)
 """The exit codes of every command."""
-VERDICTS = {AGREEMENT: "agreement", DISAGREEMENT: "disagreement", MISTRUSTED: "mistrusted"}
+INTERRUPTED = 130
+"""That of a command that Ctrl-C has ended: what a shell says of SIGINT."""
+VERDICTS = {
+    AGREEMENT: "agreement",
+    DISAGREEMENT: "disagreement",
+    MISTRUSTED: "mistrusted",
+    INTERRUPTED: "interrupted",
+}
 
 
 def verdict(failures: Sequence[Any], doubts: Sequence[Any]) -> int:
@@ -35,14 +42,15 @@ def counts_table(counts: Iterable[Count], title: str) -> Table:
     table.add_column("dtype")
     for heading in ("examples", "distinct", "outputs", "telling"):
         table.add_column(heading, justify="right")
+    table.add_column("not supported", justify="right")
     table.add_column("largest error / bound")
     for count in listed:
         ratios = ", ".join(f"{side} {one:.3f}" for side, (one, _) in sorted(count.largest.items()))
-        table.add_row(
-            count.claim, count.dtype, *(f"{one:,}" for one in total([count]).values()), ratios
-        )
+        cells = *total([count]).values(), count.not_supported.examples
+        table.add_row(count.claim, count.dtype, *(f"{one:,}" for one in cells), ratios)
+    cells = *total(listed).values(), sum(count.not_supported.examples for count in listed)
     table.add_section()
-    table.add_row("all", "", *(f"{one:,}" for one in total(listed).values()), "")
+    table.add_row("all", "", *(f"{one:,}" for one in cells), "")
     return table
 
 

@@ -22,7 +22,7 @@ SECONDS = 120.0
 
 # What oneDNN says of the instruction set that it may use, and the name by which
 # ONEDNN_MAX_CPU_ISA knows it: the first that fits, the widest first.
-_INSTRUCTION_SETS = (
+_BY_WORDS = (
     (r"AMX.*float16 and 8-bit", "AVX512_CORE_AMX_FP16"),
     (r"AMX", "AVX512_CORE_AMX"),
     (r"(AVX-512|AVX10).* float16", "AVX512_CORE_FP16"),
@@ -35,6 +35,8 @@ _INSTRUCTION_SETS = (
     (r"AVX", "AVX"),
     (r"SSE4\.1", "SSE41"),
 )
+INSTRUCTION_SETS = tuple(name for _, name in _BY_WORDS)
+"""Their names, the widest first."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,13 @@ def ask(environment: Mapping[str, str | None] | None = None) -> Build:
     RuntimeError
         If TensorFlow cannot be imported or does not convolve.
     """
-    changed = environment or {}
-    variables = {**os.environ, **{k: v for k, v in changed.items() if v is not None}}
-    for name in [name for name, value in changed.items() if value is None]:
-        variables.pop(name, None)
-    return _asked(tuple(sorted(variables.items())))
+    return _asked(tuple(sorted(changed(environment or {}).items())))
+
+
+def changed(environment: Mapping[str, str | None]) -> dict[str, str]:
+    """Return this process's environment, but for these variables; None for one that is unset."""
+    variables = {**os.environ, **environment}
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 @cache
@@ -115,7 +119,7 @@ def read(version: str, told: str) -> Build:
 
 def instruction_set(words: str) -> str:
     """Return the name in ``ONEDNN_MAX_CPU_ISA`` of what oneDNN calls by `words`."""
-    return next((name for form, name in _INSTRUCTION_SETS if re.search(form, words)), words)
+    return next((name for form, name in _BY_WORDS if re.search(form, words)), words)
 
 
 def runs_onednn(tf: Any) -> bool:

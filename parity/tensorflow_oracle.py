@@ -17,6 +17,7 @@ import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
 import numpy as np
 from numpy.typing import NDArray
 
+from parity import note
 from parity.data_formats import in_nhwc
 
 Array = NDArray[Any]
@@ -47,6 +48,7 @@ _ABOUT_TYPES = (
 )
 
 
+@note.calls_of(note.ORACLE)
 def conv2d(
     input: Any,
     filters: Any,
@@ -75,6 +77,7 @@ def conv2d(
     return array
 
 
+@note.calls_of(note.ORACLE)
 def extract_patches(*arguments: Any, **keywords: Any) -> Array:
     """Call tf.image.extract_patches."""
     array: Array = tf.image.extract_patches(*arguments, **keywords).numpy()

@@ -1,7 +1,11 @@
-"""Claim: every row of divergences.toml still differs, exactly as written, and none is missing."""
+"""Claim: every row of divergences.toml still differs, exactly as written, and none is missing.
+
+A row that has not been seen on the CPU at hand passes; the summary says what becomes of it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +21,15 @@ def live() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ledger.load())
-def test_differs_as_written(name: str, live: dict[str, dict[str, Any]]) -> None:
-    assert not live[name]["stale"], live[name]["status"]
+def test_differs_as_written(
+    name: str, live: dict[str, dict[str, Any]], record_property: Callable[[str, object], None]
+) -> None:
+    row = live[name]
+    assert not row["stale"], row["status"]
+    if "seen here" in row["status"]:
+        record_property("ledger", f"{name}: {row['status']}")
+    for line in row["data"]:
+        record_property("ledger", line)
 
 
 def test_no_rule_differs_without_a_row() -> None:

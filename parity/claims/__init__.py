@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from parity import bounds, subject
+import math
+
+from parity import bounds, corners, scoped, subject
 from parity.calls import Call
 from parity.case import Case
 from parity.claims import (
@@ -13,17 +15,23 @@ from parity.claims import (
     extract_patches,
     halves,
     large,
+    layers,
     layouts,
     metamorphic,
     special,
 )
 from parity.claims.claim import Claim, Example
 from parity.subject import Scope
+from parity.written import within_memory
+
+WORK = 2**27
+"""Products that a case may ask for: the exact sums hold them all at once."""
 
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.name: module.CLAIM
     for module in (
         exact,
+        layers,
         accept_reject,
         bounded,
         special,
@@ -58,28 +66,59 @@ def chosen(scope: Scope) -> list[Claim]:
     ]
 
 
+def asked(scope: Scope) -> list[Claim]:
+    """Return the claims of `scope`, at least one.
+
+    Raises
+    ------
+    ValueError
+        If the scope admits none: no run could compare anything.
+    """
+    found = chosen(scope)
+    if not found:
+        raise ValueError(f"the options admit no claim ({scope}): nothing would be compared")
+    return found
+
+
 def parse(token: str) -> Example:
     """Return the example that `token` names.
 
     Raises
     ------
     ValueError
-        If it is none, or a case that TensorFlow refuses: that is an example as a call.
+        If it is none, too large, or a case that TensorFlow refuses: that is an example as a call.
     """
     if token.strip().startswith("conv2d("):
         return Call.parse(token)
     case = Case.parse(token)
     if _refused(case):
         raise ValueError(f"TensorFlow refuses this case; as a call it is {Call.of(case).token()}")
+    output = bounds.output_shape(case)
+    for shape in (case.input_shape, case.filters_shape, output):
+        within_memory(shape)
+    if math.prod(output) * case.terms > WORK:
+        raise ValueError(
+            f"{math.prod(output)} outputs of {case.terms} products each, {WORK} products are"
+            f" allowed: {token}"
+        )
     return case
 
 
 def _refused(case: Case) -> bool:
     channels = case.input_shape[-1 if case.data_format == "NHWC" else -3]
     depth, filters = case.filters_shape[2:]
-    if min(case.filters_shape[:3]) < 1 or min(bounds.output_geometry(case)[0]) < 0:
+    if min(*case.filters_shape[:3], *case.strides, *case.dilations) < 1:
+        return True
+    if min(bounds.output_geometry(case)[0]) < 0:
         return True
     return channels % depth > 0 or filters % max(1, channels // depth) > 0
+
+
+def within(example: Example, scope: Scope) -> bool:
+    """Say whether `example` lies within what a subject claims to support."""
+    if isinstance(example, Call):
+        return scoped.within(example.arguments, scope)
+    return isinstance(example, Case) and corners.within(example, scope)
 
 
 def admitting(example: Example, scope: Scope) -> list[Claim]:

@@ -5,16 +5,19 @@ The two then differ by at most the sum of their bounds (`parity.bounds` derives 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import currently_in_test_context, target
 from hypothesis.strategies import SearchStrategy
 
 from parity import bounds, data, tensorflow_oracle
 from parity.case import DTYPES, Case, Conv2d
+from parity.check import scope_of
 from parity.claims.claim import Claim, Told
 from parity.compare import assert_within_bound
 from parity.strategies import cases
-from parity.subject import Scope, scope
+from parity.subject import Scope
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 
@@ -41,11 +44,12 @@ def flushes(case: Case, conv2d: Conv2d) -> bool:
 
     One that claims subnormals may not; any other is asked.
     """
-    if scope().has("subnormals"):
+    if scope_of(conv2d).has("subnormals"):
         return False
     info = bounds.limits(DTYPES[case.dtype])
     least = np.full((1, 1, 1, 1), info.smallest_subnormal).astype(DTYPES[case.dtype])
-    return not conv2d(least, np.ones_like(least), strides=[1, 1], padding="VALID").any()
+    single = replace(case, strides=(1, 1), dilations=(1, 1), padding="VALID")
+    return not single.call_on(conv2d, least, np.ones_like(least)).any()
 
 
 def check(case: Case, conv2d: Conv2d) -> Told:

@@ -10,6 +10,7 @@ from hypothesis.strategies import SearchStrategy
 
 from parity import corners
 from parity.case import Conv2d
+from parity.pairs import Coverage
 from parity.subject import Scope
 
 
@@ -34,12 +35,15 @@ class Told:
         The largest |error| / bound of each side, where there is a bound.
     classes
         What the example turned out to be, beside what it was built as.
+    levels
+        The level of each factor, where pairs of them are counted; see `parity.pairs`.
     """
 
     outputs: int
     telling: int
     ratios: Mapping[str, float] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
 
 
 def never(_: object) -> bool:
@@ -71,6 +75,8 @@ class Claim:
         The corner classes of an example.
     minima
         The least share of examples of each class, within a scope; see `parity.corners`.
+    coverage
+        The levels of factors of which every two have to be met, within a scope.
     """
 
     name: str
@@ -83,3 +89,4 @@ class Claim:
     admits: Callable[[Any], bool] = never
     classes: Callable[[Any], Iterable[str]] = corners.classes
     minima: Callable[[Scope], Mapping[str, float]] = corners.minima
+    coverage: Callable[[Scope], Coverage] = lambda _: Coverage()

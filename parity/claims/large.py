@@ -20,7 +20,7 @@ from parity.case import DTYPES, Array, Case, Conv2d
 from parity.claims import exact
 from parity.claims.claim import Claim, Told
 from parity.compare import assert_exact
-from parity.strategies import Axis, Dials
+from parity.strategies import Axis, Dials, paddings
 from parity.subject import Scope
 
 WORK = 20_000_000  # multiply-adds of a case, at the most
@@ -64,16 +64,16 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
     longest = dials.pick((*["nothing"] * 11, "pixels", *OUTSIDE, *INSIDE))
     if longest == "groups" and not scope.has("groups"):
         longest = "channels"
+    if longest == "batch" and not scope.has("batches"):
+        longest = "rows"
     sizes = _blocks(dials, scope)
     share = 1 + (1 + dials.below(256)) / 512  # up to half a buffer more than one
     if longest != "nothing":
         sizes = _lengthened(sizes, longest, int(share * _elements(dtype)))
-    paddings = ("VALID", "SAME", "explicit") if scope.has("explicit") else ("VALID", "SAME")
-    padding = dials.pick(paddings)
-    rows, columns = (
-        _axis(dials, padding, size, kernel, scope)
-        for size, kernel in zip((sizes.rows, sizes.columns), sizes.kernel, strict=True)
-    )
+    padding = dials.pick(paddings(scope))
+    rows = _axis(dials, padding, sizes.rows, sizes.kernel[0], scope)
+    stride = None if scope.has("unequal strides") else rows.stride
+    columns = _axis(dials, padding, sizes.columns, sizes.kernel[1], scope, stride)
     image = (rows.size, columns.size, sizes.groups * sizes.channels)
     data_format = dials.pick((scope.formats[0], *scope.formats))
     if data_format == "NCHW":
@@ -103,7 +103,8 @@ def _blocks(dials: Dials, scope: Scope) -> Sizes:
     left = min(WORK // (patch * filters), BUFFER // 4 // max(patch, groups * filters))
     columns = _sized(dials, left)
     rows = _sized(dials, left // columns)
-    batch = 1 + dials.below(min(64, left // (columns * rows)))
+    most = min(64, left // (columns * rows)) if scope.has("batches") else 1
+    batch = 1 + dials.below(most)
     return Sizes(batch, rows, columns, kernel, groups, channels, filters)
 
 
@@ -145,9 +146,17 @@ def _lengthened(sizes: Sizes, longest: str, least: int) -> Sizes:
     return sizes._replace(batch=-(-least // image))
 
 
-def _axis(dials: Dials, padding: str, outputs: int, kernel: int, scope: Scope) -> Axis:
-    """Give an axis the image that `outputs` need."""
-    stride = min(dials.pick((1, 1, 1, 2, 3)), kernel)
+def _axis(
+    dials: Dials,
+    padding: str,
+    outputs: int,
+    kernel: int,
+    scope: Scope,
+    stride: int | None = None,
+) -> Axis:
+    """Give an axis the image that `outputs` need, at a given stride or any up to the kernel."""
+    drawn = min(dials.pick((1, 1, 1, 2, 3)), kernel) if scope.has("strides") else dials.pick((1,))
+    stride = drawn if stride is None else stride
     dilation = dials.pick((1, 1, 1, 2) if scope.has("dilations") else (1,))
     reach = (kernel - 1) * dilation + 1
     spare = dials.below(4) % stride

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,34 @@ def test_the_lattice_is_exact_in_every_order(case: Case) -> None:
     assert np.array_equal(w, np.rint(w))
     largest = np.abs(x).max(initial=0) * np.abs(w).max(initial=0)
     assert case.terms * largest <= 2 ** EXACT[case.dtype]
+
+
+@pytest.mark.parametrize("kind", ["distinct", "finite"])
+def test_numbers_that_come_again_have_no_period(kind: str) -> None:
+    # 512 weights for 12,288 taps: with a period of 512 all four taps were equal.
+    case = Case((1, 7, 67, 64), (2, 2, 64, 48), dtype="float32", kind=kind)
+    x, w = case.arrays()
+    taps = w.reshape(4, -1)
+    assert len(np.unique(w)) < w.size / 20
+    assert max(np.mean(taps[0] == other) for other in taps[1:]) < 0.02
+    assert x.all()
+    assert w.all()
+    assert case.terms * np.abs(x).max() * np.abs(w).max() <= 2**24
+    counts = np.unique(w, return_counts=True)[1]
+    assert counts.max() - counts.min() <= 1
+
+
+def test_finite_sums_of_float16_are_finite_and_others_are_those_of_distinct() -> None:
+    for terms in (1, 64, 1000, 4609):
+        case = Case((1, 1, 9, terms), (1, 1, terms, 5), dtype="float16", kind="finite", seed=terms)
+        x, w = (array.astype(np.float64) for array in case.arrays())
+        assert terms * np.abs(x).max() * np.abs(w).max() <= 65504
+        assert x.all()
+        assert w.all()
+    for dtype in set(DTYPES) - {"float16"}:
+        case = Case((1, 5, 5, 3), (3, 3, 3, 2), dtype=dtype, kind="finite")
+        for one, other in zip(case.arrays(), replace(case, kind="distinct").arrays(), strict=True):
+            assert one.tobytes() == other.tobytes()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from parity import jobs
+from parity import jobs, note
 from parity.jobs import Crash, Send
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def troubled(task: str, send: Send) -> None:
     if task == "unsendable":
         send(lambda: None)
     if task == "long":
-        send.note("ä" * jobs.NOTE_BYTES)
+        send.note("ä" * note.BYTES)
         os.abort()
     send.note("")
 
@@ -112,7 +112,7 @@ def test_a_crash_names_its_task_and_note() -> None:
     notes = [crash.note for crash in crashes]
     assert notes[:-1] == [f"before {task}" for task in CRASHES][:-1]
     assert notes[-1].startswith("ääää")
-    assert len(notes[-1].encode()) <= jobs.NOTE_BYTES + 1  # cut in the middle of a character
+    assert len(notes[-1].encode()) <= note.BYTES + 1  # cut in the middle of a character
 
 
 def test_after_too_many_crashes_nothing_more_is_handed_out() -> None:
@@ -177,10 +177,53 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_note_costs_no_more_than_a_few_microseconds() -> None:
-    slot = multiprocessing.get_context("spawn").RawArray("c", jobs.NOTE_BYTES)
-    send = Send(None, slot)  # type: ignore[arg-type]
-    start = time.process_time()
-    for _ in range(1000):
-        send.note("float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7")
-    assert (time.process_time() - start) / 1000 < 20e-6
+def calling(task: str, send: Send) -> None:
+    """Do in a call what `task` says."""
+    side, what = task.split()
+    send.note(f"example of {side}")
+    if what == "fine":
+        time.sleep(2.5)  # not in a call: as long as it likes
+    for _ in range(2):
+        with note.calling(note.SUBJECT if side == "subject" else note.ORACLE):
+            with note.calling(note.ORACLE):  # a call within a call belongs to the outer one
+                time.sleep(1.2 if what == "fine" else 0)  # two such calls are no long one
+            if what == "hangs":
+                time.sleep(60)
+            if what == "dies":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if what == "leaves":
+                sys.exit(4)
+    if what == "ends":
+        os._exit(5)
+    send("done")
+
+
+CALLS = {
+    "subject hangs": (note.SUBJECT, "no answer within 2 s, in a call of the subject"),
+    "oracle hangs": (note.ORACLE, "no answer within 2 s, in a call of TensorFlow"),
+    "subject dies": (note.SUBJECT, "killed by SIGSEGV, in a call of the subject"),
+    "oracle dies": (note.ORACLE, "killed by SIGSEGV, in a call of TensorFlow"),
+    "subject leaves": (note.SUBJECT, "ended with exit status 4, in a call of the subject"),
+    "subject ends": ("", "ended with exit status 5, outside any call"),
+}
+
+
+def test_a_call_that_hangs_is_ended_and_whose_call_it_was_is_told() -> None:
+    tasks = ["subject fine", *CALLS, "oracle fine"]
+    messages, crashes = told("calling", tasks, 2, call_seconds=2)
+    assert [one for _, one in messages] == ["done", "done"]
+    assert {crash.task for crash in crashes} == set(CALLS)
+    for crash in crashes:
+        side, reason = CALLS[crash.task]
+        assert (crash.side, crash.reason) == (side, reason)
+        assert crash.of_subject == (side == note.SUBJECT)
+        assert str(crash) == f"{reason}, during example of {crash.task.split()[0]}"
+
+
+def test_after_a_crash_the_task_that_is_given_comes_next() -> None:
+    def again(crash: Crash) -> str | None:
+        return {"signal": "status", "status": "fine again"}.get(crash.task)
+
+    messages, crashes = told("troubled", ["signal", "raise", "fine"], 1, after_crash=again)
+    assert [one for _, one in messages] == ["signal", "status", "fine again", "raise", "fine"]
+    assert [crash.task for crash in crashes] == ["signal", "status", "raise"]

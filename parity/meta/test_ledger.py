@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from parity import ledger, ledger_command, predicates, tensorflow_default
+from parity import ledger, ledger_command, predicates, tensorflow_build, tensorflow_onednn
 from parity.rules import ROWS
+from parity.tensorflow_onednn import Machine
 
 ROW = """
 [[divergence]]
@@ -21,11 +22,24 @@ tensorflow = "Casts filters."
 npconv = "Refuses them."
 why = "Planted."
 build = "eigen"
-versions = "2.16, 2.17, 2.18, 2.19, 2.20, 2.21"
+versions = "2.16, 2.17, 2.18, 2.19, 2.20, 2.21, 2.22"
 predicate = "kind(filters) > kind(input)"
 shown = [{ expression = "conv2d(np.ones((1, 1, 1, 1), 'i4'), np.full((1, 1, 1, 1), 1.7), 1, \
 'VALID')", tensorflow = "int32 1x1x1x1 [1]", npconv = "TypeError" }]
 """
+# What TensorFlow with oneDNN does on every instruction set.
+SHOWN = """{ expression = "conv2d(np.ones((0, 1, 1, 3), 'f4'), np.ones((1, 1, 3, 2), 'f4'), 1, \
+'SAME')", tensorflow = "float32 0x1x1x3", npconv = "float32 0x1x1x2\""""
+ONEDNN = """
+[[divergence]]
+id = "b"
+tensorflow = "Gives an empty result the shape of the input."
+npconv = "The right shape."
+why = "Planted."
+build = "onednn"
+versions = "2.16, 2.17, 2.18, 2.19, 2.20, 2.21, 2.22"
+predicate = "dtype == 'float32'"
+shown = ["""
 Plant = Callable[[str], Path]
 ONE = np.ones((1, 1, 1, 1), np.float32)
 
@@ -39,6 +53,20 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
         return path
 
     return write
+
+
+@pytest.fixture
+def machine() -> Machine:
+    found = tensorflow_onednn.machine()
+    if not found.instruction_set:
+        pytest.skip("TensorFlow has no oneDNN here")
+    return found
+
+
+def seen(machine: Machine, versions: str = "") -> str:
+    """Return the end of a line that was seen on `machine`."""
+    ending = f', versions = "{versions}"' if versions else ""
+    return f', {machine.how} = ["{machine.instruction_set}"]{ending} }}'
 
 
 def checked() -> dict[str, Any]:
@@ -56,6 +84,9 @@ def checked() -> dict[str, Any]:
         ("why = ", 'unpredicated = "both"\nwhy = '),
         ("why = ", 'verdict = "KeyError"\nwhy = '),
         ("why = ", 'at_times = "late"\nwhy = '),
+        ('"eigen"', '"onednn"'),  # on which instruction set?
+        ('npconv = "TypeError" }', 'npconv = "TypeError", native = ["AVX2"] }'),
+        ('npconv = "TypeError" }', 'npconv = "TypeError", versions = "1.15" }'),
     ],
 )
 def test_rows_that_say_nothing_are_refused(old: str, new: str, plant: Plant) -> None:
@@ -90,25 +121,77 @@ def test_a_stale_row_is_found(old: str, new: str, status: str, plant: Plant) -> 
     assert status in row["status"]
 
 
-@pytest.mark.skipif(not ledger_command.HAS_ONEDNN, reason="there is no second build here")
-def test_a_row_of_the_default_build_is_not_about_what_both_builds_do(plant: Plant) -> None:
-    plant(ROW.replace('"eigen"', '"onednn"'))
+def test_a_row_about_onednn_is_not_about_what_eigen_does_too(
+    plant: Plant, machine: Machine
+) -> None:
+    plant(ROW.replace('"eigen"', '"onednn"').replace(" }]", seen(machine) + "]"))
     assert "TensorFlow without oneDNN gives int32" in checked()["status"]
 
 
-def test_a_row_of_another_cpu_or_version_is_left(plant: Plant) -> None:
-    plant(ROW.replace('"eigen"', '"onednn"\ncpu = "no-such-flag"'))
-    row = checked()
-    assert not row["stale"]
-    assert "no-such-flag" in row["status"] or not ledger_command.HAS_ONEDNN
-    gone = ROW.replace(ledger_command.VERSION, "1.15").replace("x1 [1]", "x1 [7]")
-    plant(gone)
+def test_a_row_of_another_version_is_left(plant: Plant) -> None:
+    plant(ROW.replace(ledger_command.VERSION, "1.15").replace("x1 [1]", "x1 [7]"))
     row = checked()
     assert not row["stale"]
     assert row["status"].startswith("only in TensorFlow")
 
 
-@pytest.mark.skipif(not ledger_command.HAS_ONEDNN, reason="the default build is asked")
+def test_a_row_that_no_longer_shows_where_it_was_seen_is_stale(
+    plant: Plant, machine: Machine
+) -> None:
+    row = ONEDNN + SHOWN + seen(machine) + "]"
+    plant(row)
+    assert checked()["status"] == "as written"
+    plant(row.replace("float32 0x1x1x3", "killed"))
+    assert checked()["stale"]
+    assert "TensorFlow gives float32 0x1x1x3, not killed" in checked()["status"]
+
+
+@pytest.mark.parametrize("how", ["native", "capped"])
+def test_a_row_that_was_seen_elsewhere_is_reported(
+    how: Literal["native", "capped"], plant: Plant, machine: Machine
+) -> None:
+    # The same instruction set with a cap is another machine than without one.
+    other = Machine(machine.instruction_set if how != machine.how else "SVE", how)
+    row = ONEDNN + SHOWN + seen(other) + "]"
+    plant(row.replace("float32 0x1x1x3", "killed"))
+    found = checked()
+    assert not found["stale"]
+    assert found["status"] == f"not seen here, on {machine}: float32 0x1x1x3"
+    assert found["data"] == []
+    plant(row)
+    text = io.StringIO()
+    document = ledger_command.check(Console(file=text, width=200))
+    [found] = document["rows"]
+    assert document["machine"] == str(machine)
+    assert not found["stale"]
+    assert found["status"] == f"seen here, on {machine}, for the first time"
+    [line] = found["data"]
+    assert f"SEEN HERE: {line}" in text.getvalue()
+    # With what is printed the row is held to it.
+    plant(ONEDNN + SHOWN + f", {line.removeprefix('b, shown 1: ')} }}]")
+    assert checked()["status"] == "as written"
+    # npconv is held to the row everywhere.
+    plant(row.replace('"float32 0x1x1x2"', '"float32 0x1x1x7"'))
+    assert "npconv gives float32 0x1x1x2" in checked()["status"]
+
+
+def test_a_row_about_onednn_that_shows_in_another_version(plant: Plant, machine: Machine) -> None:
+    version, sve = ledger_command.VERSION, Machine("SVE")
+    others = ONEDNN.replace(version, "1.15")
+    plant(others + SHOWN + seen(machine) + "]")
+    assert checked()["status"] == f"STALE: it shows in {version}, which is not listed"
+    plant(others + SHOWN + seen(sve) + "]")
+    [line] = checked()["data"]
+    assert (
+        line == f'b, shown 1: {machine.how} = ["{machine.instruction_set}"], versions = "{version}"'
+    )
+    # A line of its own says where it shows in this one.
+    lines = [SHOWN + seen(sve, "1.15"), SHOWN + seen(machine, version)]
+    plant(ONEDNN.replace("2.16", "1.15, 2.16") + ", ".join(lines) + "]")
+    assert checked()["status"] == "as written"
+
+
+@pytest.mark.usefixtures("machine")
 def test_a_missing_row_fails_the_command(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     few = [row for row in ROWS if row.rule in (14, 15)]
     monkeypatch.setattr(ledger_command, "ROWS", few)
@@ -144,7 +227,7 @@ def test_outcomes_are_one_line() -> None:
     assert ledger.outcome("conv2d(1, 2)", double, double) == "TypeError"
 
     def dies(_: float) -> float:
-        raise tensorflow_default.Killed
+        raise tensorflow_onednn.Killed
 
     assert ledger.outcome("conv2d(1)", dies, dies) == "killed"
     assert [*map(ledger.sort, ("float32  [4.0]", "TypeError", "killed"))] == [
@@ -154,20 +237,53 @@ def test_outcomes_are_one_line() -> None:
     ]
 
 
-def test_an_excuse_needs_row_version_flag_and_sort(plant: Plant) -> None:
-    plant(ROW.replace('"eigen"', '"onednn"\ncpu = "flag"'))
+def test_an_excuse_needs_row_version_and_sort(plant: Plant) -> None:
+    row = ROW.replace('"eigen"', '"onednn"').replace('"TypeError" }', '"TypeError", SEEN }')
+    plant(row.replace("SEEN", 'native = ["AVX2"]'))
     call = {"input": ONE.astype("i4"), "filters": ONE, "strides": 1, "padding": "SAME"}
-    fine: dict[str, Any] = {"version": "2.16.2", "flags": ["flag"]}
+    fine: dict[str, Any] = {"version": "2.16.2", "machine": Machine("AVX2")}
     found = ledger.excuse(call, "taken", **fine)
     assert found is not None
     assert found.id == "a"
-    assert ledger.excuse(call, "killed", **fine) is None
-    plant(ROW.replace('"eigen"', '"onednn"\nat_times = "killed"'))
-    assert ledger.excuse(call, "killed", **fine) is not None
-    plant(ROW.replace('"eigen"', '"onednn"\ncpu = "flag"'))
     assert ledger.excuse(call, "taken", **fine | {"version": "1.15.0"}) is None
-    assert ledger.excuse(call, "taken", **fine | {"flags": []}) is None
+    assert ledger.excuse(call, "taken", **fine | {"version": "2.22.0rc0"}) is not None
     assert ledger.excuse(call | {"filters": ONE.astype("i4")}, "taken", **fine) is None
+    assert ledger.excuse(call, "killed", **fine) is None
+    times = row.replace("why =", 'at_times = "killed"\nwhy =')
+    plant(times.replace("SEEN", 'native = ["AVX2"]'))
+    assert ledger.excuse(call, "killed", **fine) is not None
+
+
+def test_a_row_that_was_seen_on_the_machine_is_the_first_excuse(plant: Plant) -> None:
+    row = ROW.replace('"eigen"', '"onednn"').replace('"TypeError" }', '"TypeError", SEEN }')
+    avx2 = row.replace("SEEN", 'native = ["AVX2"], capped = ["SSE41"]')
+    sse41 = row.replace("SEEN", 'native = ["SSE41"]').replace('"a"', '"b"')
+    plant(avx2 + sse41)
+    call = {"input": ONE.astype("i4"), "filters": ONE, "strides": 1, "padding": "SAME"}
+    for machine, name in (
+        (Machine("AVX2"), "a"),
+        (Machine("SSE41"), "b"),
+        (Machine("SSE41", "capped"), "a"),
+        (Machine("SVE"), "a"),  # nobody has seen it there: it shows all the same
+    ):
+        found = ledger.excuse(call, "taken", version="2.21.0", machine=machine)
+        assert found is not None
+        assert found.id == name
+
+
+@pytest.mark.parametrize("version", ["2.22.0", "2.22.1", "2.22.0rc0", "2.22.0-rc0", "2.22"])
+def test_a_pre_release_belongs_to_its_release(version: str) -> None:
+    assert ledger.release(version) == "2.22"
+
+
+def test_instruction_sets_have_the_names_that_cap_them() -> None:
+    names = {
+        name
+        for row in ledger.load().values()
+        for shown in row.shown
+        for name in shown.native + shown.capped
+    }
+    assert names <= set(tensorflow_build.INSTRUCTION_SETS)
 
 
 def test_the_calls_of_an_expression_are_read_from_it() -> None:
@@ -192,42 +308,27 @@ def test_predicates_know_the_padding_that_windows_reach() -> None:
     assert [known[name] for name in ("top", "bottom", "left", "right")] == [3, 0, 1, 4]
 
 
-@pytest.mark.skipif(not ledger_command.HAS_ONEDNN, reason="there is no second build here")
+@pytest.mark.usefixtures("machine")
 def test_a_killed_process_is_reported_and_the_next_call_is_answered() -> None:
     same = {"strides": 1, "padding": "SAME"}
-    running = tensorflow_default.child()
+    running = tensorflow_onednn.child()
     for _ in range(2):
-        with pytest.raises(tensorflow_default.Killed, match="status"):
-            tensorflow_default.conv2d(ONE[0], ONE, **same)
-        assert tensorflow_default.conv2d(ONE, ONE, **same) == ONE
-    tensorflow_default.renew()
-    assert tensorflow_default.conv2d(ONE, ONE, **same) == ONE
-    assert tensorflow_default.child() is running
-    with pytest.raises(tensorflow_default.Refused, match="Stride must be > 0") as raised:
-        tensorflow_default.conv2d(ONE, ONE, 0, "SAME")
+        with pytest.raises(tensorflow_onednn.Killed, match="status"):
+            tensorflow_onednn.conv2d(ONE[0], ONE, **same)
+        assert tensorflow_onednn.conv2d(ONE, ONE, **same) == ONE
+    tensorflow_onednn.renew()
+    assert tensorflow_onednn.conv2d(ONE, ONE, **same) == ONE
+    assert tensorflow_onednn.child() is running
+    with pytest.raises(tensorflow_onednn.Refused, match="Stride must be > 0") as raised:
+        tensorflow_onednn.conv2d(ONE, ONE, 0, "SAME")
     assert type(raised.value).__name__ == "InvalidArgumentError"
 
 
-@pytest.mark.skipif(not ledger_command.HAS_ONEDNN, reason="there is no second build here")
+@pytest.mark.usefixtures("machine")
 def test_a_child_that_does_not_answer_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    running = tensorflow_default.child()
-    monkeypatch.setattr(tensorflow_default, "SECONDS", 0.0)
-    with pytest.raises(tensorflow_default.Killed, match="no answer"):
-        tensorflow_default.conv2d(np.ones((64, 64, 64, 16), np.float32), ONE, 1, "SAME")
+    running = tensorflow_onednn.child()
+    monkeypatch.setattr(tensorflow_onednn, "SECONDS", 0.0)
+    with pytest.raises(tensorflow_onednn.Killed, match="no answer"):
+        tensorflow_onednn.conv2d(np.ones((64, 64, 64, 16), np.float32), ONE, 1, "SAME")
     monkeypatch.undo()
-    assert tensorflow_default.child() is not running
-
-
-@pytest.mark.skipif(not ledger_command.HAS_ONEDNN, reason="there is no second build here")
-def test_a_call_that_dies_of_another_one_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    called = tensorflow_default._called
-    deaths: list[Any] = []
-
-    def dies_first(*call: Any) -> Any:
-        if not deaths:
-            deaths.append(call)
-            raise tensorflow_default.Killed
-        return called(*call)
-
-    monkeypatch.setattr(tensorflow_default, "_called", dies_first)
-    assert tensorflow_default.conv2d(ONE, ONE, 1, "SAME") == ONE
+    assert tensorflow_onednn.child() is not running

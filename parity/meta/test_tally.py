@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def counts(**changes: Any) -> list[Count]:
 
 def test_a_run_that_is_just_good_enough() -> None:
     assert tally.doubts(CLAIM, counts(), SCOPE) == []
+    assert tally.too_few(CLAIM, counts(), SCOPE) == ""
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,18 @@ def test_a_run_that_is_just_good_enough() -> None:
         ({"classes": Counter({"SAME": 9})}, "19 of 200 examples are of the class 'SAME', 20"),
         ({"tokens": {b"a"}}, "only 51 of 200 examples are distinct"),
         ({"examples": 33, "classes": Counter({"SAME": 20})}, "only 33 of 133 examples are float32"),
+        (
+            {"examples": 0, "telling": 0, "classes": Counter({"SAME": 20})},
+            "planted float32: no example",
+        ),
+        (
+            {"not_supported": tally.Open(23, "why")},
+            "planted: 23 of 223 examples are not supported: say so by --without, --dtypes",
+        ),
+        (
+            {"oracle_failed": tally.Open(1, "why")},
+            "planted float32: TensorFlow failed on 1 examples, the first why",
+        ),
     ],
 )
 def test_a_run_that_is_not(changes: dict[str, Any], doubt: str) -> None:
@@ -60,8 +74,53 @@ def test_a_run_that_is_not(changes: dict[str, Any], doubt: str) -> None:
     assert doubt in found
 
 
+def test_a_few_examples_may_be_unsupported() -> None:
+    assert tally.doubts(CLAIM, counts(not_supported=tally.Open(22, "why")), SCOPE) == []
+
+
 def test_a_run_without_examples() -> None:
     assert tally.doubts(CLAIM, [], SCOPE) == ["planted: no example"]
+
+
+def test_a_run_that_was_cut_short_is_no_doubt_but_is_told() -> None:
+    """Four faulty kernels were told as mistrusted, and not as found, by a campaign of a minute."""
+    none: Counter[str] = Counter()
+    few = [Count("planted", dtype, 9, 9, 9, {b"a"}, none) for dtype in ("int32", "float32")]
+    assert tally.doubts(CLAIM, few, SCOPE) == []
+    [said] = [tally.too_few(CLAIM, few, SCOPE)]
+    assert said == "planted: 18 examples are too few to tell for SAME"
+    # With as many as make missing a class practically impossible it is a doubt.
+    many = [Count("planted", dtype, 50, 50, 100, {bytes([i]) for i in range(50)}, none)
+            for dtype in ("int32", "float32")]  # fmt: skip
+    [doubt] = tally.doubts(CLAIM, many, SCOPE)
+    assert doubt == "planted: 0 of 100 examples are of the class 'SAME', 8 have to be"
+    assert tally.too_few(CLAIM, many, SCOPE) == ""
+
+
+@pytest.mark.parametrize("share", [0.002, 0.02, 0.1, 0.3])
+@pytest.mark.parametrize("examples", [10, 50, 200, 1000, 10_000])
+def test_chance_alone_misses_a_class_once_in_a_million(share: float, examples: int) -> None:
+    mean, asked = 3 * share * examples, tally.least(share, examples)
+    below = sum(math.exp(-mean) * mean**k / math.factorial(k) for k in range(asked))
+    assert below < tally.CHANCE
+    assert asked <= math.ceil(share * examples)
+    if asked < share * examples:  # one more would be missed more often
+        more = math.exp(-mean) * mean**asked / math.factorial(asked)
+        assert below + more >= tally.CHANCE
+    if mean >= 90:
+        assert asked == math.ceil(share * examples)
+
+
+def test_what_was_taken_from_a_count_is_counted_once() -> None:
+    count = Count("planted", "float32")
+    count.add(CASE, Told(4, 3), ["SAME"])
+    count.not_supported.add("why")
+    first = count.taken()
+    assert (count.drawn, count.tokens, count.classes) == (0, set(), Counter())
+    count.add(CASE, Told(1, 1), ["SAME"])
+    first.merge(count)
+    assert (first.examples, first.outputs, first.not_supported.examples) == (2, 5, 1)
+    assert first.drawn == 3
 
 
 def test_what_is_counted_and_merged() -> None:
@@ -98,6 +157,7 @@ def test_examples_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--claims", "exact", "--dtypes", "int32"], "0.002", 3, "MISTRUSTED"),
         (["--subject", "parity.mutants:kernel_flipped", "--dtypes", "int32"], "0.1", 1, "int32"),
         (["-n", "2", "--claims", "exact", "--dtypes", "int32"], "0.002", 3, "MISTRUSTED: exact"),
+        (["--claims", "bounded", "--dtypes", "int32"], "0.1", 2, "nothing would be compared"),
         (["--subject", "nowhere:conv2d"], "0.1", 2, "nowhere"),
         (["--dtypes", "int8"], "0.1", 2, "int8"),
         (["--claims", "honesty"], "0.1", 2, "honesty"),

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from parity.calls import Call
 from parity.case import Case
-from parity.mutants import arguments, arithmetic, filters, geometry, memory, padding, tiles
+from parity.mutants import (
+    arguments,
+    arithmetic,
+    fast_paths,
+    filters,
+    geometry,
+    grouped_paths,
+    memory,
+    padding,
+    tiles,
+)
 from parity.mutants.textbook import Textbook
 
 __all__ = ["MUTANTS", "Mutant", "textbook"]
@@ -116,6 +126,24 @@ _FAULTS: tuple[type[Textbook], ...] = (
     memory.NchwTransposed,
     memory.NchwNotTurnedBack,
     memory.LeadsUnfoldedWrong,
+    fast_paths.StridedSumKept,
+    fast_paths.StridedLanesSwapped,
+    fast_paths.StemTermLost,
+    fast_paths.EightImagesTurnedBack,
+    fast_paths.DilatedTailShort,
+    fast_paths.SeventhTapLost,
+    fast_paths.LongSumCut,
+    fast_paths.FilterBeyondBlocks,
+    fast_paths.MaskTooShort,
+    fast_paths.PointwiseRoundedDown,
+    fast_paths.OddChannelUnpaired,
+    fast_paths.PatchesByPitch,
+    fast_paths.HalfBlockRotated,
+    grouped_paths.DepthwiseTapTwice,
+    grouped_paths.DepthwisePadCentred,
+    grouped_paths.MultiplierOutside,
+    grouped_paths.GroupsOfFourLeftOver,
+    grouped_paths.GroupsCountedByFiveBits,
     arguments.NegativePadAsZero,
     arguments.LowerCaseTaken,
     arguments.ZeroStrideAsOne,

@@ -8,15 +8,19 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from parity import jobs, subject, summary
+from parity import bounds, jobs, note, subject, summary
+from parity.calls import Call
+from parity.case import DTYPES, Case
+from parity.check import Subject, failure, under_test
 from parity.speed import tables
+from parity.subject import Scope
 
 CONTROL = "textbook"
 """The implementation that the mutants are made from: the suite must find nothing in it."""
@@ -37,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much of a claim's usual examples the control has to pass (default: 1)",
     )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the table")
+    subject.add_scope_arguments(parser)
 
 
 @dataclass(frozen=True)
@@ -47,45 +52,79 @@ class Fate:
     ----------
     name
         The mutant.
+    asked
+        Whether its fault lies within the scope, so that it has to be found.
     claim, dtype
-        What killed it; "" for a survivor.
+        What killed it by drawn examples alone; "" where none did.
     examples, seconds
-        How many examples and how long that took, all claims before the killing one included.
+        How many were drawn and how long that took, all claims before the killing one included.
     token
-        A case that shows the fault.
+        The drawn example that shows the fault.
+    regression
+        The first of the regression rows that shows it, too; "" where none does.
     """
 
     name: str
-    claim: str
-    dtype: str
-    examples: int
-    seconds: float
-    token: str
+    asked: bool = True
+    claim: str = ""
+    dtype: str = ""
+    examples: int = 0
+    seconds: float = 0.0
+    token: str = ""
+    regression: str = ""
+
+    @property
+    def killed(self) -> bool:
+        """Whether anything has found it out."""
+        return bool(self.claim or self.regression)
 
 
 def work(task: tuple[str, int, float], send: Callable[[Fate], None]) -> None:
-    """Check claim after claim on one mutant until one fails; send its fate."""
-    from parity import claims, corpus
-    from parity.explore import Disagreement, explore
-    from parity.subject import Scope
-    from parity.tally import Count, dtypes
+    """Hold one mutant to the regression rows, and to drawn examples alone; send its fate."""
+    from parity.mutants import MUTANTS
 
     name, seed, share = task
-    os.environ.update(dict.fromkeys(subject.VARIABLES, ""))  # nothing is narrowed
     os.environ["PARITY_SUBJECT"] = f"parity.mutants:{name}"
-    conv2d, scope = subject.load(), Scope()
+    scope = subject.scope()
+    conv2d = under_test(scope)
+    if name in MUTANTS and not _asked(MUTANTS[name].example, scope):
+        send(Fate(name, asked=False))
+        return
     gc.freeze()
-    began, examples = time.monotonic(), 0
+    regression = _regression(conv2d, scope)
+    send(replace(_searched(name, conv2d, scope, seed, share), regression=regression))
+
+
+def _asked(example: Case | Call, scope: Scope) -> bool:
+    """Say whether a subject of `scope` is asked for what shows a fault."""
+    from parity import claims
+
+    if not scope.has("subnormals") and isinstance(example, Case) and example.dtype != "int32":
+        least = bounds.limits(DTYPES[example.dtype]).smallest_normal
+        if any(((array != 0) & (abs(array) < least)).any() for array in example.arrays()):
+            return False
+    return claims.within(example, scope) and bool(claims.admitting(example, scope))
+
+
+def _regression(conv2d: Subject, scope: Scope) -> str:
+    """Return the first regression row, within the scope, that shows a fault of `conv2d`."""
+    from parity import claims, corpus
+
     for token in corpus.regressions():
         example = claims.parse(token)
-        for claim in claims.admitting(example, scope):
-            examples += 1
-            try:
-                claim.check(example, conv2d)
-            except Exception:  # whatever a wrong implementation does on a valid call
-                seconds = time.monotonic() - began
-                send(Fate(name, claim.name, "regression", examples, seconds, token))
-                return
+        for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
+            if failure(claim, example, conv2d) is not None:
+                return token
+    return ""
+
+
+def _searched(name: str, conv2d: Subject, scope: Scope, seed: int, share: float) -> Fate:
+    """Draw examples of claim after claim until one fails."""
+    from parity import claims
+    from parity.explore import Disagreement, explore
+    from parity.tally import Count, dtypes
+
+    began, examples = time.monotonic(), 0
     rounds = [
         (start, part, claim, dtype)
         for start, part in enumerate(_ROUNDS, seed)
@@ -98,12 +137,11 @@ def work(task: tuple[str, int, float], send: Callable[[Fate], None]) -> None:
         try:
             explore(claim, dtype, conv2d, scope, count, examples=number, start=start, shrink=False)
         except Disagreement as found:
-            examples += count.examples + 1
-            seconds = time.monotonic() - began
-            send(Fate(name, claim.name, dtype, examples, seconds, found.example.token()))
-            return
+            drawn = examples + count.examples + 1
+            seconds, token = time.monotonic() - began, found.example.token()
+            return Fate(name, True, claim.name, dtype, drawn, seconds, token)
         examples += count.examples
-    send(Fate(name, "", "", examples, time.monotonic() - began, ""))
+    return Fate(name, examples=examples, seconds=time.monotonic() - began)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -112,9 +150,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     console = tables.console()
     names = arguments.names or list(MUTANTS)
-    unknown = [name for name in names if name not in MUTANTS]
-    if unknown:
-        wrong = f"parity mutants: no mutant {unknown[0]!r}"
+    try:
+        subject.use(arguments)
+        unknown = [name for name in names if name not in MUTANTS]
+        if unknown:
+            raise ValueError(f"no mutant {unknown[0]!r}")
+    except ValueError as error:
+        wrong = f"parity mutants: {error}"
         Console(stderr=True).print(wrong, style="red", markup=False)
         return summary.WRONG_CALL
     document = hunt(
@@ -132,7 +174,10 @@ def run(arguments: argparse.Namespace) -> int:
 def hunt(
     console: Console, names: list[str], *, seed: int, processes: int, control: float = 1.0
 ) -> dict[str, Any]:
-    """Hunt the mutants of `names` and the control; print the table and return it for JSON."""
+    """Hunt the mutants of `names` and the control; print the table and return it for JSON.
+
+    The scope is that of the environment: a mutant whose fault lies outside is not asked for.
+    """
     from parity.mutants import MUTANTS
 
     fates: dict[str, Fate] = {}
@@ -144,23 +189,30 @@ def hunt(
 
         # The control takes longest: first, so that it runs beside all others.
         tasks = [(CONTROL, seed, control), *((name, seed, 1.0) for name in names)]
-        crashes = jobs.run("parity.mutants.command:work", tasks, processes, hear)
-    rows = [
-        {"mutant": name, "fault": MUTANTS[name].fault, **vars(fates[name])}
-        for name in names
-        if name in fates
-    ]
-    survivors = [row["mutant"] for row in rows if not row["claim"]]
+        crashes = jobs.run(
+            "parity.mutants.command:work", tasks, processes, hear, call_seconds=note.CALL_SECONDS
+        )
+    found = [fates[name] for name in names if name in fates]
+    asked = [fate for fate in found if fate.asked]
+    survivors = [fate.name for fate in asked if not fate.killed]
     right = fates.get(CONTROL)
     wrong = [*survivors, *crashes]
-    if right is None or right.claim:
+    if right is None or right.killed:
         wrong.append(CONTROL)
+    doubts = [] if asked or crashes else ["no mutant lies within the scope"]
     document = {
-        "mutants": rows,
+        "scope": str(subject.scope()),
+        "mutants": [
+            {"mutant": fate.name, "fault": MUTANTS[fate.name].fault, **vars(fate)} for fate in found
+        ],
+        "asked": len(asked),
+        "killed": len(asked) - len(survivors),
+        "killed_by_drawn_examples": sum(bool(fate.claim) for fate in asked),
         "survivors": survivors,
         "control": vars(right) if right else None,
         "crashes": [one.document() for one in crashes],
-        "exit_code": summary.verdict(wrong, []),
+        "doubts": doubts,
+        "exit_code": summary.verdict(wrong, doubts),
     }
     _show(console, document)
     return document
@@ -168,26 +220,39 @@ def hunt(
 
 def _show(console: Console, document: dict[str, Any]) -> None:
     table = Table(title="mutants: wrong implementations, and what finds them")
-    for heading in ("mutant", "fault", "killed by"):
+    for heading in ("mutant", "fault", "drawn examples alone", "regression rows"):
         table.add_column(heading)
     for heading in ("examples", "seconds"):
         table.add_column(heading, justify="right")
     for row in document["mutants"]:
-        killer = f"{row['claim']} {row['dtype']}" if row["claim"] else "[bold red]SURVIVES[/]"
-        table.add_row(
-            row["mutant"], row["fault"], killer, f"{row['examples']:,}", f"{row['seconds']:.1f}"
-        )
+        if not row["asked"]:
+            table.add_row(row["mutant"], row["fault"], "[dim]not asked: outside the scope[/]")
+            continue
+        killer = f"{row['claim']} {row['dtype']}".strip() or "[yellow]none[/]"
+        if not row["claim"] and not row["regression"]:
+            killer = "[bold red]SURVIVES[/]"
+        rows = "yes" if row["regression"] else ""
+        cells = f"{row['examples']:,}", f"{row['seconds']:.1f}"
+        table.add_row(row["mutant"], row["fault"], killer, rows, *cells)
     control = document["control"]
     if control is not None:
         table.add_section()
-        fate = "[bold red]KILLED by " + control["claim"] + "[/]" if control["claim"] else "agrees"
+        killer = control["claim"] or ("a regression row" if control["regression"] else "")
+        fate = f"[bold red]KILLED by {killer}[/]" if killer else "agrees"
         cells = f"{control['examples']:,}", f"{control['seconds']:.1f}"
-        table.add_row(CONTROL, "none: the control", fate, *cells)
+        table.add_row(CONTROL, "none: the control", fate, "", *cells)
     console.print(table)
-    if control is not None and control["claim"]:
-        console.print(f"{CONTROL}: {control['token']}", style="red", markup=False)
+    if control is not None and (shown := control["token"] or control["regression"]):
+        console.print(f"{CONTROL}: {shown}", style="red", markup=False)
     for crash in document["crashes"]:
         said = f"A JOB ENDED: {crash['reason']}\n{crash['traceback']}"
         console.print(said, style="bold red", markup=False)
-    killed = len(document["mutants"]) - len(document["survivors"])
-    console.print(f"{killed} of {len(document['mutants'])} mutants killed", highlight=False)
+    for doubt in document["doubts"]:
+        console.print(f"MISTRUSTED: {doubt}", style="bold yellow", markup=False)
+    outside = len(document["mutants"]) - document["asked"]
+    console.print(
+        f"killed: {document['killed']} of {document['asked']} mutants; by drawn examples alone:"
+        f" {document['killed_by_drawn_examples']} of {document['asked']}"
+        + (f" ({outside} not asked: {document['scope']})" if outside else ""),
+        highlight=False,
+    )

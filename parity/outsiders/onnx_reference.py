@@ -10,7 +10,6 @@ from functools import lru_cache
 import numpy as np
 from onnx.helper import make_node
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.ops.op_conv import Conv
 
 from parity.outsiders.channels_first import Array, Call, as_tensorflow
 
@@ -20,25 +19,10 @@ Pads = tuple[int, int, int, int]
 @as_tensorflow
 def conv2d(call: Call) -> Array:
     """Leave the pads of SAME to the operator, as its attribute ``auto_pad="SAME_UPPER"``."""
-    return _run(call, auto_pad="SAME_UPPER" if call.same else None)
-
-
-@as_tensorflow
-def conv2d_with_pads(call: Call) -> Array:
-    """Hand over the pads of SAME as numbers, so that ``auto_pad`` is not used."""
-    return _run(call)
-
-
-@as_tensorflow
-def conv2d_by_loops(call: Call) -> Array:
-    """Do the same by loops, for which the evaluator has a faster stand-in; up to ONNX 1.22."""
-    return _run(call, by_loops=True)
-
-
-def _run(call: Call, auto_pad: str | None = None, by_loops: bool = False) -> Array:
+    auto_pad = "SAME_UPPER" if call.same else None
     top, bottom, left, right = call.pads
     pads = None if auto_pad else (top, left, bottom, right)
-    evaluator = _evaluator(call.strides, call.dilations, call.groups, pads, auto_pad, by_loops)
+    evaluator = _evaluator(call.strides, call.dilations, call.groups, pads, auto_pad)
     with np.errstate(all="ignore"):
         [result] = evaluator.run(None, {"X": call.images, "W": call.filters})
     output: Array = result
@@ -52,7 +36,6 @@ def _evaluator(
     groups: int,
     pads: Pads | None,
     auto_pad: str | None,
-    by_loops: bool,
 ) -> ReferenceEvaluator:
     """Build the operator once for each set of attributes."""
     node = make_node(
@@ -65,4 +48,4 @@ def _evaluator(
         pads=pads,  # make_node leaves out what is None
         auto_pad=auto_pad,
     )
-    return ReferenceEvaluator(node, new_ops=[Conv] if by_loops else None)
+    return ReferenceEvaluator(node)

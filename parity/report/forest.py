@@ -21,7 +21,7 @@ _NARROW = 515  # the axis's right end where there is a second yardstick
 _SECOND = 562  # its column
 _RATIO, _OURS, _THEIRS, _PEAK = 616, 676, 730, 784  # right ends of the columns
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
-_COLOURS = {"faster": "#177a50", "slower": "#b8402a", "same": "#5b6b7a"}
+_COLOURS = {"faster": "#177a50", "slower": "#b8402a", "same": "#5b6b7a", "withheld": "#5b6b7a"}
 _INK, _DIM, _PAPER, _RULE = "#1c2733", "#5b6b7a", "#fbfcfd", "#dde3e8"
 _BLUE = "#2a5fb0"  # the second yardstick
 
@@ -121,7 +121,10 @@ def _head(speed: dict[str, Any]) -> list[str]:
 def _heading(line: dict[str, Any], rows: list[dict[str, Any]], axis: _Axis, y: float) -> list[str]:
     """Return a group's name, its geometric mean, and the GEMM peak if it is one for all rows."""
     mean, again = line["geometric_mean"]["kernel"], line["geometric_mean"]["A/A"]
-    note = f"geometric mean {mean:.2f}; TensorFlow / itself {again:.2f}"
+    ends = line["geometric_mean_interval"]["kernel"]
+    low, high = axis.x(ends["low"]), axis.x(ends["high"])
+    between = f"{ends['low']:.2f} to {ends['high']:.2f}"
+    note = f"geometric mean {mean:.2f} ({between}); TensorFlow / itself {again:.2f}"
     peaks = {
         digits(row["gflops"][KERNEL] / row["peak_share"][KERNEL])
         for row in rows
@@ -131,6 +134,7 @@ def _heading(line: dict[str, Any], rows: list[dict[str, Any]], axis: _Axis, y: f
     return [
         f"<g><title>{escape(note)}</title>",
         _text(16, y + 4, line["net"], "bold").replace("</text>", f"{threads}</text>"),
+        _line(low, max(high, low + 1), y, y, _INK, 2.5),
         *_diamond(axis.x(mean), y),
         _text(_RATIO, y + 4, f"{mean:.2f}", "bold", "end"),
         *(_text(_PEAK, y + 4, f"peak {peak}", "dim", "end") for peak in peaks if len(peaks) == 1),

@@ -63,6 +63,8 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             seed=arguments.seed,
             processes=arguments.jobs,
         )
+    if campaign["interrupted"]:
+        raise KeyboardInterrupt
     console.rule("errors")
     dtypes = scope.dtypes[:1] if arguments.quick else scope.dtypes
     samples, wrong = errors.sample(dtypes, arguments.jobs)

@@ -10,6 +10,7 @@ from itertools import compress
 from typing import Any
 
 from parity.speed.questions import asked, command, document
+from parity.speed.statistics import LEAST_ROUNDS
 
 SECONDS = 4.0
 SLOW = ("S=1000 N=50 K=11", "S=100 N=500 K=11")
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=command.positive,
         default=SECONDS,
-        help=f"budget of a question's row (default {SECONDS:g}); five rounds always run",
+        help=f"budget of a question's row (default {SECONDS:g}); {LEAST_ROUNDS} rounds always run",
     )
 
 

@@ -15,6 +15,7 @@ from parity.report import command, document, proof, questions, test_report
 from parity.report.test_timing import answers, full, regrets
 from parity.speed import command as speed
 from parity.speed import layers
+from parity.speed.document import VERSION
 from parity.speed.questions import command as asking
 
 
@@ -71,7 +72,7 @@ def report(*words: str) -> int:
 
 def test_the_command_writes_what_was_asked_for(measured: list[str], tmp_path: Path) -> None:
     old = tmp_path / "regret.json"
-    old.write_text(json.dumps(regrets()), encoding="utf-8")
+    old.write_text(json.dumps({"schema": VERSION, **regrets()}), encoding="utf-8")
     out = tmp_path / "out"
     assert report("--output", str(out)) == 0
     [inputs, timed, asked] = measured
@@ -144,7 +145,7 @@ def test_a_disagreement_of_an_optional_part_is_an_exit_code(
     assert report("--output", str(tmp_path)) == 1
     assert "DISAGREES: stack, <row>: scipy.<x> differs" in capsys.readouterr().out
     old = tmp_path / "regret.json"
-    old.write_text(json.dumps(regrets(("banded",))), encoding="utf-8")
+    old.write_text(json.dumps({"schema": VERSION, **regrets(("banded",))}), encoding="utf-8")
     call = ["--output", str(tmp_path), "--questions", "none", "--regret", str(old)]
     assert report(*call) == 1
     assert "DISAGREES: banded: <token>" in capsys.readouterr().out

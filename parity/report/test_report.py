@@ -43,11 +43,11 @@ def speed(
         }
         if verdict == "within bound":
             times = {
-                SUBJECT: [0.002 * 2**done] * 5,
-                KERNEL: [0.004] * 5,
-                FROM_NUMPY: [0.005] * 5,
-                FUNCTION: [0.0045] * 5,
-                AGAIN: [0.0041] * 5,
+                SUBJECT: [0.002 * 2**done] * 6,
+                KERNEL: [0.004] * 6,
+                FROM_NUMPY: [0.005] * 6,
+                FUNCTION: [0.0045] * 6,
+                AGAIN: [0.0041] * 6,
             }
             if forced:
                 times[FORCED] = [0.008 * 2**done for _ in times[KERNEL]]
@@ -85,7 +85,15 @@ def results(agreement: Agreement | None = None) -> list[real_input.Result]:
 
 
 COUNT = {"claim": "exact", "dtype": "float32", "examples": 7, "distinct": 7, "outputs": 70}
-RAN = {"examples": 3, "seconds": 1.0, "token": "<token>", "name": "n", "dtype": "float32"}
+RAN = {
+    "asked": True,
+    "regression": "",
+    "examples": 3,
+    "seconds": 1.0,
+    "token": "<token>",
+    "name": "n",
+    "dtype": "float32",
+}
 
 
 def proof(exit_code: int = 0) -> dict[str, Any]:
@@ -120,6 +128,7 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 {
                     **COUNT,
                     "telling": 60,
+                    **dict.fromkeys(("not_supported", "oracle_failed"), 0),
                     "classes": {"groups": 4, "dilation": 2},
                     "largest": {side: {"ratio": 0.25, "token": "<token>"} for side in sides},
                     "ratios": {side: {"-4": 7} for side in sides},
@@ -128,6 +137,8 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
             "failures": [{"claim": "exact", **said}],
             "crashes": [],
             "doubts": ["<doubt>"],
+            "too_few": [],
+            "interrupted": False,
             "classes": {"groups": 4, "dilation": 2},
             "exit_code": exit_code,
         },
@@ -148,9 +159,14 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 {"mutant": "one", "fault": "<fault>", "claim": "exact", **RAN},
                 {"mutant": "two", "fault": "<fault>", "claim": "", **RAN},
             ],
+            "scope": "everything",
+            "asked": 2,
+            "killed": 1,
+            "killed_by_drawn_examples": 1,
             "survivors": ["two"],
             "control": {"claim": "", **RAN},
             "crashes": [],
+            "doubts": [],
             "exit_code": exit_code,
         },
         "ledger": {

@@ -27,9 +27,9 @@ def full() -> dict[str, Any]:
     ]
     for row in made["rows"]:
         times = {name: [1e-3 * t for t in some] for name, some in row["times_milliseconds"].items()}
-        times |= {limits.PRODUCT: [0.006] * 5, limits.COPY: [0.001] * 5, "<other>": [0.001] * 5}
+        times |= {limits.PRODUCT: [0.006] * 6, limits.COPY: [0.001] * 6, "<other>": [0.001] * 6}
         if row["threads"] == 1:
-            times[limits.CASTS] = [0.0022] * 5
+            times[limits.CASTS] = [0.0022] * 6
         row |= rows.summarise(times, row["multiply_adds"])
         row["flags"] = []
         row["scratch_bytes"] = 5 << 18
@@ -47,7 +47,7 @@ def answers(agrees: bool = True) -> dict[str, Any]:
     names = (asked.SUBJECT, asked.AGAIN, asked.TENSORFLOW, "scipy.<x>")
     one = {"contender": "scipy.<x>", "beside": "subject", "largest": 2.0, "allowed": 1.0}
     label = "subject / fastest of <scipy>"
-    times = {name: [0.001 * 2**n] * 5 for n, name in enumerate(names)}
+    times = {name: [0.001 * 2**n] * 6 for n, name in enumerate(names)}
     timed = turns.summarise(times, [(label, asked.SUBJECT, ["scipy.<x>"])]) | {"other_work": 0.0}
     doubted = {**timed, "doubtful": True, "other_work": 0.3} if agrees else {}
     calm = {**timed, "doubtful": False}

@@ -6,8 +6,8 @@ from typing import Any
 
 from parity.speed.limits import CASTS, COPY, PRODUCT
 from parity.speed.regret import NEAR
-from parity.speed.rows import FORCED, TOO_BUSY, bounds, spoken
-from parity.speed.statistics import geometric_mean
+from parity.speed.rows import FORCED, TOO_BUSY, bounds, mean_bounds, spoken
+from parity.speed.statistics import LOOKS
 
 FLAGS = {
     "drift": "the ratio moved from the first half of the rounds to the second",
@@ -33,7 +33,8 @@ def section(speed: dict[str, Any]) -> dict[str, Any]:
         ``groups`` of rows, each row with its ``doubts``; ``peak`` and ``scratch``, whether any
         row has them; ``second``, the means beside the second yardstick; ``beside`` and
         ``bounds``, the groups that have any; ``machine``, names and texts; ``flags``,
-        what the doubts mean; ``busy``, the share of other work that is one.
+        what the doubts mean; ``busy``, the share of other work that is one; ``looks``, after how
+        many rounds a layer may end.
     """
     groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
     for row in speed["rows"]:
@@ -57,6 +58,7 @@ def section(speed: dict[str, Any]) -> dict[str, Any]:
         "machine": machine(speed["machine"]),
         "flags": FLAGS,
         "busy": TOO_BUSY,
+        "looks": LOOKS,
     }
 
 
@@ -112,9 +114,7 @@ def _bounds(title: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     ]
     if not found:
         return None
-    means = {
-        name: geometric_mean([row[name]["ratio"] for row in found]) for name in ("least", "above")
-    }
+    means = mean_bounds(found)
     return {"title": title, "rows": found, "means": means, "left_out": len(rows) - len(found)}
 
 

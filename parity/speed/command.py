@@ -27,10 +27,13 @@ from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.failures import FAILURES, told
 from parity.speed.layers import Layer
 from parity.speed.processes import Workers
-from parity.speed.rows import TOO_BUSY, peak_share, setting, summary
+from parity.speed.rows import TOO_BUSY, WITHHELD, peak_share, setting, summary, too_busy
+from parity.speed.statistics import LEAST_ROUNDS
 
 SLOWER = 4
 """The exit code of a comparison that found a layer slower than it was."""
+MISTRUSTED = 3
+"""The exit code of a comparison that found none, but had to withhold verdicts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compare",
         metavar="OLD.json",
         type=Path,
-        help=f"show what changed since; exit code {SLOWER} if a layer is slower",
+        help=f"show what changed since; exit code {SLOWER} if a layer is slower, else"
+        f" {MISTRUSTED} if a verdict was withheld because other processes took more than"
+        f" {100 * TOO_BUSY:g} %% of the cores in either measurement",
     )
     parser.add_argument(
         "--against", metavar="NEW.json", type=Path, help="compare with this, measure nothing"
@@ -76,14 +81,14 @@ def add_settings(
         "--rounds",
         type=positive,
         default=default.rounds,
-        help=f"most rounds a layer (default {default.rounds}); fewer where the intervals of the"
-        " ratio and of the noise are narrower than 5 %%",
+        help=f"most rounds a layer (default {default.rounds}), at least {LEAST_ROUNDS}; fewer"
+        " where the intervals of the ratio and of the noise are narrower than 5 %%",
     )
     parser.add_argument(
         "--seconds",
         type=float,
         default=seconds,
-        help=f"budget of a layer (default {seconds:g}); five rounds always run",
+        help=f"budget of a layer (default {seconds:g}); {LEAST_ROUNDS} rounds always run",
     )
     parser.add_argument(
         "--threads",
@@ -136,8 +141,8 @@ def _threads(text: str) -> tuple[int, ...]:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, write, compare.
 
-    Returns 1 if a row disagrees, 2 for a wrong call, `SLOWER` if a row became slower; 3 if a row
-    has no comparison.
+    Returns 1 if a row disagrees, 2 for a wrong call, 3 if a row has no comparison, and what
+    `compare` does.
     """
     console = tables.console()
     try:
@@ -282,29 +287,46 @@ def show(document: dict[str, Any], console: Console) -> None:
 
 
 def compare(old: dict[str, Any], new: dict[str, Any], console: Console) -> int:
-    """Print what changed between two documents; return `SLOWER` if a layer is slower."""
+    """Print what changed between two documents; return `SLOWER`, `MISTRUSTED` or 0.
+
+    A slower layer tells, whatever became of others: its own verdict was not withheld.
+    """
     changes = comparison.compare(old, new)
     for warning in comparison.warnings(old, new):
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(comparison.table(changes))
     slower = comparison.slower(changes)
+    withheld = sum(one.verdict == WITHHELD for one in changes)
+    judged = len(changes) - withheld
     console.print(
-        f"{len(slower)} of {len(changes)} layers are slower than they were",
-        style="bold red" if slower else "green",
+        f"{len(slower)} of {judged} layers with a verdict are slower than they were",
+        style="bold red" if slower else "green" if judged else "yellow",
     )
-    return SLOWER if slower else 0
+    if withheld:
+        console.print(
+            f"MISTRUST: {withheld} of {len(changes)} verdicts are withheld: other processes took"
+            f" more than {TOO_BUSY:.0%} of the cores. Measure again on a quiet machine.",
+            style="bold yellow",
+        )
+    return SLOWER if slower else MISTRUSTED if withheld else 0
 
 
 def doubtful(document: dict[str, Any]) -> str:
-    """Return a warning if other processes took much of the machine meanwhile, else nothing."""
+    """Return a warning if other processes took much of the machine, or none can tell."""
     timed = [row for row in document["rows"] if "ratios" in row]
-    busy = sum((row["other_work"] or 0) > TOO_BUSY for row in timed)
+    busy = sum(too_busy(row["other_work"]) for row in timed)
     if not busy:
-        return ""
+        unknown = sum(row["other_work"] is None for row in timed)
+        return (
+            f"In {unknown} of {len(timed)} rows this system does not tell what other processes"
+            " took of the cores: nothing shows that the machine was quiet."
+            if unknown
+            else ""
+        )
     return (
         f"MISTRUST: in {busy} of {len(timed)} rows other processes took more than"
-        f" {TOO_BUSY:.0%} of the cores. Libraries that wait for their own threads"
-        " suffer most; measure again on a quiet machine."
+        f" {TOO_BUSY:.0%} of the cores: their verdicts are withheld. Libraries that wait for"
+        " their own threads suffer most; measure again on a quiet machine."
     )
 
 

@@ -12,14 +12,15 @@ from typing import Any
 
 from rich.table import Table
 
-from parity.speed.rows import AGAIN, KERNEL, SUBJECT
+from parity.speed import layers
+from parity.speed.rows import AGAIN, KERNEL, SUBJECT, WITHHELD, too_busy
 from parity.speed.statistics import Ratio, noise_floor, paired_ratio, ratio_change
 from parity.speed.tables import digits
 
 LEAST = 0.10
 """A change smaller than this is none, however well known."""
 Key = tuple[str, str]
-_COLOURS = {"SLOWER": "bold red", "faster": "green", "same": "dim"}
+_COLOURS = {"SLOWER": "bold red", "faster": "green", "same": "dim", WITHHELD: "bold yellow"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Change:
         New ratio / old ratio, with its interval.
     verdict
         "SLOWER" or "faster" if the whole interval lies beyond `LEAST` and beyond the noise floor
-        of both measurements, otherwise "same".
+        of both measurements, otherwise "same"; "withheld" if other processes took too much of
+        the cores in either.
     """
 
     row: dict[str, Any]
@@ -59,8 +61,10 @@ def admit(old: dict[str, Any], keys: set[Key]) -> None:
     Raises
     ------
     ValueError
-        Naming what differs.
+        Naming what differs, or a row that cannot be read.
     """
+    for row in old["rows"]:
+        _admit_row(row)
     theirs = {key(row) for row in old["rows"]}
     there, here = ((_words(0, found), _words(1, found)) for found in (theirs, keys))
     for what, one, other in zip(("dtypes", "threads"), there, here, strict=True):
@@ -78,6 +82,8 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     ValueError
         If dtypes or threads differ, or no timed row is in both.
     """
+    for row in new["rows"]:
+        _admit_row(row)
     admit(old, {key(row) for row in new["rows"]})
     before = {key(row): row for row in old["rows"] if "ratios" in row}
     changes = [
@@ -98,7 +104,13 @@ def warnings(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         if old["machine"][key] != new["machine"][key]
     ]
     missing = {key(row) for row in old["rows"]} ^ {key(row) for row in new["rows"]}
-    return found + ([f"{len(missing)} rows are in one file only"] if missing else [])
+    if missing:
+        found.append(f"{len(missing)} rows are in one file only")
+    for where, rows in (("there", old["rows"]), ("here", new["rows"])):
+        unknown = sum("ratios" in row and row["other_work"] is None for row in rows)
+        if unknown:
+            found.append(f"other work is unknown in {unknown} rows {where}")
+    return found
 
 
 def table(changes: list[Change]) -> Table:
@@ -132,6 +144,14 @@ def key(row: dict[str, Any]) -> Key:
     return row["token"], str(row["threads"])
 
 
+def _admit_row(row: dict[str, Any]) -> None:
+    """Refuse a row whose token or times no measurement writes, though the schema admits them."""
+    layers.parse(row["token"])
+    counts = {len(sample) for sample in row.get("times_milliseconds", {}).values()}
+    if len(counts) > 1:
+        raise ValueError(f"{row['token']}: the numbers of times differ: {sorted(counts)}")
+
+
 def _words(place: int, keys: set[Key]) -> str:
     """Return the dtypes of keys (place 0) or their threads (place 1)."""
     return ", ".join(sorted({found[place].split()[0] for found in keys}))
@@ -143,7 +163,9 @@ def _change(old: dict[str, Any], new: dict[str, Any]) -> Change:
     noise = [paired_ratio(*_pairs(row, AGAIN)) for row in (old, new)]
     floor = max(math.log1p(LEAST), *map(noise_floor, noise))
     verdict = "same"
-    if math.log(change.low) > floor:
+    if too_busy(old["other_work"]) or too_busy(new["other_work"]):
+        verdict = WITHHELD
+    elif math.log(change.low) > floor:
         verdict = "SLOWER"
     elif math.log(change.high) < -floor:
         verdict = "faster"

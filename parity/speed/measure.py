@@ -18,6 +18,7 @@ from parity.speed.rows import (
     FUNCTION,
     KERNEL,
     SUBJECT,
+    judged,
     known,
     setting,
     summarise,
@@ -35,9 +36,10 @@ class Settings:
     subject
         ``module:callable``.
     rounds
-        Most rounds a layer; in each, every contender gives one sample.
+        Most rounds a layer, but `statistics.LEAST_ROUNDS` always run; in each, every contender
+        gives one sample.
     seconds
-        Budget of a layer: no round begins after it, but `turns.LEAST_ROUNDS` always run.
+        Budget of a layer: no round begins after it, but `statistics.LEAST_ROUNDS` always run.
     threads
         For every library, one setting after another; 0 leaves the defaults.
     beside
@@ -167,9 +169,8 @@ class Bench:
             enough=known,
             on_round=on_round,
         )
-        row["other_work"] = others.share()
-        row |= summarise(times, layer.multiply_adds)
-        return row
+        share = others.share()
+        return row | judged(summarise(times, layer.multiply_adds), share)
 
     def _other_work(self) -> machine.OtherWork:
         sides = (self._subject, *self._yardsticks.values(), self._again)

@@ -22,6 +22,8 @@ LABELS = {"kernel": KERNEL, "from NumPy": FROM_NUMPY, "tf.function": FUNCTION}
 """What the subject's ratios to TensorFlow as installed are called; others bear their names."""
 TOO_BUSY = 0.05
 """The share of all cores beyond which other processes' work makes a row doubtful."""
+WITHHELD = "withheld"
+"""Stands for a verdict where other processes took more than that."""
 
 
 def setting(threads: int) -> int | str:
@@ -69,6 +71,21 @@ def summarise(times: Times, multiply_adds: int) -> dict[str, Any]:
     }
 
 
+def too_busy(other_work: float | None) -> bool:
+    """Say whether other processes took too much of the cores; where none tells, they did not."""
+    return (other_work or 0.0) > TOO_BUSY
+
+
+def judged(summarised: dict[str, Any], other_work: float | None) -> dict[str, Any]:
+    """Return a summary with the share of other work, its verdicts withheld if that is too much."""
+    ratios = {
+        label: ratio | ({"verdict": WITHHELD} if "verdict" in ratio else {})
+        for label, ratio in summarised["ratios"].items()
+    }
+    found = summarised | {"other_work": other_work}
+    return found | {"ratios": ratios} if too_busy(other_work) else found
+
+
 def flags(times: Times, noise: paired.Ratio) -> list[str]:
     """Return what speaks against trusting a row.
 
@@ -103,6 +120,14 @@ def bounds(row: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def mean_bounds(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return the geometric means of what `bounds` found, with their intervals."""
+    return {
+        name: asdict(paired.mean_ratio([paired.Ratio(**one[name]) for one in found]))
+        for name in ("least", "above")
+    }
+
+
 def peak_share(row: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
     """Return the attained shares of the GEMM peak of a row's dtype and threads.
 
@@ -133,16 +158,24 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
         for label in labels
     }
     whole = [label for label in labels if label in LABELS or label == "A/A"]
+    means = {
+        label: paired.mean_ratio([_ratio(row, label) for row in timed if label in row["ratios"]])
+        for label in labels
+    }
+    busy = any(too_busy(row["other_work"]) for row in timed)
     return {
         "net": net,
         "threads": threads,
         "layers": len(timed),
-        "geometric_mean": {label: paired.geometric_mean(ratios[label]) for label in whole},
+        "geometric_mean": {label: means[label].ratio for label in whole},
+        "geometric_mean_interval": {label: _ends(means[label]) for label in whole},
+        "verdict": WITHHELD if busy else paired.verdict(means["kernel"], means["A/A"]),
         # Contenders that may have times for a part of the layers.
         "beside": {
             label: {
                 "layers": len(ratios[label]),
-                "geometric_mean": paired.geometric_mean(ratios[label]),
+                "geometric_mean": means[label].ratio,
+                "geometric_mean_interval": _ends(means[label]),
             }
             for label in labels
             if label not in whole
@@ -150,8 +183,10 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
         "smallest": min(ratio["ratio"] for ratio in kernels),
         "largest": max(ratio["ratio"] for ratio in kernels),
         "noisiest": max(ratios["A/A"], key=lambda ratio: max(ratio, 1 / ratio)),
-        "other_work": max((row["other_work"] or 0.0 for row in timed), default=0.0),
-        "verdicts": {word: verdicts.count(word) for word in ("faster", "same", "slower")},
+        "other_work": max(
+            (row["other_work"] for row in timed if row["other_work"] is not None), default=None
+        ),
+        "verdicts": {word: verdicts.count(word) for word in ("faster", "same", "slower", WITHHELD)},
         "flags": {flag: raised.count(flag) for flag in ("drift", "bimodal", "noisy")},
         "intervals_reached": sum(row["interval_reached"] for row in timed),
         "total_milliseconds": {
@@ -159,3 +194,12 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
             for name in (SUBJECT, KERNEL)
         },
     }
+
+
+def _ratio(row: dict[str, Any], label: str) -> paired.Ratio:
+    found = row["ratios"][label]
+    return paired.Ratio(found["ratio"], found["low"], found["high"])
+
+
+def _ends(ratio: paired.Ratio) -> dict[str, float]:
+    return {"low": ratio.low, "high": ratio.high}

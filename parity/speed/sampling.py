@@ -9,7 +9,8 @@ from typing import Any
 
 
 def calibrate(call: Callable[[], Any], seconds: float) -> int:
-    """Return how many calls fill `seconds`, at least one; the call is warm by then."""
+    """Return how many calls fill `seconds`, at least one, after one that is not timed."""
+    call()
     repeats = 1
     while (elapsed := _time(call, repeats)) < seconds / 2:
         repeats = max(2 * repeats, min(100 * repeats, int(repeats * seconds / elapsed)))
@@ -17,9 +18,12 @@ def calibrate(call: Callable[[], Any], seconds: float) -> int:
 
 
 def sample(call: Callable[[], Any], repeats: int) -> float:
-    """Return seconds a call; where calls are short, untimed ones first refill the caches."""
-    if repeats > 1:
-        _time(call, max(1, repeats // 10))
+    """Return seconds a call, after untimed ones: a tenth as many, and at least one.
+
+    However long a call is: the process was stopped meanwhile, others had the caches, and threads
+    must wake up.
+    """
+    _time(call, max(1, repeats // 10))
     return _time(call, repeats) / repeats
 
 

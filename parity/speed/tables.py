@@ -12,10 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
-from parity.speed.rows import FORCED, KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds
-from parity.speed.statistics import geometric_mean
+from parity.speed.rows import FORCED, KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds, mean_bounds
 
-_COLOURS = {"faster": "green", "slower": "red", "same": "dim"}
+_COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
+
+_VERDICTS = ("faster", "same", "slower", "withheld")
 
 
 def console() -> Console:
@@ -188,14 +189,14 @@ def bounds_table(rows: list[dict[str, Any]]) -> Table | None:
         if found := bounds(row):
             groups.setdefault((row["net"], row["threads"]), []).append(found)
     for (net, threads), some in groups.items():
-        least, above = ([one[name]["ratio"] for one in some] for name in ("least", "above"))
+        least, means = [one["least"]["ratio"] for one in some], mean_bounds(some)
         table.add_row(
             net,
             str(threads),
             str(len(some)),
-            f"{geometric_mean(least):.2f}",
+            interval(means["least"]),
             f"{min(least):.2f} - {max(least):.2f}",
-            f"{geometric_mean(above):.2f}",
+            interval(means["above"]),
         )
     return table if groups else None
 
@@ -209,7 +210,8 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
     table.add_column("net")
     for heading in (
         "threads",
-        "kernel",
+        "kernel, 95 %\ninterval",
+        "verdict",
         "smallest -\nlargest",
         "from\nNumPy",
         "tf.func-\ntion",
@@ -219,7 +221,7 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         "narrow\nintervals",
         "drift, bimo-\ndal, noisy",
         "other\nwork",
-        "faster / same\n/ slower",
+        "faster / same\n/ slower / with-\nheld",
         "all convolutions, ms\nsubject : TF",
     ):
         table.add_column(heading, justify="right")
@@ -232,7 +234,8 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         table.add_row(
             line["net"],
             str(line["threads"]),
-            f"{mean['kernel']:.3f}",
+            interval({"ratio": mean["kernel"], **line["geometric_mean_interval"]["kernel"]}),
+            f"[{_COLOURS[line['verdict']]}]{line['verdict']}[/]",
             f"{line['smallest']:.2f} - {line['largest']:.2f}",
             f"{mean['from NumPy']:.3f}",
             f"{mean['tf.function']:.3f}",
@@ -242,7 +245,7 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
             f"{line['intervals_reached']} of {line['layers']}",
             ", ".join(map(str, line["flags"].values())),
             busy(line["other_work"]),
-            " / ".join(str(verdicts[word]) for word in ("faster", "same", "slower")),
+            " / ".join(str(verdicts[word]) for word in _VERDICTS),
             f"{digits(total[SUBJECT])} : {digits(total[KERNEL])}",
         )
     return table

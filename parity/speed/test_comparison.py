@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from parity import __main__ as cli
-from parity.speed import command, comparison
+from parity.speed import command, comparison, tables
+from parity.speed import document as files
 from parity.speed.layers import altered, read
 from parity.speed.rows import summarise, summary
 from parity.speed.test_rows import TOLD, agreeing, planted
@@ -110,8 +111,8 @@ def test_the_change_is_that_of_the_ratios() -> None:
 @pytest.mark.parametrize(("factor", "code"), [(1.2, command.SLOWER), (1.03, 0)])
 def test_the_exit_code_tells_of_a_slowdown(factor: float, code: int, tmp_path: Path) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
-    old.write_text(json.dumps(document()))
-    new.write_text(json.dumps(document(subject=factor)))
+    files.write(document(), old)
+    files.write(document(subject=factor), new)
     assert cli.main(["speed", "--compare", str(old), "--against", str(new)]) == code
 
 
@@ -135,9 +136,10 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
-    new.write_text(json.dumps(document()))
+    files.write(document(), new)
     if kind != "none":
-        old.write_text("{" if kind == "text" else json.dumps(otherwise(kind)))
+        found = {"schema": files.VERSION, **otherwise(kind)}
+        old.write_text("{" if kind == "text" else json.dumps(found))
     assert cli.main(["speed", "--compare", str(old), "--against", str(new)]) == 2
     said = capsys.readouterr().err.replace("\n", "")
     assert {"text": "Expecting", "none": "No such file"}.get(kind, kind) in said
@@ -155,7 +157,7 @@ def test_other_settings_are_refused_before_anything_is_measured(
 ) -> None:
     monkeypatch.setattr(command, "times", lambda *_: pytest.fail("measured"))
     old = tmp_path / "old.json"
-    old.write_text(json.dumps(document()))
+    files.write(document(), old)
     call = ["speed", "--layers", "small", "--compare", str(old), *words.split()]
     assert cli.main(call) == 2
     assert said in capsys.readouterr().err
@@ -171,3 +173,119 @@ def test_another_machine_and_rows_that_are_missing_are_told() -> None:
         "1 rows are in one file only",
     ]
     assert verdicts(old, new) == ["same"] * 3
+
+
+def busy(which: int, share: float | None, /, **factors: float) -> dict[str, Any]:
+    """Return a document in which other processes took a share of the cores during one row."""
+    found = document(**factors)
+    found["rows"][which]["other_work"] = share
+    return found
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+@pytest.mark.parametrize(
+    ("share", "verdict", "code"),
+    [(0.05, "SLOWER", 4), (0.051, "withheld", 3), (None, "SLOWER", 4), (0.9, "withheld", 3)],
+)
+def test_a_verdict_is_withheld_where_other_work_took_the_cores(
+    side: str,
+    share: float | None,
+    verdict: str,
+    code: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old = busy(2, share) if side == "old" else document()
+    new = busy(2, share if side == "new" else 0.0, subject=1.2)
+    assert verdicts(old, new) == ["same", "same", verdict, "same"]
+    paths = tmp_path / "old.json", tmp_path / "new.json"
+    for path, found in zip(paths, (old, new), strict=True):
+        files.write(found, path)
+    assert cli.main(["speed", "--compare", str(paths[0]), "--against", str(paths[1])]) == code
+    said = capsys.readouterr().out
+    assert ("MISTRUST: 1 of 4 verdicts are withheld" in said) is (code == 3)
+    assert ("other work is unknown in 1 rows" in said) is (share is None)
+
+
+def test_a_slower_layer_tells_although_another_verdict_is_withheld() -> None:
+    new = busy(0, 0.5, subject=1.2)
+    assert verdicts(document(), new) == ["withheld", "same", "SLOWER", "same"]
+    assert command.compare(document(), new, tables.console()) == command.SLOWER
+
+
+def spoilt(kind: str) -> str:
+    """Return the text of a document that no measurement writes."""
+    found = {"schema": files.VERSION, **document()}
+    row = found["rows"][0]
+    if kind == "another version":
+        found["schema"] = 1
+    elif kind == "no version":
+        del found["schema"]
+    elif kind == "empty token":
+        row["token"] = ""
+    elif kind == "a token that is code":
+        row["token"] = "__import__('os').system('false')"
+    elif kind == "unequal":
+        row["times_milliseconds"]["subject"].pop()
+    elif kind == "five rounds":
+        row["times_milliseconds"] = {k: v[:5] for k, v in row["times_milliseconds"].items()}
+    elif kind == "a word for a time":
+        row["times_milliseconds"]["subject"][0] = "1.0"
+    elif kind == "a list":
+        return json.dumps([found])
+    text = json.dumps(found)
+    if kind == "truncated":
+        return text[: len(text) // 2]
+    if kind in ("NaN", "Infinity", "1e999", "9" * 5000):
+        return text.replace(
+            f'"subject": [{row["times_milliseconds"]["subject"][0]}', f'"subject": [{kind}', 1
+        )
+    return {"deep": "[" * 100_000, "code": "__import__('os').system('false')"}.get(kind, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("another version", "version 1 of the schema, must be 2"),
+        ("no version", "no version of its schema, must be 2"),
+        ("empty token", "not a case token: ''"),
+        ("a token that is code", "not a case token"),
+        ("unequal", "the numbers of times differ: [19, 20]"),
+        ("five rounds", "is too short"),
+        ("a word for a time", "'1.0' is not of type 'number'"),
+        ("a list", "must be an object; received list"),
+        ("truncated", "char"),
+        ("NaN", "not a finite number: NaN"),
+        ("Infinity", "not a finite number: Infinity"),
+        ("1e999", "not a finite number: 1e999"),
+        ("9" * 5000, "digits"),
+        ("deep", "nested too deeply"),
+        ("code", "Expecting value"),
+    ],
+    ids=lambda text: text[:20],
+)
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_a_file_that_is_no_measurement_is_refused_with_the_reason(
+    side: str, kind: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    files.write(document(), good)
+    bad.write_text(spoilt(kind))
+    old, new = (bad, good) if side == "old" else (good, bad)
+    assert cli.main(["speed", "--compare", str(old), "--against", str(new)]) == 2
+    error = "".join(capsys.readouterr().err.split())  # it is wrapped
+    assert "".join(said.split()) in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("kind", ["bytes", "folder"])
+def test_a_file_that_is_no_text_is_refused(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "old.json"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(bytes(range(256)))
+    assert cli.main(["speed", "--compare", str(path), "--row", document()["rows"][0]["token"]]) == 2
+    assert "old.json" in capsys.readouterr().err.replace("\n", "")

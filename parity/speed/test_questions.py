@@ -16,8 +16,10 @@ import pytest
 import npconv
 from parity.__main__ import main
 from parity.speed import document as files
+from parity.speed import machine
 from parity.speed.questions import asked, command, contender, document, turns
 from parity.speed.questions.asked import QUESTIONS, Question, Row
+from parity.speed.statistics import LEAST_ROUNDS
 
 FOLDER = str(Path(__file__).parent)  # workers import this module by its file's name
 TINY = {
@@ -44,7 +46,6 @@ def broken(x: Any, w: Any, **arguments: Any) -> Any:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask one tiny question, with few samples."""
     monkeypatch.setattr(asked, "QUESTIONS", (STACK,))
-    monkeypatch.setattr("parity.speed.turns.LEAST_ROUNDS", 2)
     monkeypatch.setattr("parity.speed.turns.SAMPLE_SECONDS", 1e-4)
     monkeypatch.setenv("PYTHONPATH", FOLDER)
 
@@ -59,7 +60,7 @@ def test_a_tiny_question_is_answered_from_end_to_end(
     files.check(found, files.QUESTIONS)
     (row,) = found["questions"][0]["rows"]
     assert found["agree"]
-    assert row["rounds"] >= 2
+    assert row["rounds"] >= LEAST_ROUNDS
     assert set(row["milliseconds"]) == set(STACK.contenders)
     assert all(len(times) == row["rounds"] for times in row["times_milliseconds"].values())
     fastest = row["ratios"]["subject / fastest of scipy"]["second"]
@@ -163,8 +164,8 @@ def test_differences_are_seen(result: asked.Array, found: float | None) -> None:
 
 def made_up() -> dict[str, Any]:
     """Return a document whose second row disagrees."""
-    times = {name: [1.0, 1.1, 1.2] for name in STACK.contenders}
-    times["scipy.signal.fftconvolve"] = [0.5, 0.5, 0.5]
+    times = {name: [1.0, 1.1, 1.2] * 2 for name in STACK.contenders}
+    times["scipy.signal.fftconvolve"] = [0.5] * 6
     ratios = [(label, first, list(others)) for label, first, others in STACK.ratios]
     good = {"contender": "tensorflow", "beside": "subject", "largest": 0.0, "allowed": 0.0}
     right = {"name": "right", "dtype": "float64", "agrees": True, "notes": {"x": "too slow"}}
@@ -217,7 +218,11 @@ def test_the_schema_finds_what_is_wrong(spoil: str, tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_slow_contender_is_left_out_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("share", "withheld"), [(0.0, False), (0.05, False), (0.06, True)])
+def test_a_slow_contender_is_left_out_with_a_note_and_verdicts_on_a_busy_machine(
+    share: float, withheld: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.OtherWork, "share", lambda self: share)
     asked_for: list[str] = []
 
     class Stub:
@@ -238,13 +243,14 @@ def test_a_slow_contender_is_left_out_with_a_note(monkeypatch: pytest.MonkeyPatc
         def start(self, implementation: str, environment: Any) -> Stub:
             return Stub()
 
-    monkeypatch.setattr("parity.speed.turns.LEAST_ROUNDS", 2)
     bench = turns.Bench(Stubs(), STACK, STACK.rows[0], "made:up")  # type: ignore[arg-type]
     row = bench.measure(0.0)
     assert row["notes"] == {"tensorflow": "one call took 60 s: compared, not timed"}
     assert "tensorflow" not in row["milliseconds"]
+    [ratio] = row["ratios"].values()
+    assert (ratio["verdict"] == "withheld") is row["doubtful"] is withheld
     assert set(row["ratios"]) == {"subject / fastest of scipy"}
-    assert asked_for.count("sample") == 2 * 5
+    assert asked_for.count("sample") == LEAST_ROUNDS * 5
 
 
 def test_tensorflow_gets_no_more_images_a_call_than_it_survives() -> None:

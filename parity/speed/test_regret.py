@@ -43,7 +43,7 @@ def measured(subject: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(
         turns,
         "take",
-        lambda contenders, **_: {n: [0.1 if n == "banded" else 0.3] * 5 for n in contenders},
+        lambda contenders, **_: {n: [0.1 if n == "banded" else 0.3] * 6 for n in contenders},
     )
     how = Settings(f"test_regret:{subject}", rounds=5, seconds=0.0)
     with Workers() as workers:
@@ -60,7 +60,8 @@ def test_every_admissible_algorithm_is_timed_and_the_best_found(
     assert row["best"] == "banded"
     assert row["regret"]["ratio"] == pytest.approx(3)
     [line, _] = lines = regret.summary([row])
-    assert (line["near"], line["surely_far"], line["layers"]) == (0, 1, 1)
+    assert (line["near"], line["surely_far"] + line["withheld"], line["layers"]) == (0, 1, 1)
+    assert "other_work" in row
     whole = {
         "machine": dict.fromkeys(("cpu", "cores", "subject", "version", "numpy", "blas"), "x"),
         "settings": dict.fromkeys(
@@ -82,6 +83,13 @@ def test_a_result_beyond_the_bound_is_named_and_nothing_is_timed(
     assert "regret" not in row
     assert regret.summary([row]) == []
     regret.table([row])
+
+
+@pytest.mark.parametrize(("share", "far"), [(0.06, 0), (0.05, 1), (None, 1)])
+def test_a_layer_is_surely_far_only_on_a_quiet_machine(share: float | None, far: int) -> None:
+    row = {"net": "net", "threads": 1, "regret": {"ratio": 3.0, "low": 2.9, "high": 3.1}}
+    [line, _] = regret.summary([row | {"other_work": share}])
+    assert (line["surely_far"], line["withheld"]) == (far, 1 - far)
 
 
 def test_what_differs_between_two_processes_that_do_the_same_is_no_regret() -> None:

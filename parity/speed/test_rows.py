@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.speed import limits, rows, tables
+from parity.speed import command, limits, rows, tables
 from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT
 from parity.speed.turns import Times
 
@@ -90,7 +90,8 @@ def test_a_step_in_what_tensorflow_shows_against_itself_is_noise() -> None:
 
 def test_a_step_that_all_share_is_no_drift_but_two_clusters() -> None:
     times = {
-        name: [*sample[:6], *(1.3 * t for t in sample[6:])] for name, sample in planted().items()
+        name: [*sample[:10], *(1.3 * t for t in sample[10:])]
+        for name, sample in planted(rounds=20).items()
     }
     assert rows.summarise(times, 10)["flags"] == ["bimodal"]
 
@@ -162,4 +163,53 @@ def test_bounds_have_a_line_a_net(capsys: pytest.CaptureFixture[str]) -> None:
     tables.console().print(found)
     said = capsys.readouterr().out
     assert said.count("0.25 - 0.25") == 2
+    assert said.count("0.25 0.25-0.25") == 2
     assert "2.00" in said
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.0, "faster"), (0.05, "faster"), (0.051, "withheld"), (None, "faster")]
+)
+def test_a_busy_machine_withholds_every_verdict_of_a_row(share: float | None, verdict: str) -> None:
+    summarised = rows.summarise(planted(), 10)
+    found = rows.judged(summarised, share)
+    assert found["other_work"] == share
+    assert found["ratios"]["kernel"]["verdict"] == verdict
+    words = {ratio["verdict"] for ratio in found["ratios"].values() if "verdict" in ratio}
+    assert (words == {"withheld"}) is (verdict == "withheld")
+    assert "verdict" not in found["ratios"]["A/A"]
+    assert summarised["ratios"]["kernel"]["verdict"] == "faster"
+
+
+def test_the_mean_of_a_set_has_an_interval_and_a_verdict() -> None:
+    [line] = rows.summary([row(planted(0.5)), row(planted(0.25), net="net")])
+    ends = line["geometric_mean_interval"]["kernel"]
+    kernels = [rows.summarise(planted(ratio), 10)["ratios"]["kernel"] for ratio in (0.5, 0.25)]
+    expected = [np.sqrt(np.prod([one[end] for one in kernels])) for end in ("low", "high")]
+    assert [ends["low"], ends["high"]] == pytest.approx(expected)
+    assert line["verdict"] == "faster"
+    assert line["other_work"] == 0.0
+
+
+@pytest.mark.parametrize(("share", "withheld"), [(0.051, True), (0.05, False), (None, False)])
+def test_one_busy_row_withholds_the_verdict_of_its_set(share: float | None, withheld: bool) -> None:
+    quiet, busy = (
+        row(planted()),
+        row(planted(), **rows.judged(rows.summarise(planted(), 10), share)),
+    )
+    [line] = rows.summary([quiet, busy])
+    assert line["verdict"] == ("withheld" if withheld else "faster")
+    assert line["verdicts"]["withheld"] == withheld
+    [line] = rows.summary([busy])
+    assert line["other_work"] == share
+    tables.summary_table([line])
+
+
+def test_what_cannot_be_told_is_said() -> None:
+    quiet = {"rows": [row(planted())]}
+    assert command.doubtful(quiet) == ""
+    unknown = {"rows": [*quiet["rows"], row(planted(), other_work=None)]}
+    assert "In 1 of 2 rows this system does not tell" in command.doubtful(unknown)
+    busy = {"rows": [*unknown["rows"], row(planted(), other_work=0.2)]}
+    assert "MISTRUST: in 1 of 3 rows" in command.doubtful(busy)
+    assert "withheld" in command.doubtful(busy)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from parity.speed import turns
+from parity.speed.statistics import LEAST_ROUNDS, LOOKS
 from parity.speed.turns import Contender, Times
 
 
@@ -42,8 +43,8 @@ def test_every_round_gives_each_contender_one_sample_of_the_calibrated_length() 
     assert set(worker.asked[2:]) == {("sample", "one", 7), ("sample", "two", 7)}
 
 
-@pytest.mark.parametrize(("needed", "rounds"), [(1, 5), (5, 5), (6, 6), (9, 9), (99, 12)])
-def test_rounds_end_when_enough_is_known_but_five_always_run(needed: int, rounds: int) -> None:
+@pytest.mark.parametrize(("needed", "rounds"), [(1, 8), (8, 8), (9, 20), (20, 20), (21, 30)])
+def test_rounds_end_at_a_look_when_enough_is_known(needed: int, rounds: int) -> None:
     seen: list[int] = []
 
     def enough(times: Times) -> bool:
@@ -51,10 +52,15 @@ def test_rounds_end_when_enough_is_known_but_five_always_run(needed: int, rounds
         return len(times["a"]) >= needed
 
     counted: list[None] = []
-    times = take(Fake(), enough=enough, on_round=lambda: counted.append(None))
+    times = take(Fake(), rounds=30, enough=enough, on_round=lambda: counted.append(None))
     assert len(times["a"]) == len(times["b"]) == len(counted) == rounds
-    assert min(seen) == turns.LEAST_ROUNDS
+    assert seen == [look for look in LOOKS if look <= rounds]
 
 
-def test_the_budget_ends_the_rounds_but_five_always_run() -> None:
-    assert len(take(Fake(0.001), seconds=0.0)["a"]) == turns.LEAST_ROUNDS
+@pytest.mark.parametrize("most", [1, LEAST_ROUNDS, 7])
+def test_fewer_rounds_than_an_interval_needs_are_not_taken(most: int) -> None:
+    assert len(take(Fake(), rounds=most)["a"]) == max(most, LEAST_ROUNDS)
+
+
+def test_the_budget_ends_the_rounds_but_the_least_always_run() -> None:
+    assert len(take(Fake(0.001), seconds=0.0)["a"]) == LEAST_ROUNDS

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from parity.speed.statistics import rounds_order
+from parity.speed.statistics import LEAST_ROUNDS, LOOKS, rounds_order
 
 SAMPLE_SECONDS = 0.02
-LEAST_ROUNDS = 5
 
 Times = dict[str, list[float]]
 
@@ -48,8 +47,8 @@ def take(
     rounds, seconds
         No round begins after so many or so long, but `LEAST_ROUNDS` always run.
     enough
-        Asked after each of the later rounds whether more would tell little. It should look at
-        the width of intervals, never at where they lie: that would favour an outcome.
+        Asked after `LOOKS` rounds whether more would tell little; `parity.speed.statistics` says
+        why not oftener.
     on_round
         Called after every round, for a progress bar.
     """
@@ -59,8 +58,11 @@ def take(
     }
     times: Times = {name: [] for name in contenders}
     end = time.monotonic() + seconds
-    for done, names in enumerate(rounds_order(list(contenders), rounds, seed=seed)):
-        if done >= LEAST_ROUNDS and (time.monotonic() > end or enough(times)):
+    order = rounds_order(list(contenders), max(rounds, LEAST_ROUNDS), seed=seed)
+    for done, names in enumerate(order):
+        if done >= LEAST_ROUNDS and time.monotonic() > end:
+            break
+        if done in LOOKS and enough(times):
             break
         for name in names:
             worker, mode = contenders[name]

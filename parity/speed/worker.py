@@ -72,7 +72,6 @@ class Requests:
 
     def calibrate(self, mode: str, seconds: float) -> int:
         """Warm up; return how many calls fill `seconds` (at least one)."""
-        self._calls[mode]()
         return sampling.calibrate(self._calls[mode], seconds)
 
     def sample(self, mode: str, repeats: int) -> float:

@@ -1,4 +1,4 @@
-"""``python -m parity sweep``: compare every small geometry with TensorFlow, bit for bit."""
+"""``python -m parity sweep``: small geometries and layers against TensorFlow, bit for bit."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ _LINE_SECONDS = 10.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     jobs.add_argument(parser)
+    jobs.add_limit(parser)
     parser.add_argument(
         "--every",
         type=jobs.positive,
@@ -70,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
                 every=arguments.every,
                 jobs=arguments.jobs,
                 state=arguments.state,
+                call_seconds=arguments.call_seconds,
                 progress=progress,
             )
     except StateError as error:
@@ -91,7 +93,7 @@ def show(document: dict[str, Any], console: Console) -> None:
         title=f"{document['subject']} and TensorFlow {document['tensorflow']}, bit for bit"
     )
     table.add_column("dtype")
-    headings = ("geometries", "outputs", "not 0", "disagreements")
+    headings = ("geometries", "outputs", "not 0", "not supported", "disagreements")
     for heading in headings:
         table.add_column(heading, justify="right")
     for dtype, row in document["by_dtype"].items():
@@ -101,6 +103,7 @@ def show(document: dict[str, Any], console: Console) -> None:
             f"{row['compared']:,}",
             f"{row['outputs']:,}",
             f"{share:.0%}",
+            f"{row['not_supported']:,}",
             f"{row['disagreements']:,}",
         )
     console.print(table)
@@ -112,7 +115,13 @@ def show(document: dict[str, Any], console: Console) -> None:
         f"{document['geometries']:,} geometries in {document['seconds']:,.0f} s,"
         f" {document['rate_per_job']:,} a second and job"
         f" ({document['rate_per_cpu_second']:,} a second of CPU time);"
-        f" {document['left_out']:,} combinations of the grid are no valid calls"
+        f" {document['left_out']:,} combinations of the first grid are no valid calls"
+    )
+    layers = document["layers"]
+    complete = document["grids"]["layers"]["complete"]
+    say(
+        f"{layers['compared']:,} of them are ordinary layers,"
+        f" {layers['disagreements']:,} disagree; complete: {', '.join(complete) or 'not, thinned'}"
     )
     for found in document["first"]:
         say(f"DISAGREES: {found['token']}\n  {found['reason']}", "red")
@@ -121,7 +130,7 @@ def show(document: dict[str, Any], console: Console) -> None:
         say(f"... {document['disagreements']:,} geometries disagree", "red")
     if document["simplest"]:
         simplest = document["simplest"]
-        say(f"The first, with simpler data: {simplest['token']}\n  {simplest['reason']}")
+        say(f"The first, made small: {simplest['token']}\n  {simplest['reason']}")
         say(f"  {replay.command(simplest['token'])}")
     for doubt in document["doubts"]:
         say(f"MISTRUSTED: {doubt}", "bold yellow")

@@ -58,6 +58,18 @@ class Shapes(NamedTuple):
     seed: int
 
 
+class LayerBlock(NamedTuple):
+    """What one task of the second grid compares: one layer in one dtype."""
+
+    number: int
+    dtype: str
+    height: int
+    width: int
+    kernel: tuple[int, int]
+    shapes: Shapes
+    step: Step
+
+
 @dataclass(frozen=True)
 class Grid:
     """Every geometry within some limits; `of` gives the limits of a subject.
@@ -66,7 +78,7 @@ class Grid:
     ----------
     dtypes
         The first is compared on every geometry, the others as `LATTICE` says.
-    formats, dilations, paddings, groups, empties
+    formats, strides, unequal_strides, dilations, paddings, groups, batches, empties
         What the subject claims to support.
     every
         Compare one geometry in so many, spread over every axis.
@@ -74,9 +86,12 @@ class Grid:
 
     dtypes: tuple[str, ...] = DTYPES
     formats: tuple[str, ...] = FORMATS
+    strides: tuple[int, ...] = STRIDES
+    unequal_strides: bool = True
     dilations: tuple[int, ...] = DILATIONS
     paddings: tuple[str, ...] = PADDINGS
     groups: bool = True
+    batches: bool = True
     empties: bool = True
     every: int = 1
 
@@ -86,9 +101,16 @@ class Grid:
         return cls(
             dtypes=tuple(one for one in DTYPES if one in scope.dtypes),  # float32 first
             formats=scope.formats,
+            strides=STRIDES if scope.has("strides") else STRIDES[:1],
+            unequal_strides=scope.has("unequal strides"),
             dilations=DILATIONS if scope.has("dilations") else DILATIONS[:1],
-            paddings=PADDINGS if scope.has("explicit") else PADDINGS[:2],
+            paddings=tuple(
+                name
+                for name in PADDINGS
+                if name == "VALID" or scope.has("SAME" if name == "SAME" else "explicit")
+            ),
             groups=scope.has("groups"),
+            batches=scope.has("batches"),
             empties=scope.has("empties"),
             every=every,
         )
@@ -97,6 +119,14 @@ class Grid:
         """Return the tasks, the whole grid in the first dtype before the others."""
         axes = product(self.dtypes, HEIGHTS, WIDTHS, product(KERNELS, KERNELS))
         return [Block(number, *axis) for number, axis in enumerate(axes)]
+
+    def stride_pairs(self) -> list[tuple[int, int]]:
+        """Return the strides of rows and columns."""
+        return [
+            (rows, columns)
+            for rows, columns in product(self.strides, self.strides)
+            if rows == columns or self.unequal_strides
+        ]
 
     def channels(self) -> list[tuple[int, int, int]]:
         """Return every (in_channels, groups, out_channels) of which groups divides both others."""
@@ -121,9 +151,10 @@ class Grid:
                 one_in *= LATTICE
             # Another sub-lattice for every dtype.
             salt = self.dtypes.index(block.dtype) * 10**9
-            kept = _scattered(positions + np.uint64(salt + seed * 1000)) < 1 / one_in
+            kept = scattered(positions + np.uint64(salt + seed * 1000)) < 1 / one_in
             if kept.any():
-                shapes = Shapes(1 + seed % 2, ins, groups, outs, seed)
+                batch = 1 + seed % 2 if self.batches else 1
+                shapes = Shapes(batch, ins, groups, outs, seed)
                 yield shapes, [step for step, wanted in zip(steps, kept, strict=True) if wanted]
 
     def cases(self, block: Block) -> Iterator[Case]:
@@ -143,7 +174,7 @@ class Grid:
 
     def left_out(self) -> int:
         """Return how many combinations of the first dtype are no valid calls (or not asked for)."""
-        per_shapes = len(STRIDES) ** 2 * len(self.dilations) ** 2 * len(self.paddings)
+        per_shapes = len(self.stride_pairs()) * len(self.dilations) ** 2 * len(self.paddings)
         kernels = product(KERNELS, KERNELS)
         missing = sum(
             per_shapes - len(_valid_steps(self, height, width, kernel))
@@ -157,7 +188,6 @@ class Grid:
             "heights": HEIGHTS,
             "widths": WIDTHS,
             "kernel": KERNELS,
-            "strides": STRIDES,
             "channels": CHANNELS,
             "lattice": LATTICE,
         }
@@ -168,7 +198,7 @@ class Grid:
         return document
 
 
-def case(block: Block, shapes: Shapes, step: Step, data_format: str) -> Case:
+def case(block: Block | LayerBlock, shapes: Shapes, step: Step, data_format: str) -> Case:
     """Return one geometry as a case; its data depend on the shapes alone."""
     image = (block.height, block.width, shapes.in_channels)
     if data_format == "NCHW":
@@ -181,7 +211,7 @@ def case(block: Block, shapes: Shapes, step: Step, data_format: str) -> Case:
         data_format=data_format,
         dilations=step.dilations,
         dtype=block.dtype,
-        kind="distinct",
+        kind="finite" if isinstance(block, LayerBlock) else "distinct",  # its sums are longer
         seed=shapes.seed,
     )
 
@@ -192,9 +222,8 @@ def _valid_steps(
 ) -> list[tuple[int, Step]]:
     """Return every valid step with its place among all steps."""
     found: list[tuple[int, Step]] = []
-    pairs = product(
-        product(STRIDES, STRIDES), product(grid.dilations, grid.dilations), grid.paddings
-    )
+    dilation_pairs = product(grid.dilations, grid.dilations)
+    pairs = product(grid.stride_pairs(), dilation_pairs, grid.paddings)
     for place, (strides, dilations, padding) in enumerate(pairs):
         reaches = tuple(
             (size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)
@@ -218,7 +247,7 @@ def _pads(name: str, reaches: tuple[int, ...]) -> str | Pads:
     return explicit.get(name, name)
 
 
-def _scattered(numbers: Any) -> Any:
+def scattered(numbers: Any) -> Any:
     """Return a number in [0, 1) for each integer, without any pattern (SplitMix64).
 
     A stride through the grid, were it long, would see only some combinations of axis values.

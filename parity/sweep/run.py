@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from parity import corners
+from parity import corners, note
 from parity.jobs import Crash
 from parity.jobs import run as run_jobs
 from parity.subject import Scope
-from parity.sweep.grid import Block, Grid
+from parity.sweep.layers import Grids
 from parity.sweep.state import State, header
 from parity.sweep.worker import LISTED, Found
+from parity.tally import MOST_NOT_SUPPORTED
 
 NONZERO = 0.5
 """The least share of outputs that are not 0, as those of windows in the padding are."""
@@ -30,6 +31,7 @@ def run_sweep(
     every: int = 1,
     jobs: int = 1,
     state: Path | None = None,
+    call_seconds: float = note.CALL_SECONDS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Compare the grid within `scope`; the subject is that of the environment.
@@ -44,6 +46,8 @@ def run_sweep(
         Worker processes.
     state
         A file in which the blocks that are done are kept, and found again.
+    call_seconds
+        How long one call of the subject or of TensorFlow may take.
     progress
         Called with the number of geometries compared so far and the number of all.
 
@@ -57,11 +61,10 @@ def run_sweep(
     StateError
         If `state` cannot be used, as that of another sweep.
     """
-    grid = Grid.of(scope, every)
-    sizes = grid.sizes()
-    total = sum(sizes.values())
+    grids = Grids.of(scope, every)
+    total = sum(grids.sizes.values())
     start = time.monotonic()
-    with State(state, grid) as kept:
+    with State(state, grids) as kept:
         resumed = compared = sum(found.compared for found in kept.done.values())
         progress(compared, total)
 
@@ -71,19 +74,27 @@ def run_sweep(
             compared += found.compared
             progress(compared, total)
 
-        left = [(grid, block) for block in sizes if block.number not in kept.done]
+        left = [task for task in grids.tasks() if task[1].number not in kept.done]
         crashes = run_jobs(
-            "parity.sweep.worker:work", left, jobs, listen, most_crashes=MOST_CRASHES
+            "parity.sweep.worker:work",
+            left,
+            jobs,
+            listen,
+            most_crashes=MOST_CRASHES,
+            call_seconds=call_seconds,
         )
     seconds = time.monotonic() - start
     parts = [kept.done[number] for number in sorted(kept.done)]
-    document = header(grid) | {
+    document = header(grids) | {
         "jobs": jobs,
         "geometries": compared,
-        "by_dtype": _by_dtype(grid, sizes, parts),
-        "left_out": grid.left_out(),
+        "by_dtype": _by_dtype(grids, parts),
+        "layers": _layers(grids, parts),
+        "left_out": grids.small.left_out(),
         "outputs": sum(found.outputs for found in parts),
         "nonzero": sum(found.nonzero for found in parts),
+        "not_supported": sum(found.not_supported for found in parts),
+        "unanswered": sum(found.unanswered for found in parts),
         "seconds": round(seconds, 1),
         "resumed": resumed,
         "rate": round((compared - resumed) / max(seconds, 0.001)),
@@ -92,9 +103,9 @@ def run_sweep(
         "classes": dict(sorted(sum((found.classes for found in parts), Counter()).items())),
         "disagreements": sum(found.disagreements for found in parts) + len(_deaths(crashes)),
         "first": _first(parts, crashes),
-        "simplest": _simplest(parts),
+        "simplest": _simplest(parts, call_seconds),
     }
-    return document | {"doubts": _doubts(document, scope, crashes)}
+    return document | {"doubts": _doubts(document, scope, parts, crashes)}
 
 
 def exit_code(document: dict[str, Any]) -> int:
@@ -104,23 +115,31 @@ def exit_code(document: dict[str, Any]) -> int:
     return 3 if document["doubts"] else 0
 
 
-def _by_dtype(
-    grid: Grid, sizes: dict[Block, int], parts: Iterable[Found]
-) -> dict[str, dict[str, int]]:
-    names = ("compared", "outputs", "nonzero", "disagreements")
-    rows = {dtype: dict.fromkeys(("expected", *names), 0) for dtype in grid.dtypes}
-    for block, size in sizes.items():
+def _by_dtype(grids: Grids, parts: Iterable[Found]) -> dict[str, dict[str, int]]:
+    names = ("compared", "outputs", "nonzero", "not_supported", "unanswered", "disagreements")
+    rows = {dtype: dict.fromkeys(("expected", *names), 0) for dtype in grids.small.dtypes}
+    for block, size in grids.sizes.items():
         rows[block.dtype]["expected"] += size
-    blocks = grid.blocks()
+    dtypes = {block.number: block.dtype for block in grids.sizes}
     for found in parts:
         for name in names:
-            rows[blocks[found.block].dtype][name] += getattr(found, name)
+            rows[dtypes[found.block]][name] += getattr(found, name)
     return rows
 
 
+def _layers(grids: Grids, parts: Iterable[Found]) -> dict[str, int]:
+    """Return what of the whole the second grid is."""
+    numbers = {block.number for block in grids.layers.blocks()}
+    mine = [found for found in parts if found.block in numbers]
+    return {
+        "compared": sum(found.compared for found in mine),
+        "disagreements": sum(found.disagreements for found in mine),
+    }
+
+
 def _deaths(crashes: Iterable[Crash]) -> list[Crash]:
-    """Return the crashes in which the subject ended its process."""
-    return [crash for crash in crashes if crash.status is not None]
+    """Return the crashes in which a call of the subject ended the process, or never ended."""
+    return [crash for crash in crashes if crash.of_subject]
 
 
 def _first(parts: Iterable[Found], crashes: Iterable[Crash]) -> list[dict[str, str]]:
@@ -128,24 +147,44 @@ def _first(parts: Iterable[Found], crashes: Iterable[Crash]) -> list[dict[str, s
     found = [(part.block, *one) for part in parts for one in part.listed]
     for crash in _deaths(crashes):
         _, block = crash.task
-        found.append((block.number, crash.note, f"the subject's process: {crash.reason}"))
+        found.append((block.number, crash.note, crash.reason))
     found.sort(key=lambda one: one[0])
     return [{"token": token, "reason": reason} for _, token, reason in found[:LISTED]]
 
 
-def _simplest(parts: Iterable[Found]) -> dict[str, str] | None:
-    """Return the first wrong result with simpler data; None where the claim `exact` passes it."""
+def _simplest(parts: Iterable[Found], call_seconds: float) -> dict[str, str] | None:
+    """Return the first wrong result made small; None where the claim `exact` passes it."""
     tokens = [token for part in parts for token, _ in part.listed][:1]
     sent: list[dict[str, str]] = []
-    run_jobs("parity.sweep.worker:simplify", tokens, 1, lambda _, message: sent.append(message))
+    run_jobs(
+        "parity.sweep.worker:simplify",
+        tokens,
+        1,
+        lambda _, message: sent.append(message),
+        call_seconds=call_seconds,
+    )
     return sent[0] if sent else None
 
 
-def _doubts(document: dict[str, Any], scope: Scope, crashes: Iterable[Crash]) -> list[str]:
+def _doubts(
+    document: dict[str, Any], scope: Scope, parts: Iterable[Found], crashes: Iterable[Crash]
+) -> list[str]:
     """Say why the run cannot be trusted."""
-    doubts = [f"a worker failed: {one.traceback}" for one in crashes if one.status is None]
+    doubts = [f"a worker failed: {one}" for one in crashes if not one.of_subject]
+    failed = [first for found in parts for first in found.failed]
+    if failed:
+        number, (token, reason) = document["unanswered"], failed[0]
+        doubts.append(f"TensorFlow failed on {number} geometries; the first: {token}: {reason}")
+    refused, drawn = document["not_supported"], document["geometries"] + document["not_supported"]
+    if refused > MOST_NOT_SUPPORTED * drawn:
+        token, reason = next(first for found in parts for first in found.refused)
+        doubts.append(
+            f"{refused} of {drawn} geometries are not supported: say so by --without, --dtypes or"
+            f" --layouts; the first: {token}: {reason}"
+        )
     for dtype, row in document["by_dtype"].items():
-        if row["compared"] < max(1, row["expected"]):
+        asked = row["expected"] - row["not_supported"] - row["unanswered"]
+        if row["compared"] < max(1, asked):
             doubts.append(f"{row['compared']} of {row['expected']} geometries in {dtype}")
     asked = corners.minima(scope).keys() - BEYOND
     missing = sorted(asked - document["classes"].keys())

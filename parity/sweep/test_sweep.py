@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,15 @@ import pytest
 from rich.console import Console
 
 import npconv
-from parity import bounds, corners, subject, tensorflow_oracle
+from parity import bounds, corners, note, subject, tensorflow_oracle
 from parity.__main__ import main
-from parity.case import Case
+from parity.case import Array, Case
 from parity.jobs import Crash
 from parity.subject import Scope
 from parity.sweep import command, run, worker
 from parity.sweep.eigen import eigen
-from parity.sweep.grid import Grid
-from parity.sweep.state import State, StateError, header
+from parity.sweep.grid import Grid, Step, case
+from parity.sweep.layers import Grids
 from parity.sweep.worker import LISTED, Found, compare_block
 
 HERE = "parity.sweep.test_sweep"
@@ -87,12 +89,35 @@ def writing(input: Any, filters: Any, **named: Any) -> Any:
 
 def refusing(input: Any, filters: Any, **named: Any) -> Any:
     if named["dilations"] == [2, 1]:
+        raise ZeroDivisionError("unequal dilations")
+    return npconv.conv2d(input, filters, **named)
+
+
+def unfinished(input: Any, filters: Any, **named: Any) -> Any:
+    if named["dilations"] == [2, 1]:
         raise NotImplementedError("unequal dilations")
     return npconv.conv2d(input, filters, **named)
 
 
+def unfinished_in_one(input: Any, filters: Any, **named: Any) -> Any:
+    if filters.shape == (1, 1, 1, 1) and named["padding"] == "SAME":
+        raise NotImplementedError("one tap")
+    return npconv.conv2d(input, filters, **named)
+
+
+def hanging(input: Any, filters: Any, **named: Any) -> Any:
+    if input.shape[-3:-1] == (1, 3) and filters.shape[:2] == (3, 1):
+        time.sleep(600)
+    return npconv.conv2d(input, filters, **named)
+
+
+def talking(input: Any, filters: Any, **named: Any) -> Any:
+    print("a call", flush=True)
+    return npconv.conv2d(input, filters, **named)
+
+
 def compared(grid: Grid, conv2d: Any, number: int) -> Found:
-    return compare_block(grid, grid.blocks()[number], conv2d, eigen, lambda token: None)
+    return compare_block(grid, grid.blocks()[number], conv2d, eigen)
 
 
 # The comparison of a block.
@@ -100,15 +125,18 @@ def compared(grid: Grid, conv2d: Any, number: int) -> Found:
 
 def test_the_cheap_call_of_tensorflow_means_the_same() -> None:
     grid = Grid(dtypes=("float32", "bfloat16"), formats=("NHWC",), every=EVERY)
+    asked = 0
     for block in grid.blocks():
         for shapes, steps in grid.geometries(block):
-            for case, step in zip(grid.cases(block), steps, strict=False):
-                if case.seed == shapes.seed:
-                    x, w = case.arrays()
-                    expected = case.call_on(tensorflow_oracle.conv2d, x, w)
-                    got = eigen(x, w)(step)
-                    assert got.shape == expected.shape
-                    assert got.tobytes() == expected.tobytes()
+            for step in steps:
+                this = case(block, shapes, step, "NHWC")
+                x, w = this.arrays()
+                expected = this.call_on(tensorflow_oracle.conv2d, x, w)
+                got = eigen(x, w)(step)
+                assert got.shape == expected.shape
+                assert got.tobytes() == expected.tobytes()
+                asked += 1
+    assert asked == sum(grid.sizes().values()) == 189
 
 
 def test_npconv_agrees_on_a_block_of_each_dtype() -> None:
@@ -123,7 +151,6 @@ def test_npconv_agrees_on_a_block_of_each_dtype() -> None:
         assert found.nonzero > 0.3 * sizes
         classes = Counter(name for case in expected for name in corners.classes(case))
         assert found.classes == classes
-        assert Found.parse(json.loads(json.dumps(found.document()))) == found
 
 
 def test_a_fault_of_one_class_is_found_in_each_of_its_geometries_and_nowhere_else() -> None:
@@ -146,7 +173,7 @@ def test_a_fault_of_one_class_is_found_in_each_of_its_geometries_and_nowhere_els
     ("conv2d", "reason"),
     [
         (writing, "writes into its arguments"),
-        (refusing, "raises NotImplementedError: unequal dilations"),
+        (refusing, "raises ZeroDivisionError: unequal dilations"),
         (lambda *arrays, **named: None, "subject gave NoneType"),
         (lambda *arrays, **named: npconv.conv2d(*arrays, **named)[:, :0], "subject gave ndarray"),
         (lambda *arrays, **named: -npconv.conv2d(*arrays, **named), "bit-identical"),
@@ -168,75 +195,116 @@ def test_a_subject_that_writes_does_not_spoil_the_next_comparison() -> None:
     assert found.disagreements == batches.count(2)
 
 
+def test_what_the_subject_does_not_support_is_counted_and_not_wrong() -> None:
+    grid = Grid(dtypes=("float32",), every=20)
+    found = compared(grid, unfinished, 188)
+    refused = [one for one in grid.cases(grid.blocks()[188]) if one.dilations == (2, 1)]
+    assert found.not_supported == len(refused) > 10
+    assert found.disagreements == 0
+    assert found.compared == len(list(grid.cases(grid.blocks()[188]))) - len(refused)
+    assert found.refused == [(refused[0].token(), "NotImplementedError: unequal dilations")]
+
+
+def test_an_error_of_tensorflow_is_nobody_s_disagreement() -> None:
+    grid = Grid(dtypes=("float32",), every=20)
+    block = grid.blocks()[188]
+
+    def failing(x: Array, w: Array) -> Any:
+        answer = eigen(x, w)
+
+        def asked(step: Step) -> Array:
+            if step.padding == "SAME":
+                raise NotImplementedError("a kernel is missing")
+            return answer(step)
+
+        return asked
+
+    found = compare_block(grid, block, npconv.conv2d, failing)
+    cases = list(grid.cases(block))
+    left = [one for one in cases if one.padding == "SAME"]
+    assert found.unanswered == len(left) > 10
+    assert found.compared == len(cases) - len(left)
+    assert (found.disagreements, found.not_supported) == (0, 0)
+    assert found.failed == [(left[0].token(), "NotImplementedError: a kernel is missing")]
+
+
+def test_the_note_names_the_geometry_and_the_side_that_runs() -> None:
+    grid = Grid(dtypes=("float32",), every=20)
+    block = grid.blocks()[188]
+    seen: list[tuple[str, str]] = []
+
+    def look(function: Any) -> Any:
+        def called(*arguments: Any, **named: Any) -> Any:
+            seen.append(note._mine.read())
+            return function(*arguments, **named)
+
+        return called
+
+    def oracle(x: Array, w: Array) -> Any:
+        return look(look(eigen)(x, w))
+
+    compare_block(grid, block, look(npconv.conv2d), oracle)
+    tokens = [one.token() for one in grid.cases(block)]
+    assert [token for side, token in seen if side == note.SUBJECT] == tokens
+    # TensorFlow answers for both formats at once, before the subject is asked for the first.
+    for (side, token), (later, after) in pairwise(seen):
+        if (side, later) == (note.ORACLE, note.SUBJECT):
+            assert token == after
+    assert {side for side, _ in seen} == {note.SUBJECT, note.ORACLE}
+
+
 # The run.
 
 
-def test_a_state_refuses_another_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, grid = tmp_path / "state", Grid(every=100)
-    found = Found(3, compared=2, classes=Counter({"SAME": 1}), listed=[("a", "b")])
-    with State(path, grid) as state:
-        state.add(found)
-    path.write_text(path.read_text() + '{"block": 4, "comp')  # killed while it wrote
-    with State(path, grid) as state:
-        assert state.done == {3: found}
-        state.add(Found(5))
-    with State(path, grid) as state:
-        assert state.done == {3: found, 5: Found(5)}
-    with pytest.raises(StateError, match="grid is"):
-        State(path, Grid(every=101))
-    monkeypatch.setenv("PARITY_SUBJECT", "numpy:dot")
-    with pytest.raises(StateError, match="subject is"):
-        State(path, grid)
-    path.write_text("something else\n")
-    with pytest.raises(StateError, match="not the state"):
-        State(path, grid)
-    with pytest.raises(StateError, match="directory"):
-        State(tmp_path, grid)
-
-
-def test_the_header_knows_the_files_of_the_subject(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PARITY_SUBJECT", "swept.inner:conv2d")
-    package = tmp_path / "swept"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "inner.py").write_text("conv2d = print\n")
-    before = header(Grid())
-    (package / "inner.py").write_text("conv2d = repr\n")
-    after = header(Grid())
-    assert before.pop("source") != after.pop("source")
-    assert before == after
+WHOLE = {"expected": 5, "compared": 5, "not_supported": 0, "unanswered": 0}
 
 
 def test_a_run_is_mistrusted_that_compared_too_little() -> None:
     scope = Scope(dtypes=("float32",), without=frozenset({"groups"}))
     classes = dict.fromkeys((*corners.minima(scope), "float32"), 1)
     good: dict[str, Any] = {
-        "by_dtype": {"float32": {"expected": 5, "compared": 5}},
+        "by_dtype": {"float32": WHOLE},
+        "geometries": 5,
+        "not_supported": 0,
+        "unanswered": 0,
         "classes": classes,
         "outputs": 10,
         "nonzero": 5,
         "disagreements": 0,
     }
 
-    def doubts(crashes: Any = (), **changes: Any) -> list[str]:
+    def doubts(crashes: Any = (), parts: Any = (), **changes: Any) -> list[str]:
         document = good | changes
-        found = run._doubts(document, scope, crashes)
+        found = run._doubts(document, scope, parts, crashes)
         assert run.exit_code(document | {"doubts": found}) == (3 if found else 0)
         assert run.exit_code(document | {"doubts": found, "disagreements": 1}) == 1
         return found
 
     assert doubts() == []
-    assert doubts(by_dtype={"float32": {"expected": 5, "compared": 4}}) == [
-        "4 of 5 geometries in float32"
-    ]
-    assert doubts(by_dtype={"float32": {"expected": 0, "compared": 0}})
+    assert doubts(by_dtype={"float32": WHOLE | {"compared": 4}}) == ["4 of 5 geometries in float32"]
+    assert doubts(by_dtype={"float32": WHOLE | {"expected": 0, "compared": 0}})
     assert doubts(nonzero=4) == ["only 4 of 10 outputs are not 0"]
     fewer = {name: 1 for name in classes if name != "odd SAME pad"}
     assert doubts(classes=fewer) == ["no geometry of the class 'odd SAME pad'"]
     assert "worker" in doubts([Crash(0, None, "", traceback="Traceback")])[0]
+    for side in (note.ORACLE, ""):  # it was no call of the subject that died
+        (said,) = doubts([Crash(0, None, "a token", status=-6, side=side)])
+        assert "SIGABRT" in said
+        assert "a token" in said
+    assert doubts([Crash(0, None, "a token", status=-6, side=note.SUBJECT)]) == []
+    failed = Found(1, failed=[("a token", "its error")])
+    (said,) = doubts(
+        parts=[failed],
+        unanswered=1,
+        by_dtype={"float32": WHOLE | {"compared": 4, "unanswered": 1}},
+    )
+    assert said == "TensorFlow failed on 1 geometries; the first: a token: its error"
+    refused = Found(1, refused=[("a token", "not yet")])
+    few = {"not_supported": 1, "by_dtype": {"float32": WHOLE | {"compared": 4, "not_supported": 1}}}
+    assert doubts(parts=[refused], geometries=9, **few) == []
+    (said,) = doubts(parts=[refused], geometries=8, **few)
+    assert "1 of 9 geometries are not supported" in said
+    assert said.endswith("the first: a token: not yet")
 
 
 @pytest.mark.usefixtures("_here")
@@ -247,7 +315,9 @@ def test_the_command_agrees_resumes_and_refuses(tmp_path: Path, capsys: Any) -> 
     assert main([*call, "--every", str(EVERY), *files]) == 0
     first = json.loads(output.read_text())
     assert "npconv:conv2d" in capsys.readouterr().out
-    assert first["geometries"] == sum(Grid(("float32", "int32"), every=EVERY).sizes().values())
+    grids = Grids.of(Scope(dtypes=("float32", "int32")), EVERY)
+    assert first["geometries"] == sum(grids.sizes.values())
+    assert first["layers"] == {"compared": 2 * len(grids.layers.blocks()), "disagreements": 0}
     assert (first["disagreements"], first["resumed"], first["doubts"]) == (0, 0, [])
     # Interrupted: the later half of the blocks is missing.
     lines = state.read_text().splitlines(keepends=True)
@@ -290,11 +360,46 @@ def test_the_command_lists_what_differs_and_what_ends_the_process(
     assert {(case.padding, case.strides[0], case.dilations[0]) for case in differing} == {
         ("SAME", 3, 2)
     }
-    # The first that differs, with simpler data.
+    # The first that differs, made small: of the same class, and nothing beside it.
     simplest = Case.parse(found["simplest"]["token"])
-    assert simplest.filters_shape == differing[0].filters_shape
-    assert (simplest.kind, simplest.filters_only) != ("distinct", None)
+    assert (simplest.padding, simplest.strides, simplest.dilations) == ("SAME", (3, 1), (2, 1))
+    assert simplest.filters_shape[2:] == (1, 1)
     assert found["simplest"]["token"] in printed
+
+
+def test_a_call_that_hangs_is_ended_and_told_with_its_geometry(tmp_path: Path, capsys: Any) -> None:
+    output = tmp_path / "counts.json"
+    call = ["sweep", "--jobs", "1", "--dtypes", "float32", "--layouts", "NHWC", "--every", "3000"]
+    given = ["--subject", f"{HERE}:hanging", "--call-seconds", "2", "--output", str(output)]
+    assert main([*call, *given]) == 1
+    (found,) = json.loads(output.read_text())["first"]
+    hung = Case.parse(found["token"])
+    assert (hung.input_shape[1:3], hung.filters_shape[:2]) == ((1, 3), (3, 1))
+    assert found["reason"] == "no answer within 2 s, in a call of the subject"
+    assert f"python -m parity replay '{found['token']}'" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_here")
+def test_the_command_mistrusts_a_subject_that_supports_too_little(
+    tmp_path: Path, capsys: Any
+) -> None:
+    output = tmp_path / "counts.json"
+    call = ["sweep", "--jobs", "1", "--dtypes", "float32", "--output", str(output)]
+    assert main([*call, "--every", "2000", "--subject", f"{HERE}:unfinished"]) == 3
+    document = json.loads(output.read_text())
+    assert document["not_supported"] > 0.1 * document["geometries"]
+    assert document["disagreements"] == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "geometries are not supported: say so by --without" in printed
+    assert main([*call, "--every", "1000", "--subject", f"{HERE}:unfinished_in_one"]) == 0
+    assert json.loads(output.read_text())["not_supported"] > 0
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_subject_that_prints_spoils_nothing(capsys: Any) -> None:
+    call = ["sweep", "--jobs", "1", "--dtypes", "float32", "--every", "2000"]
+    assert main([*call, "--subject", f"{HERE}:talking"]) == 0
+    assert "a call" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("_here")

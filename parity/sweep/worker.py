@@ -6,15 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from parity import compare, corners, subject
+from parity import compare, corners, note, subject
 from parity.case import Array, Case, Conv2d
+from parity.check import failure, under_test
 from parity.explore import Disagreement, describe
 from parity.jobs import Send
-from parity.sweep.grid import Block, Grid, Step, case
+from parity.sweep.grid import Block, LayerBlock, Step, case
+from parity.sweep.layers import Task
 
 LISTED = 10
 """Disagreements that are told with a token; the others are only counted."""
@@ -34,6 +36,9 @@ class Found:
         The number of the block.
     compared, outputs, nonzero
         Geometries, values compared, values that are not 0.
+    not_supported, unanswered
+        Geometries that the subject does not support (NotImplementedError), and those on which
+        TensorFlow failed: nobody knows what is right there.
     wall, cpu
         Seconds that it took, without the start of the process.
     classes
@@ -42,66 +47,65 @@ class Found:
         How many geometries disagree.
     listed
         Token and reason of the first of them.
+    refused, failed
+        Token and reason of the first geometry not supported, and of the first unanswered.
     """
 
     block: int
     compared: int = 0
     outputs: int = 0
     nonzero: int = 0
+    not_supported: int = 0
+    unanswered: int = 0
     wall: float = 0.0
     cpu: float = 0.0
     classes: Counter[str] = field(default_factory=Counter)
     disagreements: int = 0
     listed: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """Return this as JSON knows it."""
         return vars(self) | {"classes": dict(self.classes)}
 
-    @classmethod
-    def parse(cls, document: dict[str, Any]) -> Self:
-        """Rebuild this from its document."""
-        found = cls(**document)
-        found.classes = Counter(found.classes)
-        found.listed = [(token, reason) for token, reason in found.listed]
-        return found
 
-
-def work(task: tuple[Grid, Block], send: Send) -> None:
+def work(task: Task, send: Send) -> None:
     """Compare one block of a grid; send `Found`."""
     from parity.sweep.eigen import eigen
 
-    send(compare_block(*task, subject.load(), eigen, send.note))
+    grid: Any = task[0]
+    block = task[1]
+    shapes, steps = next(iter(grid.geometries(block)))
+    send.note(case(block, shapes, steps[0], grid.formats[0]).token())
+    with note.calling(note.SUBJECT):  # its import may hang, or end the process
+        conv2d = subject.load()
+    send(compare_block(grid, block, conv2d, eigen))
 
 
 def simplify(token: str, send: Send) -> None:
-    """Send the token and reason of the simplest failing case with the geometry of `token`."""
+    """Send the token and reason of the smallest case that fails as `token` does."""
     from parity import claims, reduce
 
-    send.note(token)
-    conv2d, claim, failing = subject.load(), claims.CLAIMS["exact"], Case.parse(token)
-    try:
-        claim.check(failing, conv2d)
-    except Exception as error:
+    conv2d, claim = under_test(subject.scope()), claims.CLAIMS["exact"]
+    failing = Case.parse(token)
+    error = failure(claim, failing, conv2d)
+    if error is not None:
         found = Disagreement(claim.name, failing, describe(error))
         found = reduce.reduced(claim, found, conv2d)
         reason = compare.shortened(str(found).partition("\n")[2])
         send({"token": found.example.token(), "reason": reason})
 
 
-def compare_block(
-    grid: Grid, block: Block, conv2d: Conv2d, oracle: Oracle, note: Callable[[str], None]
-) -> Found:
+def compare_block(grid: Any, block: Block | LayerBlock, conv2d: Conv2d, oracle: Oracle) -> Found:
     """Compare every geometry of a block with an oracle, bit for bit.
 
     Parameters
     ----------
     grid, block
-        What is compared.
+        What is compared: one of the two grids, and one of its blocks.
     conv2d, oracle
-        By what, and with what.
-    note
-        Given each token before the subject runs on it.
+        By what, and with what.  The process's note says on which geometry each runs.
     """
     found = Found(block.number)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -115,30 +119,51 @@ def compare_block(
         if any(other.tobytes() != kept[-1] for other in filters):
             raise AssertionError("the data_format must not change the filters of a case")
         # One call of the oracle, in NHWC, serves every format: their images make one batch.
-        answer = oracle(np.concatenate([_nhwc(*one) for one in inputs.items()]), w.copy())
+        note.example(case(block, shapes, steps[0], grid.formats[0]).token())
+        with note.calling(note.ORACLE):
+            answer = oracle(np.concatenate([_nhwc(*one) for one in inputs.items()]), w.copy())
         for step in steps:
-            expected = answer(step)
-            found.outputs += expected.size
-            found.nonzero += int(np.count_nonzero(expected))
+            note.example(token := case(block, shapes, step, grid.formats[0]).token())
+            try:
+                with note.calling(note.ORACLE):
+                    expected = answer(step)
+            except Exception as error:
+                found.unanswered += len(grid.formats)
+                _keep(found.failed, token, f"{type(error).__name__}: {error}", most=1)
+                continue
             for number, (data_format, x) in enumerate(inputs.items()):
                 part = expected[number * shapes.batch : (number + 1) * shapes.batch]
                 if data_format == "NCHW":
                     part = part.transpose(0, 3, 1, 2)
                 this = case(block, shapes, step, data_format)
-                note(token := this.token())
-                reason = _difference(this, conv2d, x, w, part)
+                note.example(token := this.token())
+                reason, refused = "", ""
+                try:
+                    reason = _difference(this, conv2d, x, w, part)
+                except NotImplementedError as error:
+                    refused = f"{type(error).__name__}: {error}"
                 if [x.tobytes(), w.tobytes()] != [kept[number], kept[-1]]:
                     reason = reason or "the subject writes into its arguments"
                     for array, data in ((x, kept[number]), (w, kept[-1])):
                         array[...] = np.frombuffer(data, array.dtype).reshape(array.shape)
-                found.compared += 1
-                found.classes.update(corners.classes(this))
                 if reason:
                     found.disagreements += 1
-                    if len(found.listed) < LISTED:
-                        found.listed.append((token, reason))
+                    _keep(found.listed, token, reason, most=LISTED)
+                elif refused:
+                    found.not_supported += 1
+                    _keep(found.refused, token, refused, most=1)
+                    continue
+                found.compared += 1
+                found.outputs += part.size
+                found.nonzero += int(np.count_nonzero(part))
+                found.classes.update(corners.classes(this))
     found.wall, found.cpu = time.perf_counter() - wall, time.process_time() - cpu
     return found
+
+
+def _keep(found: list[tuple[str, str]], token: str, reason: str, *, most: int) -> None:
+    if len(found) < most:
+        found.append((token, reason))
 
 
 def _nhwc(data_format: str, x: Array) -> Array:
@@ -146,9 +171,16 @@ def _nhwc(data_format: str, x: Array) -> Array:
 
 
 def _difference(case: Case, conv2d: Conv2d, x: Array, w: Array, expected: Array) -> str:
-    """Say how the subject differs from `expected`; "" if it does not."""
+    """Say how the subject differs from `expected`; "" if it does not.
+
+    Raises
+    ------
+    NotImplementedError
+        The subject's own: it does not support the case.
+    """
     try:
-        got = case.call_on(conv2d, x, w)
+        with note.calling(note.SUBJECT):
+            got = case.call_on(conv2d, x, w)
         if (
             type(got) is np.ndarray
             and got.shape == expected.shape
@@ -157,6 +189,8 @@ def _difference(case: Case, conv2d: Conv2d, x: Array, w: Array, expected: Array)
         ):
             return ""
         compare.assert_exact(case=case, got=got, expected=expected, names=("subject", "TensorFlow"))
+    except NotImplementedError:
+        raise
     except Exception as error:
         return compare.shortened(describe(error))
     return ""

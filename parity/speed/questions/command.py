@@ -16,11 +16,14 @@ from parity.speed import document as files
 from parity.speed import machine, tables
 from parity.speed.failures import FAILURES, told
 from parity.speed.questions import asked, document, turns
+from parity.speed.rows import TOO_BUSY
+from parity.speed.statistics import LEAST_ROUNDS
 
 SECONDS = 10.0
 DOUBT = (
-    "MISTRUST: other processes took more than 5 % of the cores, or the subject against itself was"
-    " not within 5 % of 1. Measure again on a quiet machine, or with more --seconds."
+    f"MISTRUST: other processes took more than {TOO_BUSY:.0%} of the cores, so that the verdict is"
+    " withheld, or the subject against itself was not within 5 % of 1. Measure again on a quiet"
+    " machine, or with more --seconds."
 )
 
 
@@ -30,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=positive,
         default=SECONDS,
-        help=f"budget of a row's rounds (default {SECONDS:g}); five rounds always run",
+        help=f"budget of a row's rounds (default {SECONDS:g}); {LEAST_ROUNDS} rounds always run",
     )
     parser.add_argument(
         "--only",
@@ -126,7 +129,7 @@ def table(question: dict[str, Any]) -> Table:
             *map(_time, compress(row["milliseconds"], shown)),
             *map(_ratio, row["ratios"]),
             _ratio(row["noise"]),
-            _busy(row["other_work"]),
+            "-" if row["noise"] is None else tables.busy(row["other_work"]),
             agrees,
         )
     return made
@@ -134,10 +137,6 @@ def table(question: dict[str, Any]) -> Table:
 
 def _time(value: float | None) -> str:
     return "-" if value is None else tables.digits(value)
-
-
-def _busy(share: float | None) -> str:
-    return "-" if share is None else f"{share:.0%}"
 
 
 def _ratio(found: dict[str, Any] | None) -> str:

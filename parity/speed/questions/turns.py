@@ -16,8 +16,8 @@ from parity.speed import machine, turns
 from parity.speed import statistics as paired
 from parity.speed.processes import Worker, WorkerError, Workers, environment
 from parity.speed.questions.asked import AGAIN, SUBJECT, Array, Question, Row
-from parity.speed.rows import TOO_BUSY
-from parity.speed.turns import LEAST_ROUNDS, Times
+from parity.speed.rows import judged, too_busy
+from parity.speed.turns import Times
 
 MOST_ROUNDS = 200
 TOO_SLOW = 20.0
@@ -68,13 +68,11 @@ class Bench:
             seed=zlib.crc32(f"{self._question.name} {self._row.name}".encode()),
             rounds=MOST_ROUNDS,
             seconds=seconds,
-            enough=lambda times: (
-                len(times[SUBJECT]) % LEAST_ROUNDS == 0 and _settled(times, ratios)
-            ),
+            enough=lambda times: _settled(times, ratios),
         )
-        row["other_work"] = others.share()
-        row |= summarise(times, ratios)
-        row["doubtful"] |= (row["other_work"] or 0) > TOO_BUSY
+        share = others.share()
+        row |= judged(summarise(times, ratios), share)
+        row["doubtful"] |= too_busy(share)
         return row
 
     def ask(self, contender: str, request: str, *arguments: Any) -> Any:
@@ -160,7 +158,7 @@ def run(
     subject
         ``module:callable``.
     seconds
-        Budget of a row's rounds: none begins after it, but `LEAST_ROUNDS` always run.
+        Budget of a row's rounds: none begins after it, but `statistics.LEAST_ROUNDS` always run.
     on_row
         Called with a row's name before it is measured.
     """
@@ -211,7 +209,9 @@ def summarise(times: Times, ratios: list[tuple[str, str, list[str]]]) -> dict[st
     times
         Of each contender, one a round.
     ratios
-        Label, numerator and denominators, of which the one with the least median counts.
+        Label, numerator and denominators, of which the one with the least median counts. The
+        interval is that of the ratio to this one; where others are as fast, the choice among
+        them is by chance and favours them.
     """
     medians = {name: statistics.median(sample) for name, sample in times.items()}
     noise = paired.paired_ratio(times[AGAIN], times[SUBJECT])
@@ -243,8 +243,6 @@ def _ratios(question: Question, slow: dict[str, float]) -> list[tuple[str, str, 
 
 
 def _settled(times: Times, ratios: list[tuple[str, str, list[str]]]) -> bool:
-    if len(times[SUBJECT]) % LEAST_ROUNDS:  # bootstrapping takes a while
-        return False
     found = summarise(times, ratios)
     return all(
         paired.narrow(paired.Ratio(one["ratio"], one["low"], one["high"]))

@@ -1,8 +1,9 @@
-"""TensorFlow's default build, with oneDNN on x86-64, in a process of its own.
+"""TensorFlow with oneDNN, forced on where a CPU has it off, in a process of its own.
 
-It cannot live beside the build without oneDNN, and some calls kill it: whoever calls learns so by
-`Killed`.  The process has imported TensorFlow but calls it in forks of itself only, one after the
-other, so that the next call need not wait for another import.
+It is TensorFlow as installed on CPUs with AVX512-VNNI, AVX512-BF16, AMX or the like; elsewhere
+oneDNN has to be asked for.  It cannot live beside TensorFlow without oneDNN, and some calls kill
+it: whoever calls learns so by `Killed`.  The process has imported TensorFlow but calls it in forks
+of itself only, one after the other, so that the next call need not wait for another import.
 
 Two settings make its faults the same on every run.  Memory that it allocates is filled with large
 numbers (by glibc, elsewhere not), so that a result that it leaves unwritten is never right by
@@ -24,8 +25,9 @@ from functools import cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from parity import note, tensorflow_build
 from parity.case import Array
 
 SECONDS = 120.0
@@ -37,6 +39,8 @@ _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "GLIBC_TUNABLES": "glibc.malloc.perturb=1:glibc.malloc.tcache_count=0",
 }
+
+_CAPS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
 
 class Killed(Exception):  # noqa: N818 - what became of the process, not an error of ours
@@ -54,8 +58,31 @@ class _Died:
     status: int
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What decides which of its kernels oneDNN takes.
+
+    Attributes
+    ----------
+    instruction_set
+        The widest that oneDNN may use, as `tensorflow_build.Build` names it; "" where TensorFlow
+        has no oneDNN.
+    how
+        "native" if the CPU has no wider one that oneDNN knows, "capped" if ``ONEDNN_MAX_CPU_ISA``
+        keeps oneDNN from it.  TensorFlow and parts of oneDNN look at the CPU itself, so that the
+        same instruction set need not give the same results both ways.
+    """
+
+    instruction_set: str
+    how: Literal["native", "capped"] = "native"
+
+    def __str__(self) -> str:
+        """Return both in words."""
+        return f"{self.instruction_set} ({self.how})"
+
+
 class Child:
-    """A process with TensorFlow's default build."""
+    """A process with TensorFlow and oneDNN."""
 
     def __init__(self) -> None:
         self.usable = True
@@ -63,7 +90,7 @@ class Child:
         self._pipe, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "parity.tensorflow_default", str(theirs.fileno())],
+                [sys.executable, "-m", "parity.tensorflow_onednn", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # to end it with its fork
@@ -77,9 +104,8 @@ class Child:
         except Killed as error:
             self._log.seek(0)
             log = self._log.read().decode(errors="replace")
-            raise RuntimeError(
-                f"TensorFlow's default build does not start: {error}\n{log}"
-            ) from error
+            wrong = RuntimeError(f"TensorFlow with oneDNN does not start: {error}\n{log}")
+            raise note.blame(note.ORACLE, wrong) from error
 
     def call(self, function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
         """Return what ``conv2d`` or ``extract_patches`` gives, in the child.
@@ -131,37 +157,38 @@ def child() -> Child:
     return started
 
 
+@cache
+def machine() -> Machine:
+    """Ask oneDNN what it may use in such a process, and whether it is kept from more."""
+    given = tensorflow_build.ask(_ENVIRONMENT)
+    if not given.onednn:
+        return Machine("")
+    caps = dict.fromkeys(_CAPS) if any(name in os.environ for name in _CAPS) else {}
+    whole = tensorflow_build.ask({**_ENVIRONMENT, **caps})
+    kept = given.instruction_set != whole.instruction_set
+    return Machine(given.instruction_set, "capped" if kept else "native")
+
+
 def conv2d(*arguments: Any, **keywords: Any) -> Array:
-    """Call tf.nn.conv2d of the default build.
+    """Call tf.nn.conv2d with oneDNN.
 
     Raises
     ------
     Killed, Refused
         See `Child.call`.
     """
-    return _asked("conv2d", arguments, keywords)
+    return _called("conv2d", arguments, keywords)
 
 
 def extract_patches(*arguments: Any, **keywords: Any) -> Array:
-    """Call tf.image.extract_patches of the default build; raises as `conv2d` does."""
-    return _asked("extract_patches", arguments, keywords)
+    """Call tf.image.extract_patches with oneDNN; raises as `conv2d` does."""
+    return _called("extract_patches", arguments, keywords)
 
 
 def renew() -> None:
     """Have the next call run in a process that no call has run in yet."""
     with suppress(Killed):
         _called("exit", (1,), {})
-
-
-def _asked(function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
-    """Ask again where the process dies: an earlier call may have written to memory not its own."""
-    running = child()
-    try:
-        return _called(function, arguments, keywords)
-    except Killed:
-        if not running.usable:
-            raise
-        return _called(function, arguments, keywords)
 
 
 def _called(function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
@@ -214,6 +241,6 @@ def _answer_calls(pipe: Connection, functions: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     # Under the name by which the parent knows `_Died`.
-    from parity.tensorflow_default import main
+    from parity.tensorflow_onednn import main
 
     main(int(sys.argv[1]))

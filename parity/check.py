@@ -1,0 +1,95 @@
+"""Check one example, and see whose error it is if something is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parity import note, subject
+from parity.subject import Scope
+
+if TYPE_CHECKING:
+    from parity.claims.claim import Claim, Example, Told
+    from parity.tally import Count
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A conv2d under test, and what it claims to support.
+
+    Attributes
+    ----------
+    function
+        The conv2d.
+    scope
+        Its scope; a check asks `scope_of`.
+    """
+
+    function: Callable[..., Any]
+    scope: Scope
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call it; the process's note says so meanwhile."""
+        with note.calling(note.SUBJECT):
+            return self.function(*arguments, **keywords)
+
+
+def scope_of(conv2d: Callable[..., Any]) -> Scope:
+    """Return what `conv2d` claims to support; of a plain function the environment says it."""
+    return conv2d.scope if isinstance(conv2d, Subject) else subject.scope()
+
+
+def under_test(scope: Scope) -> Subject:
+    """Return the subject that the environment names, within `scope`."""
+    return Subject(subject.load(), scope)
+
+
+def not_supported(error: Exception) -> bool:
+    """Say whether `error` is the subject's way to tell that it cannot do a call."""
+    return isinstance(error, NotImplementedError) and note.raised_by(error) == note.SUBJECT
+
+
+def oracle_failed(error: Exception) -> bool:
+    """Say whether `error` came out of TensorFlow: nobody knows then what is right."""
+    return note.raised_by(error) == note.ORACLE
+
+
+def failure(claim: Claim, example: Example, conv2d: Callable[..., Any]) -> Exception | None:
+    """Return what shows that `claim` fails on `example`; None if nothing does."""
+    note.example(example.token())
+    try:
+        claim.check(example, conv2d)
+    except Exception as error:
+        return None if not_supported(error) or oracle_failed(error) else error
+    return None
+
+
+def checked(claim: Claim, example: Example, conv2d: Subject, count: Count) -> Told | None:
+    """Check `claim` on `example` and count it.
+
+    Returns
+    -------
+    Told or None
+        What was compared; None where the subject does not support the example or TensorFlow
+        failed, which `count` remembers.
+
+    Raises
+    ------
+    Exception
+        Whatever else is raised: a disagreement.
+    """
+    note.example(example.token())
+    try:
+        told = claim.check(example, conv2d)
+    except Exception as error:
+        reason = f"{example.token()}: {type(error).__name__}: {error}"
+        if not_supported(error):
+            count.not_supported.add(reason)
+        elif oracle_failed(error):
+            count.oracle_failed.add(reason)
+        else:
+            raise
+        return None
+    count.add(example, told, claim.classes(example))
+    return told

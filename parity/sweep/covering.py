@@ -1,0 +1,86 @@
+"""A covering array: few layers in which every pair of values, and some triples, are met.
+
+Built greedily (as AETG does): begin with what is still to be met, then give every other factor the
+value by which the layer meets most.  Nothing is drawn, so it is the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import combinations, product
+from typing import Any
+
+from parity.layers import VALUES, Layer, smallest, values
+from parity.subject import Scope
+
+FACTORS = tuple(VALUES)
+CHANNELS, OUTPUTS = ("in_channels", "out_channels"), ("rows", "columns")
+PLAIN = tuple(("kind", "kernel", one, "strides") for one in CHANNELS)
+"""Kernel, channels and strides, all values of them without groups: most kernels have none."""
+TRIPLES = (("kind", "kernel", "strides"), *(("kind", *two) for two in product(CHANNELS, OUTPUTS)))
+"""Three factors of which all values meet: what fast paths ask for together."""
+STRENGTH = (*PLAIN, *TRIPLES, *combinations(FACTORS, 2))
+"""What is met, each in the order of `FACTORS`; the pairs that are in others come for nothing."""
+
+Target = tuple[tuple[str, Any], ...]
+"""Values of two to four factors, in the order of `FACTORS`."""
+
+
+def targets(scope: Scope) -> Iterator[Target]:
+    """Yield what of `STRENGTH` a layer within `scope` can have."""
+    of = values(scope)
+    for names in STRENGTH:
+        asked = of | {"kind": of["kind"][:1]} if names in PLAIN else of
+        for chosen in product(*(asked[name] for name in names)):
+            target = tuple(zip(names, chosen, strict=True))
+            if smallest(dict(target)) is not None:
+                yield target
+
+
+@cache
+def covering(scope: Scope) -> tuple[Layer, ...]:
+    """Return layers within `scope` that meet all `targets`."""
+    of = values(scope)
+    left = dict.fromkeys(targets(scope))
+    found: list[Layer] = []
+    for first in tuple(left):
+        if first not in left:
+            continue
+        fixed: dict[str, Any] = dict(first)
+        for name in FACTORS:
+            if name not in fixed:
+                fixed[name] = _best(fixed, name, of[name], left, len(found))
+        layer = Layer(**fixed)
+        found.append(layer)
+        for target in met(layer):
+            left.pop(target, None)
+    return tuple(found)
+
+
+def met(layer: Layer) -> Iterator[Target]:
+    """Yield what of `STRENGTH` `layer` has."""
+    for names in STRENGTH:
+        yield tuple((name, getattr(layer, name)) for name in names)
+
+
+def _best(
+    fixed: dict[str, Any], name: str, choice: tuple[Any, ...], left: dict[Target, None], turn: int
+) -> Any:
+    """Return the value of factor `name` that meets most of what is left and still fits.
+
+    Of equals another comes first each time.
+    """
+    known = [
+        others
+        for others in STRENGTH
+        if name in others and all(one == name or one in fixed for one in others)
+    ]
+
+    def gain(value: Any) -> int:
+        there = {**fixed, name: value}
+        return sum(tuple((one, there[one]) for one in others) in left for others in known)
+
+    turned = turn % len(choice)
+    ranked = sorted((*choice[turned:], *choice[:turned]), key=gain, reverse=True)
+    return next(value for value in ranked if smallest({**fixed, name: value}) is not None)
