@@ -1,4 +1,4 @@
-"""Photographs through real filters: npconv, TensorFlow without oneDNN, and TensorFlow.
+"""Photographs through real filters: the subject, and every TensorFlow that it is held against.
 
 The photographs are files inside scikit-image's wheel, read from there, so that nothing is
 ever downloaded.
@@ -7,18 +7,23 @@ ever downloaded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from parity import corners, subject
 from parity.case import DTYPES, Array, Case
-from parity.speed.agreement import Agreement, compare, gauge
-from parity.speed.processes import Workers, environment
+from parity.speed import yardsticks
+from parity.speed.agreement import Agreement, compare, failed, gauge
+from parity.speed.processes import WorkerError, Workers, environment
+from parity.speed.yardsticks import Side, Yardstick
 
-ORACLE = "parity.tensorflow_oracle:conv2d"
+SPECIFICATION = "without oneDNN"
+"""The name of the yardstick that is the specification, beside those of `yardsticks`."""
+_ORACLE = "parity.tensorflow_oracle:conv2d"
 
 
 @dataclass(frozen=True)
@@ -80,26 +85,22 @@ class Result:
 
     Attributes
     ----------
-    oracle, default
-        The subject beside TensorFlow without oneDNN, and beside TensorFlow's default build.
-    exact
-        Whether the arithmetic is exact, so that every bit must be the same.
+    agreement
+        The subject beside TensorFlow without oneDNN, as installed and, where that is without
+        oneDNN as well, with oneDNN forced on.
     output
-        The subject's result.
+        The subject's result; None if it has failed.
     """
 
     example: Example
     case: Case
-    oracle: Agreement
-    default: Agreement
-    exact: bool
-    output: Array
+    agreement: Agreement
+    output: Array | None
 
     @property
-    def agrees(self) -> bool:
-        """Both comparisons hold, bit for bit where the arithmetic is exact."""
-        verdicts = {self.oracle.verdict, self.default.verdict}
-        return verdicts == {"bit-identical"} if self.exact else "DISAGREES" not in verdicts
+    def exact(self) -> bool:
+        """Whether the arithmetic is exact, so that the bound is 0 and every bit the same."""
+        return DTYPES[self.case.dtype].kind == "i"
 
     def row(self) -> dict[str, Any]:
         """Return the row of the JSON file."""
@@ -115,9 +116,7 @@ class Result:
             "dilations": list(case.dilations),
             "padding": case.padding if isinstance(case.padding, str) else list(case.padding),
             "exact": self.exact,
-            "without_onednn": asdict(self.oracle),
-            "default_build": asdict(self.default),
-            "agrees": self.agrees,
+            "agreement": asdict(self.agreement),
         }
 
 
@@ -167,45 +166,71 @@ def examples() -> list[Example]:
     ]
 
 
-def run(subject: str, on_example: Callable[[str], None] = lambda name: None) -> list[Result]:
-    """Run every example in three processes and compare.
+def within(scope: subject.Scope) -> list[Example]:
+    """Return the examples that a subject claims to support."""
+    return [one for one in examples() if corners.within(one.case(one.arrays()[0]), scope)]
+
+
+def fewest(chosen: Sequence[Example]) -> list[Example]:
+    """Return the first of each dtype and data format."""
+    found = {(one.dtype, one.data_format): one for one in reversed(chosen)}
+    return [one for one in chosen if one in found.values()]
+
+
+def run(
+    name: str, chosen: Sequence[Example], on_example: Callable[[str], None] = lambda name: None
+) -> list[Result]:
+    """Run examples, each implementation in a process of its own, and compare.
 
     Parameters
     ----------
-    subject
-        ``module:callable``.
+    name
+        ``module:callable``, the subject.
+    chosen
+        The examples.
     on_example
         Called with the name of each example before it runs.
 
     Raises
     ------
-    parity.speed.processes.WorkerError
-        If an implementation raises or dies.
+    parity.speed.processes.StartError
+        If an implementation cannot be imported.
     """
     with Workers() as workers:
-        ours = workers.start(subject, environment())
-        oracle = workers.start(ORACLE, environment(onednn=False))
-        default = workers.start("tensorflow", environment())
+        ours = Side(workers, name, environment())
+        theirs = {
+            SPECIFICATION: Yardstick(workers, environment(onednn=False), _ORACLE),
+            **yardsticks.start(workers),
+        }
         results = []
-        for example in examples():
+        for example in chosen:
             on_example(example.name)
             x, w = example.arrays()
             case = example.case(x)
-            output, spec, installed = (
-                worker.call("run", x, w, case.arguments()) for worker in (ours, oracle, default)
-            )
-            scale = gauge(case, x, w)
-            results.append(
-                Result(
-                    example=example,
-                    case=case,
-                    oracle=compare(scale, output, spec),
-                    default=compare(scale, output, installed),
-                    exact=DTYPES[example.dtype].kind == "i",
-                    output=output,
-                )
-            )
+            arguments = case.arguments()
+            try:
+                output: Array | None = ours.call("run", x, w, arguments)
+            except WorkerError as error:
+                output, found = None, failed(error.reason)
+            if output is not None:
+                answers = {name: one.run(x, w, arguments) for name, one in theirs.items()}
+                found = compare(gauge(case, x, w), output, answers)
+            results.append(Result(example, case, found, output))
         return results
+
+
+def notes(rows: list[dict[str, Any]]) -> list[str]:
+    """Return how the subject failed, and what a TensorFlow cannot do."""
+    found = []
+    for row in rows:
+        what = f"{row['name']}, {row['dtype']} {row['data_format']}"
+        if row["agreement"]["failed"]:
+            found.append(f"DISAGREES: {what}: {row['agreement']['failed']}")
+        for name, one in row["agreement"]["yardsticks"].items():
+            if one["cannot"]:
+                instead = "; compared in NHWC" if one["in_nhwc"] else ""
+                found.append(f"{what}: TensorFlow {name} cannot: {one['cannot']}{instead}")
+    return found
 
 
 def _depthwise(kernel: Array) -> Array:
@@ -220,7 +245,7 @@ def pictures(results: list[Result], most: int = 6) -> Iterator[tuple[Result, Arr
     """Yield results worth a picture, each with its input and output as uint8 images."""
     seen: set[str] = set()
     for result in results:
-        if result.example.name in seen or len(seen) == most:
+        if result.output is None or result.example.name in seen or len(seen) == most:
             continue
         seen.add(result.example.name)
         before = photograph(result.example.photograph)

@@ -119,9 +119,9 @@ def name() -> str:
     return os.environ.get("PARITY_SUBJECT") or DEFAULT
 
 
-def is_npconv() -> bool:
+def is_npconv(subject: str | None = None) -> bool:
     """Say whether the subject is npconv, whose messages and ledger the claims know."""
-    return name().startswith("npconv:")
+    return (subject or name()).startswith("npconv:")
 
 
 def load(subject: str | None = None) -> Callable[..., Any]:

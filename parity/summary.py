@@ -28,6 +28,12 @@ def verdict(failures: Sequence[Any], doubts: Sequence[Any]) -> int:
     return MISTRUSTED if doubts else AGREEMENT
 
 
+def worst(codes: Iterable[int]) -> int:
+    """Return the exit code of a run of several parts, which may not end with a wrong call."""
+    found = set(codes)
+    return next((code for code in (DISAGREEMENT, MISTRUSTED) if code in found), AGREEMENT)
+
+
 def counts_table(counts: Iterable[Count], title: str) -> Table:
     """Return examples, outputs and the largest errors by claim and dtype."""
     listed = sorted(counts, key=lambda count: count.claim)

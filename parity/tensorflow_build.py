@@ -91,16 +91,19 @@ def changed(environment: Mapping[str, str | None]) -> dict[str, str]:
 
 @cache
 def _asked(variables: tuple[tuple[str, str], ...]) -> Build:
-    child = subprocess.run(
-        [sys.executable, "-m", "parity.tensorflow_build"],
-        env={**dict(variables), "ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-        cwd=Path(__file__).parents[1],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=SECONDS,
-    )
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "parity.tensorflow_build"],
+            env={**dict(variables), "ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"TensorFlow does not convolve within {SECONDS:g} s") from error
     version = re.search(r"^version (\S+)$", child.stdout, re.MULTILINE)
     if child.returncode or version is None:
         raise RuntimeError(f"TensorFlow does not convolve: {child.stderr.strip()[-2000:]}")

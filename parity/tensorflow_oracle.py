@@ -1,7 +1,8 @@
 """TensorFlow built without oneDNN: the specification that npconv is held against.
 
 The only importer of TensorFlow among the claims.  Importing it chooses the build (the
-variable must be set before TensorFlow is loaded) and proves that the choice took effect.
+variable must be set before TensorFlow is loaded), proves that the choice took effect and leaves
+the environment as it was, so that child processes find TensorFlow as the user has it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import note
+from parity.data_formats import in_nhwc
 
 Array = NDArray[Any]
 Verdict = Literal["ok"] | type[Exception]
 
 if "tensorflow" in sys.modules:
     raise ImportError("tensorflow was imported before the oracle could choose its build")
+_given = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 with warnings.catch_warnings():
@@ -33,7 +36,7 @@ with warnings.catch_warnings():
 # bits would depend on the machine, and a half would not be its own float32 sum rounded.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 
-__all__ = ["conv2d", "extract_patches", "in_nhwc", "quietly", "tf", "verdict", "version"]
+__all__ = ["conv2d", "extract_patches", "quietly", "tf", "verdict", "version"]
 
 version: str = tf.__version__
 
@@ -72,21 +75,6 @@ def conv2d(
         input, filters, strides, padding, data_format, dilations, name
     ).numpy()
     return array
-
-
-def in_nhwc(call: dict[str, Any]) -> dict[str, Any]:
-    """Turn the keyword arguments of an NCHW call into those of the same call in NHWC.
-
-    Whatever has not the form that carries an order is passed on as it is, to be refused.
-    """
-    turned = {name: value for name, value in call.items() if name != "data_format"}
-    if np.ndim(turned["input"]) >= 4:
-        turned["input"] = np.moveaxis(turned["input"], -3, -1)
-    for name in ("strides", "padding", "dilations"):
-        value = turned.get(name)
-        if isinstance(value, (list, tuple, np.ndarray)) and len(value) == 4:
-            turned[name] = [value[0], value[2], value[3], value[1]]
-    return turned
 
 
 @note.calls_of(note.ORACLE)
@@ -152,3 +140,8 @@ def _prove_the_build() -> None:
 
 
 _prove_the_build()
+# TensorFlow reads it once, at its first convolution.
+if _given is None:
+    del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+else:
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = _given

@@ -10,17 +10,34 @@ from typing import Any
 
 from rich.table import Table
 
-from parity import real_input, subject
+from parity import corners, real_input, subject, summary
 from parity.report import document, forest, page, proof, questions
 from parity.speed import command as speed
 from parity.speed import document as speed_document
 from parity.speed import layers, tables
+from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
 from parity.speed.failures import FAILURES, told
 from parity.speed.questions import command as asking
 from parity.speed.questions import document as answers
 
 _LAYERS = ("resnet50", "small", "mobilenetv2")
 _SECONDS = 2.5
+_QUICK = {
+    "layers": ("small",),
+    "rounds": 6,  # the fewest of which an interval says something
+    "seconds": 0.0,
+    "memory": False,
+    "minutes": 0.05,
+    "every": 2000,
+    "questions": "none",
+}
+_STYLES = {
+    summary.AGREEMENT: "bold green",
+    summary.DISAGREEMENT: "bold red",
+    summary.MISTRUSTED: "bold yellow",
+}
+_FEW = 4
+"""A quick report times one layer in so many."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=layers.available(),
         default=_LAYERS,
         help=f"layer sets (default: {' '.join(_LAYERS)})",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="run as little as possible of everything, to see that it works here; the page says"
+        f" so. Sets {', '.join(f'--{name}' for name in _QUICK)}, leaves most real inputs, layers"
+        " and mutants out, and the ledger",
     )
     parser.add_argument(
         "--regret",
@@ -66,19 +90,33 @@ def run(arguments: argparse.Namespace) -> int:
 
     3 if too little was compared for the agreement to be trusted.
     """
+    if arguments.quick:
+        vars(arguments).update(_QUICK)
     console = tables.console()
     start = time.monotonic()
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
-        subject.use(arguments)  # the proof's processes read the environment
+        scope = subject.use(arguments)  # the proof's processes read the environment
         subject.load()
         optional = {}
         if arguments.regret:  # what can be refused is refused before much time is spent
             optional["regret"] = speed_document.read(arguments.regret, speed_document.REGRET)
-        asked = questions.chosen(arguments.questions, subject.scope().dtypes)
-        with tables.progress(console, "real input", len(real_input.examples())) as bar:
-            results = real_input.run(subject.name(), lambda name: bar.advance(bar.task_ids[0]))
-        chosen = [layer for net in arguments.layers for layer in layers.read(net)]
+        asked = questions.chosen(arguments.questions, scope.dtypes)
+        examples = real_input.within(scope)
+        chosen = [
+            layer
+            for net in arguments.layers
+            for layer in layers.read(net)
+            if corners.within(layer.case, scope)
+        ]
+        if arguments.quick:
+            examples, chosen = real_input.fewest(examples), chosen[::_FEW]
+        if not chosen:
+            raise ValueError("no layer of the sets lies within what the subject supports")
+        with tables.progress(console, "real input", len(examples)) as bar:
+            results = real_input.run(
+                subject.name(), examples, lambda name: bar.advance(bar.task_ids[0])
+            )
         proved = proof.gather(arguments, console)
         times = speed.times(chosen, speed.settings(arguments), console)
         if asked:
@@ -86,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
             optional["questions"] = asking.answer(asked, name, seconds, console)
     except FAILURES as error:
         return told("report", error)
-    data = document.build(results, times, proved, **optional)
+    data = document.build(results, times, proved, quick=arguments.quick, **optional)
     html, numbers = arguments.output / "report.html", arguments.output / "report.json"
     numbers.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     html.write_text(page.render(data, results), encoding="utf-8")
@@ -95,6 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.picture.write_text(forest.draw(times) + "\n", encoding="utf-8")
         written.append(arguments.picture)
     console.print(_real_table(data["real_input"]))
+    for note in real_input.notes(data["real_input"]):
+        console.print(note, style="yellow", markup=False, highlight=False)
     speed.show(times, console)
     if asked:
         asking.show(optional["questions"], console)
@@ -102,17 +142,21 @@ def run(arguments: argparse.Namespace) -> int:
         console.print(f"DISAGREES: {sentence}", style="bold red", markup=False)
     for path in written:
         console.print(f"{path}  {path.stat().st_size / 1024:.0f} kB", highlight=False)
-    agreeing = sum(row["agrees"] for row in data["real_input"])
+    agreeing = sum(result.agreement.verdict in AGREEING for result in results)
     console.print(f"the proof: {proved['verdict']}", highlight=False)
-    timed = len(times["rows"]) - len(speed.disagreements(times))
+    layers_agreeing = sum(row["agreement"]["verdict"] in AGREEING for row in times["rows"])
     took = f"{time.monotonic() - start:.0f} s"
     console.print(
-        f"real input: {agreeing} of {len(data['real_input'])} agree; layers: {timed} of "
-        f"{len(times['rows'])} agree; questions: {_answered(optional)}; {took}",
-        style="bold green" if data["agrees"] else "bold red",
+        f"real input: {agreeing} of {len(results)} agree; layers: {layers_agreeing} of"
+        f" {len(times['rows'])} agree; questions: {_answered(optional)}; {took}",
         highlight=False,
     )
-    return int(proved["exit_code"]) if data["agrees"] else 1
+    console.print(
+        f"{'quick: ' if arguments.quick else ''}{data['verdict']}",
+        style=_STYLES[data["exit_code"]],
+        highlight=False,
+    )
+    return int(data["exit_code"])
 
 
 def _answered(optional: dict[str, Any]) -> str:
@@ -131,24 +175,26 @@ def _disagreements(optional: dict[str, Any]) -> list[str]:
 
 def _real_table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Real input: the subject beside TensorFlow")
-    for heading in ("filter", "photograph", "dtype", "layout", "TF without oneDNN"):
+    names = list(dict.fromkeys(name for row in rows for name in row["agreement"]["yardsticks"]))
+    for heading in ("filter", "photograph", "dtype", "layout", *(f"TF {name}" for name in names)):
         table.add_column(heading)
-    for heading in ("TF default", "error / bound\nsubject, TF, TF default"):
-        table.add_column(heading)
+    table.add_column("error / bound\nsubject, " + ", ".join(names))
     for row in rows:
-        spec, installed = row["without_onednn"], row["default_build"]
-        shares = (spec["subject"], spec["other"], installed["other"])
+        agreement = row["agreement"]
+        found = [agreement["yardsticks"].get(name) for name in names]
+        verdicts = [one["verdict"] if one else agreement["verdict"] for one in found]
+        shares = [agreement["error"], *(one["error"] if one else None for one in found)]
         table.add_row(
             row["name"],
             row["photograph"],
             row["dtype"] + (" (exact)" if row["exact"] else ""),
             row["data_format"],
-            _coloured(spec["verdict"]),
-            _coloured(installed["verdict"]),
-            ", ".join("∞" if share is None else f"{share:.2g}" for share in shares),
+            *map(_coloured, verdicts),
+            ", ".join("-" if share is None else f"{share:.2g}" for share in shares),
         )
     return table
 
 
 def _coloured(verdict: str) -> str:
-    return f"[{'bold red' if verdict == 'DISAGREES' else 'green'}]{verdict}[/]"
+    colours: dict[str, str] = {DISAGREES: "bold red", NOT_COMPARED: "bold yellow"}
+    return f"[{colours.get(verdict, 'green')}]{verdict}[/]"

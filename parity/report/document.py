@@ -10,8 +10,11 @@ from typing import Any
 import jsonschema
 from referencing import Registry, Resource
 
+from parity import summary
 from parity.real_input import Result
+from parity.speed import command as speed_command
 from parity.speed import document as speed_document
+from parity.speed.agreement import DISAGREES, NOT_COMPARED
 
 _SCHEMA = Path(__file__).with_name("report.schema.json")
 # These parts are also files of their own, and have schemas of their own.
@@ -27,10 +30,14 @@ def build(
     speed: dict[str, Any],
     proof: dict[str, Any],
     *,
+    quick: bool = False,
     questions: dict[str, Any] | None = None,
     regret: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Join what the report is made of; every part has to agree.
+    """Join what the report is made of, and say what comes of it.
+
+    One part that disagrees makes it disagreement; else one that is mistrusted, or a real input or
+    layer without any comparison, makes it mistrusted.
 
     Parameters
     ----------
@@ -38,6 +45,8 @@ def build(
         Of the real input.
     speed, proof
         The documents on the layers' times and on the proof.
+    quick
+        Whether as little as possible was run.
     questions, regret
         The documents on the four questions and on the planner's regret, if there are any.
 
@@ -47,18 +56,22 @@ def build(
         If the document is not what the schema says.
     """
     real = [result.row() for result in results]
-    parts = [
-        all(row["agrees"] for row in real),
-        all(row["agreement"]["verdict"] != "DISAGREES" for row in speed["rows"]),
-        proof["exit_code"] != 1,
-        questions is None or questions["agree"],
-        regret is None or not any(row["disagree"] for row in regret["rows"]),
+    verdicts = [result.agreement.verdict for result in results] or [NOT_COMPARED]
+    codes = [
+        summary.verdict(*([v for v in verdicts if v == one] for one in (DISAGREES, NOT_COMPARED))),
+        speed_command.verdict(speed),
+        proof["exit_code"],
+        summary.verdict([] if questions is None or questions["agree"] else [questions], []),
+        summary.verdict([row for row in regret["rows"] if row["disagree"]] if regret else [], []),
     ]
+    code = summary.worst(codes)
     optional = {"questions": questions, "regret": regret}
     document = {
-        "format": "npconv parity report 2",
+        "format": "parity report 3",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "agrees": all(parts),
+        "exit_code": code,
+        "verdict": summary.VERDICTS[code],
+        "quick": quick,
         "real_input": real,
         "proof": proof,
         "speed": speed,

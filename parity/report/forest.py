@@ -10,27 +10,31 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from parity.speed.rows import KERNEL, SUBJECT, TOO_BUSY, spoken
+from parity.speed.rows import FORCED, KERNEL, SUBJECT, TOO_BUSY, spoken
 from parity.speed.tables import digits
 
 _ROW = 19
-_HEAD = 104
+_HEAD = 136
 _WIDTH = 800
 _LEFT, _RIGHT = 195, 570  # the axis; names stand left of it, figures right
+_NARROW = 515  # the axis's right end where there is a second yardstick
+_SECOND = 562  # its column
 _RATIO, _OURS, _THEIRS, _PEAK = 616, 676, 730, 784  # right ends of the columns
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _COLOURS = {"faster": "#177a50", "slower": "#b8402a", "same": "#5b6b7a", "withheld": "#5b6b7a"}
 _INK, _DIM, _PAPER, _RULE = "#1c2733", "#5b6b7a", "#fbfcfd", "#dde3e8"
+_BLUE = "#2a5fb0"  # the second yardstick
 
 
 @dataclass(frozen=True)
 class _Axis:
     low: float
     high: float
+    right: float
 
     def x(self, ratio: float) -> float:
         share = math.log(ratio / self.low) / math.log(self.high / self.low)
-        return round(_LEFT + min(max(share, 0), 1) * (_RIGHT - _LEFT), 1)
+        return round(_LEFT + min(max(share, 0), 1) * (self.right - _LEFT), 1)
 
 
 def draw(speed: dict[str, Any]) -> str:
@@ -46,6 +50,7 @@ def draw(speed: dict[str, Any]) -> str:
         rows = [row for row in timed if (row["net"], row["threads"]) == group]
         y += 12
         body += _heading(line, rows, axis, y)
+        body += _second(line["beside"].get(FORCED, {}).get("geometric_mean"), axis, y)
         y += 6
         for row in rows:
             y += _ROW
@@ -60,12 +65,16 @@ def draw(speed: dict[str, Any]) -> str:
     return "\n".join(
         [
             opening,
-            "<title>Time of the subject / time of TensorFlow, a layer a line</title>",
+            "<title>Time of the subject / time of TensorFlow as installed, a layer a line</title>",
             f'<rect width="{_WIDTH}" height="{height}" rx="8" fill="{_PAPER}"/>',
             *_head(speed),
             *_grid(axis, y - 10),
             *body,
-            *_legend(height - 34, peak=any("peak_share" in row for row in timed)),
+            *_legend(
+                height - 34,
+                peak=any("peak_share" in row for row in timed),
+                second=axis.right == _NARROW,
+            ),
             "</svg>",
         ]
     )
@@ -74,10 +83,13 @@ def draw(speed: dict[str, Any]) -> str:
 def _axis(rows: list[dict[str, Any]]) -> _Axis:
     ends = [row["ratios"]["kernel"][end] for row in rows for end in ("low", "high")]
     ends += [row["ratios"]["tf.function"]["ratio"] for row in rows]
+    second = [row["ratios"][FORCED]["ratio"] for row in rows if FORCED in row["ratios"]]
+    ends += second
     low, high = min([*ends, 0.5]), max([*ends, 2.0])
     return _Axis(
         max((tick for tick in _TICKS if tick <= low), default=_TICKS[0]),
         min((tick for tick in _TICKS if tick >= high), default=_TICKS[-1]),
+        _NARROW if second else _RIGHT,
     )
 
 
@@ -86,23 +98,23 @@ def _head(speed: dict[str, Any]) -> list[str]:
     peak = any("peak_share" in row for row in speed["rows"])
     machine = speed["machine"]
     subject = speed["settings"]["subject"].replace(":", ".")
-    software = f"NumPy {machine['numpy']}, TensorFlow {machine['tensorflow']}"
+    blas = f"{machine['blas']} ({machine['blas_architecture']} kernels)"
+    hardware = f"{machine['cpu']}, {machine['cores']} cores; NumPy {machine['numpy']}, {blas}"
+    first, *second = machine["yardsticks"].values()
     return [
-        _text(16, 28, f"Time of {subject} / time of tf.nn.conv2d", "title"),
-        _text(
-            16,
-            46,
-            f"{machine['cpu']}, {machine['cores']} cores; {software}"
-            f" (eager, oneDNN: {machine['onednn']})",
-            "dim",
-        ),
+        _text(16, 28, f"Time of {subject} / time of tf.nn.conv2d, eager", "title"),
+        _text(16, 46, hardware, "dim"),
+        f'<circle cx="20" cy="58" r="3.5" fill="{_INK}"/>',
+        _text(30, 62, first, "dim"),
+        *([*_square(20, 74), _text(30, 78, second[0], "dim")] if second else []),
         *([_text(_PEAK, 28, "busy machine: not to be trusted", "slower", "end")] if doubt else []),
-        _text(_RATIO, 86, "ratio", "dim", "end"),
-        _text((_OURS + _THEIRS) / 2 - 14, 70, "GFLOP/s", "dim", "middle"),
-        _text(_OURS, 86, speed["settings"]["subject"].partition(":")[0], "dim", "end"),
-        _text(_THEIRS, 86, "TF", "dim", "end"),
-        *([_text(_PEAK, 70, "of GEMM", "dim", "end")] if peak else []),
-        *([_text(_PEAK, 86, "peak", "dim", "end")] if peak else []),
+        *([_text(_SECOND, 102, "+oneDNN", "second", "end")] if second else []),
+        _text(_RATIO, 118, "ratio", "dim", "end"),
+        _text((_OURS + _THEIRS) / 2 - 14, 102, "GFLOP/s", "dim", "middle"),
+        _text(_OURS, 118, speed["settings"]["subject"].partition(":")[0], "dim", "end"),
+        _text(_THEIRS, 118, "TF", "dim", "end"),
+        *([_text(_PEAK, 102, "of GEMM", "dim", "end")] if peak else []),
+        *([_text(_PEAK, 118, "peak", "dim", "end")] if peak else []),
     ]
 
 
@@ -135,15 +147,15 @@ def _grid(axis: _Axis, bottom: float) -> list[str]:
     for tick in _TICKS:
         if axis.low <= tick <= axis.high:
             colour = _INK if tick == 1 else _RULE
-            lines.append(_line(axis.x(tick), axis.x(tick), 92, bottom, colour, 1.2))
+            lines.append(_line(axis.x(tick), axis.x(tick), 124, bottom, colour, 1.2))
             lines.append(
-                _text(axis.x(tick), 86, f"{tick:g}", "bold" if tick == 1 else "dim", "middle")
+                _text(axis.x(tick), 118, f"{tick:g}", "bold" if tick == 1 else "dim", "middle")
             )
     one = axis.x(1)
     if one - _LEFT > 90:
-        lines.append(_text(one - 24, 70, "◀ faster", "faster", "end"))
-    if _RIGHT - one > 90:
-        lines.append(_text(one + 24, 70, "slower ▶", "slower"))
+        lines.append(_text(one - 24, 102, "◀ faster", "faster", "end"))
+    if axis.right - one > 90:
+        lines.append(_text(one + 24, 102, "slower ▶", "slower"))
     return lines
 
 
@@ -161,6 +173,7 @@ def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
         # The band is what TensorFlow shows against itself in the same rounds.
         _line(left, max(right, left + 1), y, y, _RULE, 14),
         *_ring(function, y),
+        *_second(row["ratios"].get(FORCED, {}).get("ratio"), axis, y),
         _line(low, max(high, low + 1), y, y, colour, 2.5),
         f'<circle cx="{axis.x(kernel["ratio"])}" cy="{y}" r="4" fill="{colour}"/>',
         _text(_RATIO, y + 4, f"{kernel['ratio']:.2f}", kernel["verdict"], "end"),
@@ -169,6 +182,13 @@ def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
         *(_text(_PEAK, y + 4, one, "", "end") for one in share),
         "</g>",
     ]
+
+
+def _second(ratio: float | None, axis: _Axis, y: float) -> list[str]:
+    """Return the mark and the figure of the second yardstick, if there is one."""
+    if ratio is None:
+        return []
+    return [*_square(axis.x(ratio), y), _text(_SECOND, y + 4, f"{ratio:.2f}", "second", "end")]
 
 
 def percent(share: float) -> str:
@@ -186,6 +206,11 @@ def _ring(x: float, y: float) -> list[str]:
     return [f'<circle cx="{x}" cy="{y}" r="3" fill="none" stroke="{_DIM}" stroke-width="1.2"/>']
 
 
+def _square(x: float, y: float) -> list[str]:
+    place = f'x="{x - 3.5}" y="{y - 3.5}" width="7" height="7"'
+    return [f'<rect {place} fill="none" stroke="{_BLUE}" stroke-width="1.6"/>']
+
+
 def _line(x1: float, x2: float, y1: float, y2: float, colour: str, width: float) -> str:
     ends = f'x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}"'
     return f'<line {ends} stroke="{colour}" stroke-width="{width}"/>'
@@ -195,7 +220,7 @@ def _diamond(x: float, y: float) -> list[str]:
     return [f'<path d="M{x - 7} {y}L{x} {y - 5}L{x + 7} {y}L{x} {y + 5}Z" fill="{_INK}"/>']
 
 
-def _legend(y: float, *, peak: bool) -> list[str]:
+def _legend(y: float, *, peak: bool, second: bool) -> list[str]:
     note = "of GEMM peak: of the best np.matmul, large matrices, same threads"
     return [
         f'<circle cx="22" cy="{y - 4}" r="4" fill="{_INK}"/>',
@@ -206,6 +231,7 @@ def _legend(y: float, *, peak: bool) -> list[str]:
         _text(584, y, "geometric mean of the group"),
         *_ring(22, y + 14),
         _text(32, y + 18, "ratio to tf.function"),
+        *([*_square(171, y + 14), _text(181, y + 18, "to TF + oneDNN")] if second else []),
         *([_text(325, y + 18, note, "dim")] if peak else []),
     ]
 
@@ -216,6 +242,7 @@ def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start"
         "bold": ' font-weight="600"',
         "title": ' font-weight="600" font-size="15"',
         "dim": f' fill="{_DIM}"',
+        "second": f' fill="{_BLUE}"',
         **{word: f' fill="{colour}" font-weight="600"' for word, colour in _COLOURS.items()},
     }
     place = "" if anchor == "start" else f' text-anchor="{anchor}"'

@@ -10,14 +10,20 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from parity import claims, real_input
+from parity import claims, real_input, subject
 from parity.case import Array
 from parity.report import forest, pictures, questions, timing
 from parity.speed import command as speed
 from parity.speed import tables
-from parity.speed.rows import spoken
+from parity.speed.agreement import AGREEING
+from parity.speed.rows import FORCED, spoken
 
 _THUMBNAIL = 150
+_OUTCOMES = {
+    "agreement": "they agree",
+    "disagreement": "they DISAGREE",
+    "mistrusted": "MISTRUSTED: too little was compared",
+}
 
 
 def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
@@ -29,7 +35,7 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    engine.filters |= {"digits": tables.digits, "spoken": spoken}
+    engine.filters |= {"digits": tables.digits, "spoken": spoken, "share": _share}
     shown = [
         {
             "name": result.example.name,
@@ -45,7 +51,19 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         "regret": timing.regret(data["regret"], data["speed"]) if "regret" in data else None,
     }
     page: str = engine.get_template("page.html.jinja").render(
-        **(data | optional),
+        **{key: part for key, part in (data | optional).items() if key != "verdict"},
+        verdict_word=data["verdict"],  # `verdict` is a macro
+        outcome=_OUTCOMES[data["verdict"]],
+        is_npconv=subject.is_npconv(data["speed"]["settings"]["subject"]),
+        agreeing=AGREEING,
+        forced=FORCED,
+        yardsticks=list(
+            dict.fromkeys(
+                one for row in data["real_input"] for one in row["agreement"]["yardsticks"]
+            )
+        ),
+        real_notes=real_input.notes(data["real_input"]),
+        notes=tables.notes(data["speed"]["rows"]),
         pictures=shown,
         histogram=lambda one: pictures.histogram(one, name),
         heatmap=lambda one: pictures.heatmap(one, name),
@@ -55,6 +73,13 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         timing=timing.section(data["speed"]),
     )
     return page
+
+
+def _share(value: float | None) -> str:
+    """Write an error as a share of its bound."""
+    if value is None:
+        return "-"
+    return "0" if value == 0 else f"{value:.2g}"
 
 
 def _data_uri(pixels: Array) -> str:

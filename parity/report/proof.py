@@ -17,6 +17,9 @@ from parity.report import errors
 from parity.sweep import command as sweep
 from parity.sweep.run import exit_code, run_sweep
 
+_FEW = 20
+"""A quick proof hunts one mutant in so many."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how much of each is run."""
@@ -36,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Run everything; print the tables and return the document.
+
+    With ``arguments.quick`` the mutants are but a few, the ledger is left out, and a campaign
+    need not have reached every class of examples: what it has compared must agree.
 
     Raises
     ------
@@ -60,21 +66,29 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     if campaign["interrupted"]:
         raise KeyboardInterrupt
     console.rule("errors")
-    samples, wrong = errors.sample(scope.dtypes, arguments.jobs)
+    dtypes = scope.dtypes[:1] if arguments.quick else scope.dtypes
+    samples, wrong = errors.sample(dtypes, arguments.jobs)
     for line in wrong:
         console.print(f"DISAGREES: {line}", style="bold red", markup=False)
     console.rule("mutants")
-    hunted = mutants.hunt(console, list(MUTANTS), seed=0, processes=arguments.jobs)
-    console.rule("ledger")
-    checked = ledger_command.check(console)
+    names, control = (list(MUTANTS)[::_FEW], 0.01) if arguments.quick else (list(MUTANTS), 1.0)
+    hunted = mutants.hunt(console, names, seed=0, processes=arguments.jobs, control=control)
+    checked = None
+    if subject.is_npconv() and not arguments.quick:
+        console.rule("ledger")
+        checked = ledger_command.check(console)
+    campaign_code = campaign["exit_code"]
+    if arguments.quick and campaign_code == summary.MISTRUSTED and campaign["total"]["examples"]:
+        console.print("quick: what so few examples did not reach does not count", style="yellow")
+        campaign_code = summary.AGREEMENT
     codes = [
         exit_code(swept),
-        campaign["exit_code"],
+        campaign_code,
         summary.verdict(wrong, []),
         hunted["exit_code"],
-        checked["exit_code"],
+        checked["exit_code"] if checked else summary.AGREEMENT,
     ]
-    worst = next((code for code in (1, 3) if code in codes), 0)
+    worst = summary.worst(codes)
     return {
         "exit_code": worst,
         "verdict": summary.VERDICTS[worst],

@@ -85,6 +85,7 @@ def section(found: dict[str, Any]) -> dict[str, Any]:
     told |= {"asked": len(rows), "agreeing": sum(row["agrees"] for row in rows)}
     machine = told["machine"]
     told["versions"] = [f"{name} {machine[name]}" for name in _VERSIONS if name in machine]
+    told["versions"].append(f"oneDNN {machine['onednn']} in TensorFlow as installed")
     return told
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from parity import real_input
+from parity import real_input, subject
 from parity.report import command, document, proof, questions, test_report
 from parity.report.test_timing import answers, full, regrets
 from parity.speed import command as speed
@@ -45,14 +45,19 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
 
     def times(chosen: Any, how: Any, console: Any) -> dict[str, Any]:
-        said.append(f"{how.threads} {how.memory} {how.bounds} {how.beside}")
+        said.append(f"{len(chosen)} layers {how.threads} {how.memory} {how.bounds} {how.beside}")
         return full()
 
     def answer(chosen: Any, name: str, seconds: float, console: Any) -> dict[str, Any]:
         said.append(f"{len(chosen)} questions, {seconds:g} s")
         return answers()
 
-    monkeypatch.setattr(real_input, "run", lambda *_: test_report.results())
+    def run(name: str, chosen: Any, on_example: Any) -> list[real_input.Result]:
+        kinds = sorted({f"{one.dtype} {one.data_format}" for one in chosen})
+        said.append(f"{len(chosen)} examples: {', '.join(kinds)}")
+        return test_report.results()
+
+    monkeypatch.setattr(real_input, "run", run)
     monkeypatch.setattr(proof, "gather", lambda *_: test_report.proof())
     monkeypatch.setattr(speed, "times", times)
     monkeypatch.setattr(asking, "answer", answer)
@@ -70,17 +75,56 @@ def test_the_command_writes_what_was_asked_for(measured: list[str], tmp_path: Pa
     old.write_text(json.dumps({"schema": VERSION, **regrets()}), encoding="utf-8")
     out = tmp_path / "out"
     assert report("--output", str(out)) == 0
-    assert measured == ["(0,) True False ()", "4 questions, 4 s"]
+    [inputs, timed, asked] = measured
+    assert inputs == (
+        "15 examples: bfloat16 NHWC, float16 NHWC, float32 NCHW, float32 NHWC, float64 NHWC,"
+        " int32 NHWC"
+    )
+    assert timed.endswith(" layers (0,) True False ()")
+    assert asked == "4 questions, 4 s"
     written = json.loads((out / "report.json").read_text(encoding="utf-8"))
     document.check(written)
     assert "questions" in written
     assert "regret" not in written
     words = "--threads 1 --no-memory --bounds --beside loop --questions none --regret"
     assert report("--output", str(out), *words.split(), str(old)) == 0
-    assert measured[2:] == ["(1,) False True ('loop',)"]
+    assert measured[4].endswith(" layers (1,) False True ('loop',)")
     written = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert "questions" not in written
     assert "1 of 3, <b>33.3 %</b>" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_quick_report_runs_little_and_says_so(measured: list[str], tmp_path: Path) -> None:
+    assert report("--output", str(tmp_path), "--quick") == 0
+    assert [words.split()[0] for words in measured] == ["6", "3"]  # inputs, layers, no questions
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["quick"]
+
+
+def test_the_scope_of_the_subject_is_kept(
+    measured: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in subject.VARIABLES:
+        monkeypatch.setenv(variable, "")
+    scope = "--dtypes float32 --layouts NHWC --without groups,dilations,explicit"
+    nets = ["--layers", "small", "--questions", "none"]
+    assert report("--output", str(tmp_path), *scope.split(), *nets) == 0
+    inputs, timed = measured
+    assert inputs == "4 examples: float32 NHWC"
+    assert timed.startswith("7 layers")
+
+
+@pytest.mark.parametrize(("code", "style"), [(1, "disagreement"), (3, "mistrusted")])
+def test_the_exit_code_is_that_of_the_whole(
+    code: int,
+    style: str,
+    measured: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(proof, "gather", lambda *_: test_report.proof(code))
+    assert report("--output", str(tmp_path), "--questions", "none") == code
+    assert capsys.readouterr().out.rstrip().endswith(style)
 
 
 def test_a_regret_that_is_none_is_refused_before_anything_is_measured(

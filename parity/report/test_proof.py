@@ -37,7 +37,8 @@ def test_a_right_subject_stays_within_the_bound(real: dict[str, Any]) -> None:
         assert sum(bins.values()) == real["outputs"]
         assert all(int(b) < 0 for b in bins if b != "exact")
         assert len(real["by_position"][side]) == len(real["by_position"][side][0]) == 24
-    assert 0 < real["minimum_tolerance"]["absolute"] < 1e-4
+    # Both may have added in the same order: that depends on the kernels that BLAS takes.
+    assert 0 <= real["minimum_tolerance"]["absolute"] < 1e-4
 
 
 def test_a_fault_of_the_padding_shows_as_a_stripe(

@@ -12,15 +12,24 @@ import pytest
 
 from parity import real_input, summary
 from parity.report import document, forest, page
-from parity.speed.agreement import Agreement
+from parity.speed.agreement import Agreement, Comparison, Verdict, failed
 from parity.speed.layers import read
-from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT, summarise
+from parity.speed.rows import AGAIN, FORCED, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT, summarise
 from parity.speed.rows import summary as summary_of
+from parity.speed.test_rows import TOLD, agreeing
 
-FINE = Agreement("within bound", 0.25, 0.5)
+CANNOT = "UnimplementedError: <nchw>"
 
 
-def speed(verdict: str = "within bound") -> dict[str, Any]:
+def found(verdict: Verdict = "within bound", cannot: str = "") -> Agreement:
+    """Return an agreement beside one yardstick that could, unless nothing is compared."""
+    one = Comparison(verdict, 0.5, cannot)
+    return Agreement(verdict, 0.25, "", {"without oneDNN": one, "as installed": one})
+
+
+def speed(
+    verdict: str = "within bound", *, forced: bool = False, subject: str = "npconv:conv2d"
+) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for done, layer in enumerate([*read("resnet50")[:3], *read("small")[:2]]):
         row: dict[str, Any] = {
@@ -30,9 +39,9 @@ def speed(verdict: str = "within bound") -> dict[str, Any]:
             "token": layer.case.token(),
             "threads": "default",
             "multiply_adds": layer.multiply_adds,
-            "agreement": {"verdict": verdict, "subject": 0.25, "other": 0.5},
+            "agreement": agreeing(verdict),
         }
-        if verdict != "DISAGREES":
+        if verdict == "within bound":
             times = {
                 SUBJECT: [0.002 * 2**done] * 6,
                 KERNEL: [0.004] * 6,
@@ -40,20 +49,24 @@ def speed(verdict: str = "within bound") -> dict[str, Any]:
                 FUNCTION: [0.0045] * 6,
                 AGAIN: [0.0041] * 6,
             }
+            if forced:
+                times[FORCED] = [0.008 * 2**done for _ in times[KERNEL]]
             row |= {"other_work": 0.2, **summarise(times, layer.multiply_adds)}
         rows.append(row)
-    words = "cpu system python subject version numpy blas blas_architecture tensorflow onednn"
+    words = "cpu system python subject version numpy blas blas_architecture tensorflow"
     return {
         "machine": {
             **dict.fromkeys(words.split(), "<b>&"),
+            "subject": subject,
             "simd": ["avx2"],
+            **TOLD,
             "cores": 2,
             "load_1_minute": 0.1,
             "environment": {},
             "blas_threads": 2,
         },
         "settings": {
-            "subject": "npconv:conv2d",
+            "subject": subject,
             "rounds": 5,
             "seconds_a_layer": 1.0,
             "threads": "default",
@@ -64,11 +77,11 @@ def speed(verdict: str = "within bound") -> dict[str, Any]:
     }
 
 
-def results(oracle: Agreement = FINE, default: Agreement = FINE) -> list[real_input.Result]:
+def results(agreement: Agreement | None = None) -> list[real_input.Result]:
     example = real_input.examples()[2]
     x, _ = example.arrays()
     output = np.random.default_rng(0).random((1, 64, 64, 2))
-    return [real_input.Result(example, example.case(x), oracle, default, False, output)]
+    return [real_input.Result(example, example.case(x), agreement or found(), output)]
 
 
 COUNT = {"claim": "exact", "dtype": "float32", "examples": 7, "distinct": 7, "outputs": 70}
@@ -177,7 +190,7 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
 def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     data = document.build(results(), speed(), proof())
     html = page.render(data, results())
-    assert data["agrees"]
+    assert data["verdict"] == "agreement"
     assert not re.findall(r"src=\"(?!data:)|<(?:link|script)", html)
     assert "url(" not in html
     assert "&lt;b&gt;&amp;" in html
@@ -185,7 +198,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert html.count("data:image/png;base64,") == 2
     assert "1 of 2" in html  # mutants
     assert "SURVIVES" in html
-    assert html.count("MISTRUSTED") == 2
+    assert html.count("MISTRUSTED: ") == 2
     assert not {"<token>", "<reason>", "<doubt>", "<fault>", "<layer>"} & set(
         re.findall("<[a-z]+>", html)
     )
@@ -193,21 +206,84 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert all(row["token"] in html for row in data["speed"]["rows"])
 
 
-@pytest.mark.parametrize("where", ["oracle", "default", "layer", "proof"])
-def test_one_disagreement_makes_the_report_disagree(where: str) -> None:
-    wrong = Agreement("DISAGREES", None, 0.5)
-    real = results(**{where: wrong}) if where in ("oracle", "default") else results()
-    times = speed("DISAGREES") if where == "layer" else speed()
-    data = document.build(real, times, proof(1 if where == "proof" else 0))
-    assert not data["agrees"]
-    assert "they DISAGREE" in page.render(data, real)
+PARTS: dict[str, dict[str, Any]] = {
+    "real": {"disagreement": found("DISAGREES"), "mistrusted": found("not compared", CANNOT)},
+    "layer": {"disagreement": "DISAGREES", "mistrusted": "not compared"},
+    "proof": {"disagreement": 1, "mistrusted": 3},
+}
 
 
-def test_integers_within_a_bound_are_not_enough() -> None:
-    found = results()[0]
-    exact = real_input.Result(found.example, found.case, FINE, FINE, True, found.output)
-    assert found.agrees
-    assert not exact.agrees
+@pytest.mark.parametrize("outcome", ["disagreement", "mistrusted"])
+@pytest.mark.parametrize("where", PARTS)
+def test_one_part_decides_for_the_report(where: str, outcome: str) -> None:
+    part = PARTS[where][outcome]
+    real = results(part) if where == "real" else results()
+    times = speed(part) if where == "layer" else speed()
+    data = document.build(real, times, proof(part if where == "proof" else 0))
+    assert data["verdict"] == outcome
+    html = page.render(data, real)
+    title = {"disagreement": "they DISAGREE", "mistrusted": "MISTRUSTED"}[outcome]
+    assert f"<title>npconv:conv2d and TensorFlow: {title}" in html
+    assert "they agree" not in html
+    colour = {"disagreement": "bad", "mistrusted": "doubt"}[outcome]
+    assert f'<b class="{colour}">{title}' in html
+    for word in ("mistrusted", "not compared", "disagreement", "DISAGREES"):
+        assert f'class="good">{word}' not in html
+
+
+def test_a_disagreement_counts_before_what_is_mistrusted() -> None:
+    data = document.build(results(found("not compared", CANNOT)), speed("DISAGREES"), proof(3))
+    assert data["exit_code"] == 1
+
+
+def test_no_real_input_within_the_scope_is_mistrusted() -> None:
+    assert document.build([], speed(), proof())["exit_code"] == 3
+
+
+def test_what_failed_and_what_cannot_be_done_is_told_apart() -> None:
+    real = [*results(found(cannot=CANNOT)), *results(failed("KeyError: <planted>"))]
+    real[1] = real_input.Result(real[1].example, real[1].case, real[1].agreement, None)
+    html = page.render(document.build(real, speed(), proof()), real)
+    assert "TensorFlow as installed cannot: UnimplementedError: &lt;nchw&gt;" in html
+    assert '<p class="warn">DISAGREES: Sobel edges, float32 NHWC: KeyError: &lt;planted' in html
+
+
+def test_the_second_yardstick_has_a_mark_and_a_column_of_its_own() -> None:
+    data = speed(forced=True)
+    picture = forest.draw(data)
+    squares = picture.count('fill="none" stroke="#2a5fb0"')
+    # The rows, the two nets' means, one beside its name and one in the legend.
+    assert squares == len(data["rows"]) + 2 + 2
+    for sentence in TOLD["yardsticks"].values():
+        assert sentence in picture
+    assert forest.draw(speed()).count('fill="none" stroke="#2a5fb0"') == 1  # the name's
+    html = page.render(document.build(results(), data, proof()), results())
+    assert html.count("ratio to<br>+oneDNN") == 1
+    assert html.count("of the time of TensorFlow with oneDNN forced on, geometric mean") == 4
+    assert "ratio to<br>+oneDNN" not in page.render(
+        document.build(results(), speed(), proof()), results()
+    )
+
+
+def test_the_page_is_about_the_subject() -> None:
+    made = proof() | {"ledger": None}
+    times = speed(subject="other.lib:conv2d")
+    html = page.render(document.build(results(), times, made), results())
+    assert "<title>other.lib:conv2d and TensorFlow: they agree</title>" in html
+    assert "npconv" not in html
+    assert "Ledger" not in html
+    assert "Ledger of differences" in page.render(
+        document.build(results(), speed(), proof()), results()
+    )
+
+
+def test_a_quick_report_says_so() -> None:
+    data = document.build(results(), speed(), proof(), quick=True)
+    html = page.render(data, results())
+    assert data["quick"]
+    assert "Quick: as little as possible" in html
+    assert "What so few examples did not reach: 1 classes" in html
+    assert "Quick" not in page.render(document.build(results(), speed(), proof()), results())
 
 
 def test_the_schema_refuses_a_report_with_a_hole() -> None:

@@ -162,6 +162,7 @@ def test_the_questions_are_shown_with_their_doubts() -> None:
     for word in ("heading", "asked", "note", "calm", "row", "9"):
         assert f"&lt;{word}&gt;" in html
         assert f"<{word}>" not in html.partition("<body>")[2]
+    assert "oneDNN &lt;b&gt;&amp; in TensorFlow as installed" in html
     assert "fastest of &lt;scipy&gt;" in html
     assert "subject / scipy.&lt;x&gt;: faster" in html
     assert html.count(">MISTRUST</span>") == 1
@@ -203,7 +204,7 @@ def test_a_page_without_any_optional_part_shows_none() -> None:
 
 @pytest.mark.parametrize("part", ["questions", "regret"])
 def test_the_schema_refuses_an_optional_part_with_a_hole(part: str) -> None:
-    whole = {"questions": answers(), "regret": regrets()}[part]
+    whole: Any = {"questions": answers(), "regret": regrets()}[part]
     del whole["machine"]["cpu"]
     with pytest.raises(jsonschema.ValidationError, match="'cpu' is a required property"):
         document.build(results(), speed(), proof(), **{part: whole})

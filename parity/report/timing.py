@@ -6,7 +6,7 @@ from typing import Any
 
 from parity.speed.limits import CASTS, COPY, PRODUCT
 from parity.speed.regret import NEAR
-from parity.speed.rows import TOO_BUSY, bounds, mean_bounds, spoken
+from parity.speed.rows import FORCED, TOO_BUSY, bounds, mean_bounds, spoken
 from parity.speed.statistics import LOOKS
 
 FLAGS = {
@@ -31,9 +31,10 @@ def section(speed: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``groups`` of rows, each row with its ``doubts``; ``peak`` and ``scratch``, whether any
-        row has them; ``beside`` and ``bounds``, the groups that have any; ``machine``, names and
-        texts; ``flags``, what the doubts mean; ``busy``, the
-        share of other work that is one; ``looks``, after how many rounds a layer may end.
+        row has them; ``second``, the means beside the second yardstick; ``beside`` and
+        ``bounds``, the groups that have any; ``machine``, names and texts; ``flags``,
+        what the doubts mean; ``busy``, the share of other work that is one; ``looks``, after how
+        many rounds a layer may end.
     """
     groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
     for row in speed["rows"]:
@@ -49,6 +50,11 @@ def section(speed: dict[str, Any]) -> dict[str, Any]:
         "scratch": any("scratch_bytes" in row for row in speed["rows"]),
         "beside": [found for title, rows in timed if (found := _beside(title, rows))],
         "bounds": [found for title, rows in timed if (found := _bounds(title, rows))],
+        "second": [
+            {"net": line["net"], "threads": line["threads"], **line["beside"][FORCED]}
+            for line in speed["summary"]
+            if FORCED in line["beside"]
+        ],
         "machine": machine(speed["machine"]),
         "flags": FLAGS,
         "busy": TOO_BUSY,
@@ -67,6 +73,8 @@ def _text(key: str, value: Any) -> str:
             f"{spoken(int(threads) if threads.isdigit() else threads)}: {peak:g} GFLOP/s"
             for threads, peak in value.items()
         )
+    if key == "yardsticks":
+        return "; ".join(value.values())
     if isinstance(value, dict):
         settings = " ".join(f"{name}={setting}" for name, setting in value.items())
         return settings or "no variable set that steers threads or kernels"

@@ -7,6 +7,7 @@ output where `parity.bounds.exact` keeps every single product.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +17,10 @@ import numpy as np
 from parity.bounds import gamma, output_geometry, output_shape
 from parity.case import DTYPES, Array, Case
 
-Verdict = Literal["bit-identical", "within bound", "DISAGREES"]
+Verdict = Literal["bit-identical", "within bound", "DISAGREES", "not compared"]
+DISAGREES: Verdict = "DISAGREES"
+NOT_COMPARED: Verdict = "not compared"
+AGREEING: tuple[Verdict, ...] = ("bit-identical", "within bound")
 
 
 @dataclass(frozen=True)
@@ -52,20 +56,66 @@ class Gauge:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How the subject's result stands beside another's.
+class Answer:
+    """What a yardstick makes of a call.
+
+    Attributes
+    ----------
+    result
+        None if it cannot do it.
+    cannot
+        Why it cannot do the call as it is: what it raised, or how its process ended.
+    in_nhwc
+        Whether the result is that of the same call in NHWC instead.
+    """
+
+    result: Array | None
+    cannot: str = ""
+    in_nhwc: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the subject's result stands beside that of one yardstick.
 
     Attributes
     ----------
     verdict
-        Bit-identical; different, but each within the proven bound; or not.
-    subject, other
-        Largest error of each as a share of the bound; None where it is infinite.
+        Bit-identical; different, but each within the proven bound; DISAGREES, if the subject's is
+        not; not compared, if the yardstick has no result within it.
+    error
+        The yardstick's largest error as a share of the bound; None where there is none.
+    cannot, in_nhwc
+        See `Answer`.
     """
 
     verdict: Verdict
-    subject: float | None
-    other: float | None
+    error: float | None
+    cannot: str = ""
+    in_nhwc: bool = False
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What the subject's result is found to be.
+
+    Attributes
+    ----------
+    verdict
+        DISAGREES if the subject failed or is beyond the bound; else that of the first yardstick
+        that could be compared, "not compared" if none could.
+    error
+        The subject's largest error as a share of the bound; None where it is infinite.
+    failed
+        How the subject's call or process ended, if without a result.
+    yardsticks
+        The comparisons by the yardsticks' names.
+    """
+
+    verdict: Verdict
+    error: float | None
+    failed: str
+    yardsticks: dict[str, Comparison]
 
 
 def gauge(case: Case, x: Array, w: Array) -> Gauge:
@@ -93,15 +143,44 @@ def gauge(case: Case, x: Array, w: Array) -> Gauge:
     return Gauge(exact, allowed, dtype)
 
 
-def compare(scale: Gauge, subject: Array, other: Array) -> Agreement:
-    """Hold two results against the bound, which each must keep, and bit against bit."""
-    ours, theirs = scale.largest(subject), scale.largest(other)
+def compare(scale: Gauge, subject: Array, answers: Mapping[str, Answer]) -> Agreement:
+    """Hold results against the bound, which each must keep, and the subject's bit against bit.
+
+    Parameters
+    ----------
+    scale
+        The exact values and the bound.
+    subject
+        The subject's result.
+    answers
+        The yardsticks', by their names.
+    """
+    ours = scale.largest(subject)
+    found = {name: _beside(scale, subject, ours, answer) for name, answer in answers.items()}
+    verdicts = [one.verdict for one in found.values() if one.verdict != NOT_COMPARED]
+    verdict = next(iter(verdicts), NOT_COMPARED)
+    return Agreement(verdict if ours <= 1 else DISAGREES, _finite(ours), "", found)
+
+
+def failed(reason: str) -> Agreement:
+    """Return what is said of a subject that has given no result."""
+    return Agreement(DISAGREES, None, reason, {})
+
+
+def _beside(scale: Gauge, subject: Array, ours: float, answer: Answer) -> Comparison:
+    """Compare with one yardstick; its own error is neither a disagreement nor an agreement."""
+    if answer.result is None:
+        return Comparison(NOT_COMPARED, None, answer.cannot)
+    theirs, cannot = scale.largest(answer.result), answer.cannot
     verdict: Verdict = "within bound"
-    if not max(ours, theirs) <= 1:
-        verdict = "DISAGREES"
-    elif subject.tobytes() == other.tobytes():
+    if not ours <= 1:
+        verdict = DISAGREES
+    elif not theirs <= 1:
+        verdict = NOT_COMPARED
+        cannot = cannot or f"its own error is {theirs:.3g} times the proven bound"
+    elif subject.tobytes() == answer.result.tobytes():
         verdict = "bit-identical"
-    return Agreement(verdict, _finite(ours), _finite(theirs))
+    return Comparison(verdict, _finite(theirs), cannot, answer.in_nhwc)
 
 
 def _finite(share: float) -> float | None:

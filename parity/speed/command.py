@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from parity import subject
+from parity import summary as results
 from parity.jobs import positive
 from parity.speed import (
     beside,
@@ -22,6 +23,7 @@ from parity.speed import (
     regret,
     tables,
 )
+from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.failures import FAILURES, told
 from parity.speed.layers import Layer
 from parity.speed.processes import Workers
@@ -139,7 +141,8 @@ def _threads(text: str) -> tuple[int, ...]:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, write, compare.
 
-    Returns 1 if a row disagrees, 2 for a wrong call, and what `compare` does.
+    Returns 1 if a row disagrees, 2 for a wrong call, 3 if a row has no comparison, and what
+    `compare` does.
     """
     console = tables.console()
     try:
@@ -172,9 +175,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.json:
         document.write(found, arguments.json)
     show(found, console)
-    if disagreements(found):
-        return 1
-    return compare(old, found, console) if old else 0
+    code = verdict(found)
+    return compare(old, found, console) if old and not code else code
 
 
 def times(chosen: Iterable[Layer], how: measure.Settings, console: Console) -> dict[str, Any]:
@@ -264,6 +266,7 @@ def _settings(how: measure.Settings, start: float) -> dict[str, Any]:
 def show(document: dict[str, Any], console: Console) -> None:
     """Print the tables."""
     rows = document["rows"]
+    console.print(tables.told(document["machine"]), highlight=False)
     for net, threads in dict.fromkeys((row["net"], row["threads"]) for row in rows):
         console.print(tables.speed_table(rows, net, threads))
         if others := tables.beside_table(rows, net, threads):
@@ -272,8 +275,12 @@ def show(document: dict[str, Any], console: Console) -> None:
         console.print(least)
     console.print(tables.summary_table(document["summary"]))
     console.print(tables.machine_table(document["machine"]))
+    for note in tables.notes(rows):
+        console.print(note, style="yellow", markup=False, highlight=False)
     if doubt := doubtful(document):
         console.print(doubt, style="bold yellow")
+    for token in uncompared(document):
+        console.print(f"MISTRUSTED: nothing to compare with: {token}", style="bold yellow")
     console.print("To repeat a row: python -m parity speed --row TOKEN, with", style="dim")
     for name, token in dict.fromkeys((row["name"], row["token"]) for row in rows):
         console.print(f"  {name:<24} {token}", style="dim", markup=False)
@@ -324,5 +331,19 @@ def doubtful(document: dict[str, Any]) -> str:
 
 
 def disagreements(document: dict[str, Any]) -> list[str]:
-    """Return the tokens of rows whose results disagree."""
-    return [row["token"] for row in document["rows"] if row["agreement"]["verdict"] == "DISAGREES"]
+    """Return the tokens of rows in which the subject disagrees."""
+    return _tokens(document, DISAGREES)
+
+
+def uncompared(document: dict[str, Any]) -> list[str]:
+    """Return the tokens of rows in which no TensorFlow gave anything to compare with."""
+    return _tokens(document, NOT_COMPARED)
+
+
+def verdict(document: dict[str, Any]) -> int:
+    """Return the exit code: 1 if a row disagrees, 3 if one has no comparison."""
+    return results.verdict(disagreements(document), uncompared(document))
+
+
+def _tokens(document: dict[str, Any], verdict: str) -> list[str]:
+    return [row["token"] for row in document["rows"] if row["agreement"]["verdict"] == verdict]

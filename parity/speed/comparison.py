@@ -100,7 +100,7 @@ def warnings(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return in which ways two documents were not measured alike."""
     found = [
         f"the {key} differs: {old['machine'][key]} there, {new['machine'][key]} here"
-        for key in ("cpu", "cores", "system", "subject", "numpy", "blas", "tensorflow")
+        for key in ("cpu", "cores", "system", "subject", "numpy", "blas", "tensorflow", "onednn")
         if old["machine"][key] != new["machine"][key]
     ]
     missing = {key(row) for row in old["rows"]} ^ {key(row) for row in new["rows"]}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from parity.tensorflow_build import runs_onednn
 
 Call = Callable[[], Any]
 
@@ -73,7 +74,7 @@ class Subject:
 
 
 class TensorFlow:
-    """``tf.nn.conv2d``, with whatever oneDNN setting the environment has."""
+    """``tf.nn.conv2d``, with oneDNN or without, as CPU and environment decide."""
 
     def __init__(self) -> None:
         import tensorflow as tf
@@ -81,12 +82,9 @@ class TensorFlow:
         self._tf = tf
 
     def describe(self) -> dict[str, Any]:
-        """Return TensorFlow's version and its oneDNN setting."""
-        setting = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-        return {
-            "tensorflow": self._tf.__version__,
-            "onednn": "default" if setting is None else f"TF_ENABLE_ONEDNN_OPTS={setting}",
-        }
+        """Return TensorFlow's version, and whether oneDNN computes its convolutions here."""
+        onednn = "on" if runs_onednn(self._tf) else "off"
+        return {"tensorflow": self._tf.__version__, "onednn": onednn}
 
     def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
         """Return the call of one mode.

@@ -28,11 +28,7 @@ _VARIABLES = re.compile(
 
 
 def describe() -> dict[str, Any]:
-    """Return CPU, cores, load, Python, and what steers threads and kernels in the workers.
-
-    The workers' environment is not this process's: that may have TensorFlow without oneDNN, as
-    the oracle, while what is timed is TensorFlow as people install it.
-    """
+    """Return CPU, cores, load, Python, and what steers threads and kernels in the workers."""
     model, flags = cpu()
     variables = {**os.environ, **environment()}
     return {

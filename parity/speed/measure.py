@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from parity.speed import agreement, limits, machine, turns
+from parity.speed import agreement, limits, machine, turns, yardsticks
+from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
 from parity.speed.rows import (
     AGAIN,
+    FORCED,
     FROM_NUMPY,
     FUNCTION,
     KERNEL,
@@ -22,6 +24,7 @@ from parity.speed.rows import (
     summarise,
 )
 from parity.speed.turns import Contender
+from parity.speed.yardsticks import INSTALLED, Side, Yardstick
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Settings:
 class Bench:
     """The processes of a measurement: the subject, TensorFlow, TensorFlow again, and others.
 
-    TensorFlow runs in two processes so that each row has its own A/A ratio.
+    TensorFlow as installed runs in two processes so that each row has its own A/A ratio; where it
+    is without oneDNN, there is another with oneDNN forced on.
 
     Attributes
     ----------
@@ -71,9 +75,9 @@ class Bench:
         self.settings = settings
         self.threads = threads
         self._variables = environment(threads=threads)
-        self._subject = workers.start(settings.subject, self._variables)
-        self._tensorflow = workers.start("tensorflow", self._variables)
-        self._again = workers.start("tensorflow", self._variables)
+        self._subject = Side(workers, settings.subject, self._variables)
+        self._yardsticks = yardsticks.start(workers, threads)
+        self._again = Yardstick(workers, self._variables)
         self._limits = workers.start("limits", self._variables) if settings.bounds else None
         self._beside: dict[str, Worker] = {}
         self.skipped: dict[str, str] = {}
@@ -85,15 +89,17 @@ class Bench:
 
     def describe(self) -> dict[str, Any]:
         """Return what the processes say of themselves."""
-        found: dict[str, Any] = {}
-        for worker in (self._subject, self._tensorflow, *self._beside.values()):
+        found: dict[str, Any] = self._subject.call("describe")
+        found |= yardsticks.describe(self._yardsticks)
+        for worker in self._beside.values():
             found |= worker.call("describe")
         return found
 
     def measure(self, layer: Layer, on_round: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Compare and time one layer; return its row of the JSON file.
 
-        A row whose results disagree is not timed: it has no ``times``.
+        A row whose results disagree is not timed, nor one that TensorFlow as installed cannot do:
+        it has no ``times``.
 
         Parameters
         ----------
@@ -112,20 +118,41 @@ class Bench:
             "multiply_adds": layer.multiply_adds,
         }
         scale = agreement.gauge(layer.case, *layer.case.arrays())
-        found = self._agree(token, scale)
+        found = self._agree(layer, scale)
         row["agreement"] = asdict(found)
-        if found.verdict == "DISAGREES":
+        if found.verdict == DISAGREES or found.yardsticks[INSTALLED].verdict == NOT_COMPARED:
             return row
+        try:
+            return row | self._timed(layer, scale, found, on_round)
+        except WorkerError as error:
+            if error.of_subject:
+                return row | {"agreement": asdict(agreement.failed(error.reason))}
+            return row | {"not_timed": error.reason}
+
+    def _timed(
+        self,
+        layer: Layer,
+        scale: agreement.Gauge,
+        found: agreement.Agreement,
+        on_round: Callable[[], None],
+    ) -> dict[str, Any]:
+        """Return what a row has besides its agreement."""
+        token = layer.case.token()
+        row: dict[str, Any] = {}
         if self.settings.memory:
             row["scratch_bytes"] = self._memory(token)
+        installed = self._yardsticks[INSTALLED]
+        forced = found.yardsticks.get(yardsticks.FORCED)
         contenders = {
             SUBJECT: Contender(self._subject, "kernel"),
-            KERNEL: Contender(self._tensorflow, "kernel"),
-            FROM_NUMPY: Contender(self._tensorflow, "from-numpy"),
-            FUNCTION: Contender(self._tensorflow, "function"),
+            KERNEL: Contender(installed, "kernel"),
+            FROM_NUMPY: Contender(installed, "from-numpy"),
+            FUNCTION: Contender(installed, "function"),
             AGAIN: Contender(self._again, "kernel"),
             **self._bounding(layer),
         }
+        if forced and forced.verdict != NOT_COMPARED:
+            contenders[FORCED] = Contender(self._yardsticks[yardsticks.FORCED], "kernel")
         if self._beside:
             row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
             contenders |= {
@@ -146,16 +173,25 @@ class Bench:
         return row | judged(summarise(times, layer.multiply_adds), share)
 
     def _other_work(self) -> machine.OtherWork:
-        workers = [self._subject, self._tensorflow, self._again, *self._beside.values()]
+        sides = (self._subject, *self._yardsticks.values(), self._again)
+        workers = [*(side.worker for side in sides), *self._beside.values()]
         if self._limits:
             workers.append(self._limits)
         return machine.OtherWork(worker.pid for worker in workers)
 
-    def _agree(self, token: str, scale: agreement.Gauge) -> agreement.Agreement:
-        subject = self._subject.call("prepare", token, ["kernel"])
-        theirs = self._tensorflow.call("prepare", token, ["kernel", "from-numpy", "function"])
-        self._again.call("prepare", token, ["kernel"])
-        return agreement.compare(scale, subject, theirs)
+    def _agree(self, layer: Layer, scale: agreement.Gauge) -> agreement.Agreement:
+        token, data_format = layer.case.token(), layer.case.data_format
+        try:
+            subject = self._subject.call("prepare", token, ["kernel"])
+        except WorkerError as error:
+            return agreement.failed(error.reason)
+        modes = {INSTALLED: ["kernel", "from-numpy", "function"]}
+        answers = {
+            name: yardstick.prepare(token, data_format, modes.get(name, ["kernel"]))
+            for name, yardstick in self._yardsticks.items()
+        }
+        self._again.prepare(token, data_format, ["kernel"])
+        return agreement.compare(scale, subject, answers)
 
     def _prepare(self, name: str, token: str, scale: agreement.Gauge) -> dict[str, Any]:
         """Make an optional contender ready; return its error, or why it is not timed."""

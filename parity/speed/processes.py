@@ -24,7 +24,20 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class WorkerError(RuntimeError):
-    """A worker raised, died or did not answer in time."""
+    """A worker raised, died or did not answer in time.
+
+    Attributes
+    ----------
+    reason
+        What happened, in a line.
+    of_subject
+        Whether it was the subject's worker: then it is a disagreement.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", of_subject: bool = True) -> None:
+        super().__init__(message)
+        self.reason = reason or message.partition("\n")[0]
+        self.of_subject = of_subject
 
 
 class StartError(WorkerError):
@@ -46,6 +59,9 @@ class Worker:
         self, implementation: str, environment: Mapping[str, str | None] | None = None
     ) -> None:
         self.implementation = implementation
+        self.environment = environment
+        self.usable = True
+        """Whether it may be called again: it has not died, and owes no answer."""
         variables: dict[str, str | None] = {**os.environ, **(environment or {})}
         # The child must find `parity`, wherever this process was started.
         paths = [str(_ROOT), *filter(None, [variables.get("PYTHONPATH")])]
@@ -84,18 +100,19 @@ class Worker:
         try:
             self._pipe.send((request, arguments))
             if not self._pipe.poll(timeout):
-                raise WorkerError(f"{self.implementation}: no answer to {request} in {timeout} s")
+                self.usable = False
+                raise self._error(f"no answer to {request} in {timeout:g} s")
             succeeded, value = self._pipe.recv()
         except (EOFError, ConnectionError) as error:
+            self.usable = False
             status = self._process.wait(timeout=10)
-            raise WorkerError(
-                f"{self.implementation}: died with status {status} during {request}\n{self._log()}"
-            ) from error
+            raise self._error(f"died with status {status} during {request}", self._log()) from error
         finally:
             if self._process.poll() is None:
                 self.stop()
         if not succeeded:
-            raise WorkerError(f"{self.implementation}: {request} failed\n{value}")
+            reason, traceback = value
+            raise self._error(f"{request} failed", traceback, reason)
         return value
 
     def stop(self) -> None:
@@ -114,6 +131,13 @@ class Worker:
         self._process.wait()
         self._pipe.close()
         self._errors.close()
+
+    def _error(self, what: str, log: str = "", reason: str = "") -> WorkerError:
+        return WorkerError(
+            f"{self.implementation}: {what}\n{log}".rstrip(),
+            reason=reason or what,
+            of_subject=":" in self.implementation,  # the others' names have none
+        )
 
     def _log(self) -> str:
         self._errors.seek(0)
@@ -149,8 +173,16 @@ class Workers:
         try:
             worker.call("ready")
         except WorkerError as error:
-            raise StartError(str(error)) from error
+            raise StartError(str(error), reason=error.reason) from error
         return worker
+
+    def renewed(self, worker: Worker) -> Worker:
+        """Return `worker`, or another in its place if it is no longer usable."""
+        if worker.usable:
+            return worker
+        self._workers.remove(worker)
+        worker.close()
+        return self.start(worker.implementation, worker.environment)
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +197,7 @@ class Workers:
             self._workers.pop().close()
 
 
-def environment(*, threads: int = 0, onednn: bool = True) -> dict[str, str | None]:
+def environment(*, threads: int = 0, onednn: bool | None = None) -> dict[str, str | None]:
     """Return the changes to the environment for a worker.
 
     Parameters
@@ -173,14 +205,15 @@ def environment(*, threads: int = 0, onednn: bool = True) -> dict[str, str | Non
     threads
         Threads for every library; 0 leaves each its default.
     onednn
-        True removes ``TF_ENABLE_ONEDNN_OPTS``, so that TensorFlow is as people
-        install it; False sets it to 0 (for meaning, never for timing).
+        None leaves TensorFlow as it is installed here, with whatever the user's environment says
+        of ``TF_ENABLE_ONEDNN_OPTS``; True or False forces oneDNN on or off.
     """
     changes: dict[str, str | None] = {
-        "TF_ENABLE_ONEDNN_OPTS": None if onednn else "0",
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         "CUDA_VISIBLE_DEVICES": "-1",
     }
+    if onednn is not None:
+        changes["TF_ENABLE_ONEDNN_OPTS"] = str(int(onednn))
     if threads:
         for name in (
             "OMP_NUM_THREADS",

@@ -16,9 +16,10 @@ KERNEL = "tensorflow"
 FROM_NUMPY = "tensorflow from NumPy"
 FUNCTION = "tensorflow function"
 AGAIN = "tensorflow again"
+FORCED = "tensorflow with oneDNN forced on"
 
 LABELS = {"kernel": KERNEL, "from NumPy": FROM_NUMPY, "tf.function": FUNCTION}
-"""What the subject's ratios to TensorFlow are called; those to others bear the others' names."""
+"""What the subject's ratios to TensorFlow as installed are called; others bear their names."""
 TOO_BUSY = 0.05
 """The share of all cores beyond which other processes' work makes a row doubtful."""
 WITHHELD = "withheld"

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.speed.rows import KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds, mean_bounds
+from parity.speed.agreement import DISAGREES, NOT_COMPARED
+from parity.speed.rows import FORCED, KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds, mean_bounds
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
 
@@ -39,12 +40,16 @@ def progress(to: Console, title: str, total: int) -> Iterator[Progress]:
 
 
 def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table:
-    """Return the rows of one net and setting, times in ms, ratios with their 95 % intervals."""
+    """Return the rows of one net and setting, times in ms, ratios with their 95 % intervals.
+
+    TF is TensorFlow as installed, +oneDNN that with oneDNN forced on; `told` says what they are.
+    """
     rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
     scratch = any("scratch_bytes" in row for row in rows)
     peak = any("peak_share" in row for row in rows)
+    forced = any(FORCED in row.get("ratios", {}) for row in rows)
     table = Table(
-        title=f"{net}, threads: {threads}. Time of the subject / time of TensorFlow:"
+        title=f"{net}, threads: {threads}. Time of the subject / time of TensorFlow as installed:"
         " below 1 the subject is faster"
     )
     table.add_column("layer", no_wrap=True)
@@ -59,6 +64,7 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
         "TF / TF\n(noise)",
         "from\nNumPy",
         "tf.func-\ntion",
+        *(["+oneDNN\nms", "ratio to\n+oneDNN"] if forced else []),
         *(["scratch\nMiB"] if scratch else []),
         "other\nwork",
     ):
@@ -66,7 +72,7 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
     table.add_column("verdict", no_wrap=True)
     for row in rows:
         if "ratios" not in row:
-            table.add_row(row["name"], "[bold red]DISAGREES[/]")
+            table.add_row(row["name"], _untimed(row))
             continue
         agreement, times, rates = row["agreement"], row["milliseconds"], row["gflops"]
         kernel, noise = row["ratios"]["kernel"], row["ratios"]["A/A"]
@@ -74,7 +80,7 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
         same = agreement["verdict"] == "bit-identical"
         table.add_row(
             f"{row['count']} x {row['name']}",
-            "same bits" if same else f"{agreement['subject']:.2g}",
+            "same bits" if same else f"{agreement['error']:.2g}",
             digits(times[SUBJECT]),
             digits(times[KERNEL]),
             digits(rates[SUBJECT]),
@@ -84,11 +90,48 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
             interval(noise),
             f"{row['ratios']['from NumPy']['ratio']:.2f}",
             f"{row['ratios']['tf.function']['ratio']:.2f}",
+            *(_beside_forced(row) if forced else []),
             *([f"{row['scratch_bytes'] / 2**20:.2f}"] if scratch else []),
             busy(row["other_work"]),
             f"[{colour}]{kernel['verdict']}[/]" + doubts(row),
         )
     return table
+
+
+def _untimed(row: dict[str, Any]) -> str:
+    verdict = row["agreement"]["verdict"]
+    if verdict == DISAGREES:
+        return f"[bold red]{verdict}[/]"
+    return f"[bold yellow]{verdict if verdict == NOT_COMPARED else 'not timed'}[/]"
+
+
+def _beside_forced(row: dict[str, Any]) -> list[str]:
+    if FORCED not in row["ratios"]:
+        return ["-", "cannot"]
+    return [digits(row["milliseconds"][FORCED]), interval(row["ratios"][FORCED])]
+
+
+def told(machine: dict[str, Any]) -> str:
+    """Return which TensorFlow stands behind TF and, if there is one, +oneDNN."""
+    names = ("TF", "+oneDNN")
+    said = zip(names, machine["yardsticks"].values(), strict=False)
+    return "; ".join(f"{name} is {sentence}" for name, sentence in said)
+
+
+def notes(rows: list[dict[str, Any]]) -> list[str]:
+    """Return what has to be said of rows: how the subject failed, what TensorFlow cannot do."""
+    found: list[str] = []
+    for row in rows:
+        where = f"{row['net']}: {row['name']}"
+        if row["agreement"]["failed"]:
+            found.append(f"DISAGREES: {where}: {row['agreement']['failed']}: {row['token']}")
+        for name, one in row["agreement"]["yardsticks"].items():
+            if one["cannot"]:
+                instead = "; compared and timed in NHWC" if one["in_nhwc"] else ""
+                found.append(f"{where}: TensorFlow {name} cannot: {one['cannot']}{instead}")
+        if "not_timed" in row:
+            found.append(f"{where}: not timed: {row['not_timed']}")
+    return list(dict.fromkeys(found))
 
 
 def interval(ratio: dict[str, Any]) -> str:
@@ -107,7 +150,10 @@ def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Ta
     rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
     names = dict.fromkeys(name for row in rows for name in row.get("beside", {}))
     names |= dict.fromkeys(
-        name for row in rows for name in row.get("ratios", {}) if name not in (*LABELS, "A/A")
+        name
+        for row in rows
+        for name in row.get("ratios", {})
+        if name not in (*LABELS, "A/A", FORCED)
     )
     if not names:
         return None
@@ -157,7 +203,10 @@ def bounds_table(rows: list[dict[str, Any]]) -> Table | None:
 
 def summary_table(lines: list[dict[str, Any]]) -> Table:
     """Return one line a net and setting of threads."""
-    table = Table(title="Summary: time of the subject / time of TensorFlow, geometric means")
+    forced = any(FORCED in line["beside"] for line in lines)
+    table = Table(
+        title="Summary: time of the subject / time of TensorFlow as installed, geometric means"
+    )
     table.add_column("net")
     for heading in (
         "threads",
@@ -166,6 +215,7 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         "smallest -\nlargest",
         "from\nNumPy",
         "tf.func-\ntion",
+        *(["to TF\n+oneDNN"] if forced else []),
         "TF / TF\nmean",
         "TF / TF\nworst",
         "narrow\nintervals",
@@ -189,6 +239,7 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
             f"{line['smallest']:.2f} - {line['largest']:.2f}",
             f"{mean['from NumPy']:.3f}",
             f"{mean['tf.function']:.3f}",
+            *([_forced_mean(line)] if forced else []),
             f"{mean['A/A']:.3f}",
             f"{line['noisiest']:.2f}",
             f"{line['intervals_reached']} of {line['layers']}",
@@ -198,6 +249,14 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
             f"{digits(total[SUBJECT])} : {digits(total[KERNEL])}",
         )
     return table
+
+
+def _forced_mean(line: dict[str, Any]) -> str:
+    if FORCED not in line["beside"]:
+        return "-"
+    found = line["beside"][FORCED]
+    part = "" if found["layers"] == line["layers"] else f" ({found['layers']})"
+    return f"{found['geometric_mean']:.3f}{part}"
 
 
 def busy(share: float | None) -> str:
@@ -213,6 +272,8 @@ def machine_table(machine: dict[str, Any]) -> Table:
     for key, value in machine.items():
         if isinstance(value, list):
             value = " ".join(value)
+        elif key == "yardsticks":
+            value = "\n".join(value.values())
         elif isinstance(value, dict):
             value = " ".join(f"{name}={setting}" for name, setting in value.items()) or "-"
         table.add_row(key.replace("_", " "), str(value))

@@ -14,7 +14,7 @@ from parity.speed import command, comparison, tables
 from parity.speed import document as files
 from parity.speed.layers import altered, read
 from parity.speed.rows import summarise, summary
-from parity.speed.test_rows import planted
+from parity.speed.test_rows import TOLD, agreeing, planted
 from parity.speed.turns import Times
 
 
@@ -40,12 +40,12 @@ def document(spread: float = 0.01, threads: int | str = 1, /, **factors: float) 
                 "token": layer.case.token(),
                 "threads": threads,
                 "multiply_adds": layer.multiply_adds,
-                "agreement": {"verdict": "within bound", "subject": 0.25, "other": 0.5},
+                "agreement": agreeing(),
                 "other_work": 0.0,
                 **summarise(times, layer.multiply_adds),
             }
         )
-    words = "cpu system python subject version numpy blas blas_architecture tensorflow onednn"
+    words = "cpu system python subject version numpy blas blas_architecture tensorflow"
     return {
         "machine": {
             **dict.fromkeys(words.split(), "same"),
@@ -54,6 +54,7 @@ def document(spread: float = 0.01, threads: int | str = 1, /, **factors: float) 
             "load_1_minute": 0.1,
             "environment": {},
             "blas_threads": 2,
+            **TOLD,
         },
         "settings": {
             "subject": "npconv:conv2d",

@@ -145,12 +145,33 @@ def test_a_subject_that_is_not_there_is_an_error() -> None:
         workers.start("no_such_module:conv2d")
 
 
-def test_timing_uses_tensorflow_as_installed_whatever_the_environment_says(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert environment()["TF_ENABLE_ONEDNN_OPTS"] is None
+def test_a_dead_worker_is_replaced_by_one_of_the_same_kind() -> None:
+    with Workers() as workers:
+        worker = start(workers, "die")
+        with pytest.raises(WorkerError, match="status 3") as error:
+            worker.call("run", 1, 2, {})
+        assert error.value.reason == "died with status 3 during run"
+        assert not worker.usable
+        again = workers.renewed(worker)
+        assert again.pid != worker.pid
+        assert workers.renewed(again) is again
+        again.call("ready")
+
+
+def test_an_error_has_a_reason_in_a_line() -> None:
+    with Workers() as workers:
+        worker = start(workers, "fail")
+        with pytest.raises(WorkerError) as error:
+            worker.call("run", 1, 2, {})
+        assert worker.usable
+        assert error.value.reason == "KeyError: 'planted'"
+        assert error.value.of_subject
+
+
+def test_tensorflow_is_as_the_environment_says_unless_it_is_forced() -> None:
+    assert "TF_ENABLE_ONEDNN_OPTS" not in environment()
     assert environment(onednn=False)["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert environment(onednn=True)["TF_ENABLE_ONEDNN_OPTS"] == "1"
     assert environment(threads=1)["OPENBLAS_NUM_THREADS"] == "1"
     assert "OPENBLAS_NUM_THREADS" not in environment()
 
@@ -158,8 +179,8 @@ def test_timing_uses_tensorflow_as_installed_whatever_the_environment_says(
 def test_the_machine_block_has_the_environment_of_what_is_timed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # as the oracle has it, in this process
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     monkeypatch.setenv("NPCONV_ALGORITHM", "tiles")
     found = machine.describe()["environment"]
-    assert "TF_ENABLE_ONEDNN_OPTS" not in found
+    assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert found["NPCONV_ALGORITHM"] == "tiles"

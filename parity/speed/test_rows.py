@@ -21,6 +21,24 @@ def planted(subject: float = 0.5, rounds: int = 12, spread: float = 0.005, **mor
     }
 
 
+TOLD: dict[str, Any] = {
+    "onednn": "off",
+    "onednn_instruction_set": "AVX2",
+    "yardsticks": {
+        "as installed": "TensorFlow 9.9 as installed: without oneDNN (Eigen)",
+        "with oneDNN forced on": "TensorFlow 9.9 with oneDNN forced on, AVX2",
+    },
+}
+"""What a machine block says of TensorFlow."""
+
+
+def agreeing(verdict: str = "within bound", **other: Any) -> dict[str, Any]:
+    """Return the agreement of a row, beside TensorFlow as installed with `other` in its part."""
+    standing = {"verdict": verdict, "error": 0.5, "cannot": "", "in_nhwc": False, **other}
+    yardsticks = {"as installed": standing}
+    return {"verdict": verdict, "error": 0.25, "failed": "", "yardsticks": yardsticks}
+
+
 def row(times: Times, **more: Any) -> dict[str, Any]:
     return {
         "net": "net",

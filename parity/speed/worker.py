@@ -7,6 +7,7 @@ descriptor> <parent's process id> <implementation>``.
 from __future__ import annotations
 
 import gc
+import re
 import signal
 import sys
 import traceback
@@ -14,9 +15,17 @@ import tracemalloc
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+
+from parity.data_formats import in_nhwc
 from parity.jobs import die_with
 from parity.speed import sampling
 from parity.speed.implementations import Call, Implementation, Subject, TensorFlow
+
+REASON_LENGTH = 160
+"""Of an error in a line."""
+# Names of nodes and operations in the messages of TensorFlow.
+_NODES = r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]|name: *$"
 
 
 class Requests:
@@ -43,6 +52,23 @@ class Requests:
         x, w, arguments = _read(token)
         self._calls = {mode: self._implementation.bind(mode, x, w, arguments) for mode in modes}
         return self._implementation.run(x, w, arguments)
+
+    def run_in_nhwc(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+        """Return the result of an NCHW call, computed in NHWC."""
+        x, arguments = _turned(x, arguments)
+        return np.moveaxis(self._implementation.run(x, w, arguments), -1, -3)
+
+    def prepare_in_nhwc(self, token: str, modes: list[str]) -> Any:
+        """Do as `prepare`, but have calls in NHWC of a layer that is in NCHW.
+
+        The arrays are turned before, and so is the result after: no call turns anything.
+        """
+        self._calls = {}
+        x, w, arguments = _read(token)
+        turned, changed = _turned(x, arguments)
+        del x
+        self._calls = {mode: self._implementation.bind(mode, turned, w, changed) for mode in modes}
+        return np.moveaxis(self._implementation.run(turned, w, changed), -1, -3)
 
     def calibrate(self, mode: str, seconds: float) -> int:
         """Warm up; return how many calls fill `seconds` (at least one)."""
@@ -94,6 +120,18 @@ def _read(token: str) -> tuple[Any, Any, dict[str, Any]]:
     return *case.arrays(), case.arguments()
 
 
+def _turned(x: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the images and arguments of an NCHW call for the same call in NHWC."""
+    turned = in_nhwc({"input": x, **arguments})
+    return np.ascontiguousarray(turned.pop("input")), turned
+
+
+def _reason(error: Exception) -> str:
+    """Write an error in a line, without TensorFlow's names of nodes."""
+    words = " ".join(re.sub(_NODES, "", str(error)).split())
+    return f"{type(error).__name__}: {words[:REASON_LENGTH]}"
+
+
 def load(name: str) -> Implementation:
     """Return the implementation of a name: a subject's has a colon.
 
@@ -130,8 +168,8 @@ def main(descriptor: int, parent: int, implementation: str) -> None:
             if requests is None:
                 requests = Requests(load(implementation))
             answer = True, getattr(requests, name)(*arguments)
-        except Exception:
-            answer = False, traceback.format_exc()
+        except Exception as error:
+            answer = False, (_reason(error), traceback.format_exc())
         pipe.send(answer)
 
 

@@ -88,7 +88,11 @@ class Bench:
             return self._workers[contender].call("run", request, arguments, {})
         except WorkerError as error:
             where = f"{self._question.name}, {self._row.name}, {contender}"
-            raise WorkerError(f"{where}: {request} failed: {error}") from error
+            raise WorkerError(
+                f"{where}: {request} failed: {error}",
+                reason=error.reason,
+                of_subject=contender in (SUBJECT, AGAIN),
+            ) from error
 
     def _compare(self) -> tuple[dict[str, float], dict[str, str], list[dict[str, Any]]]:
         """Hold every contender's result against the subject's, or against its own exact one."""
