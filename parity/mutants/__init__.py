@@ -138,7 +138,7 @@ _FAULTS: tuple[type[Textbook], ...] = (
     fast_paths.PointwiseRoundedDown,
     fast_paths.OddChannelUnpaired,
     fast_paths.PatchesByPitch,
-    fast_paths.HalfBlockRotated,
+    fast_paths.HalfBlockSwapped,
     grouped_paths.DepthwiseTapTwice,
     grouped_paths.DepthwisePadCentred,
     grouped_paths.MultiplierOutside,

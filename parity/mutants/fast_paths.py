@@ -263,16 +263,17 @@ class PatchesByPitch(FastPath):
         return self.plain(layer._replace(images=images, columns=columns))
 
 
-class HalfBlockRotated(FastPath):
-    """3x1 and 1x3, blocks of 32 filters and half a one: the half is rotated by a vector of 8."""
+class HalfBlockSwapped(FastPath):
+    """3x1 and 1x3 with a block of filters and half a one: the half's own halves change places."""
 
-    example = "float32 NHWC 1x3x1x1 w3x1x1x48 s1,1 d1,1 VALID distinct:0"
+    example = "float32 NHWC 1x3x1x1 w3x1x1x12 s1,1 d1,1 VALID distinct:0"
 
     def takes(self, layer: Layer) -> bool:
-        half = layer.filters > 32 and layer.filters % 32 == 16
-        return half and layer.kernel in ((3, 1), (1, 3)) and layer.groups == 1
+        half = layer.filters // 3  # of a block, which is a power of two
+        whole = layer.filters % 3 == 0 and half >= 4 and half.bit_count() == 1
+        return whole and layer.kernel in ((3, 1), (1, 3)) and layer.groups == 1
 
     def fast(self, layer: Layer) -> Array:
-        result = self.plain(layer)
-        result[..., -16:] = np.roll(result[..., -16:], 8, axis=3)
+        result, half = self.plain(layer), layer.filters // 3
+        result[..., -half:] = np.roll(result[..., -half:], half // 2, axis=3)
         return result
