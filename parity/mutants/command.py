@@ -100,8 +100,10 @@ def _asked(example: Case | Call, scope: Scope) -> bool:
     from parity import claims
 
     if not scope.has("subnormals") and isinstance(example, Case) and example.dtype != "int32":
-        least = bounds.limits(DTYPES[example.dtype]).smallest_normal
-        if any(((array != 0) & (abs(array) < least)).any() for array in example.arrays()):
+        arrays = example.arrays()
+        values = bounds.allow(example, *arrays, flush=False).value
+        least = float(bounds.limits(DTYPES[example.dtype]).smallest_normal)
+        if any(((one != 0) & (abs(one) < least)).any() for one in (*arrays, values)):
             return False
     return claims.within(example, scope) and bool(claims.admitting(example, scope))
 
