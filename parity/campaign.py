@@ -21,7 +21,7 @@ from parity.reduce import reduced
 from parity.tally import Count, dtypes
 
 TURN = 0.2
-"""Seconds of a turn in the first round."""
+"""Seconds of a turn in the first round, of a claim whose share is 1."""
 GROWTH = 1.5
 """How much longer the turns of each round are: no dtype is ever far behind the others."""
 FIRST = 4
@@ -225,7 +225,8 @@ class _Campaign:
         """Return how many examples fill the turn, at the pace of the claim's last ones."""
         if claim.name not in self._seconds:
             return FIRST
-        seconds = min(TURN * GROWTH ** (turn // len(self._turns)), self._until - time.monotonic())
+        seconds = claim.share * TURN * GROWTH ** (turn // len(self._turns))
+        seconds = min(seconds, self._until - time.monotonic())
         return max(1, min(claim.examples, round(seconds / self._seconds[claim.name])))
 
     def _check_next(self, turn: int) -> None:

@@ -69,6 +69,8 @@ class Claim:
         How many examples a dtype gets in a usual run.
     telling
         The least mean number of telling values an example.
+    share
+        How long its turns in a campaign are beside those of others.
     admits
         Whether the claim can be checked on a given example (for replay and regressions).
     classes
@@ -86,6 +88,7 @@ class Claim:
     check: Callable[[Any, Conv2d], Told]
     examples: int
     telling: float
+    share: float = 1.0
     admits: Callable[[Any], bool] = never
     classes: Callable[[Any], Iterable[str]] = corners.classes
     minima: Callable[[Scope], Mapping[str, float]] = corners.minima

@@ -130,6 +130,7 @@ CLAIM = Claim(
     admits=large.admits,
     examples=3000,
     telling=10,
+    share=4,  # what kernels are wrong on, and the most conditions to meet together
     minima=lambda scope: {},
     coverage=coverage,
 )
