@@ -137,7 +137,7 @@ def test_the_rows_of_rules_and_regressions_keep_to_the_scope(scope: Scope) -> No
     for example in examples:
         for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
             claim.check(example, Subject(strict, scope))
-    assert strict.calls > 2
+    assert strict.calls > 2 or scope == ALONE[-1]  # no row is NCHW, float16 and so plain
 
 
 @pytest.mark.parametrize("scope", ALONE, ids=str)
