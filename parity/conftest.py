@@ -9,6 +9,7 @@ kills it where a call does not end.
 from __future__ import annotations
 
 import gc
+import json
 import pickle
 import random
 import textwrap
@@ -33,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("parity", "the subject, and what it claims to support")
     subject.add_arguments(group)
     jobs.add_limit(group)
+    group.addoption(
+        "--counts",
+        type=Path,
+        metavar="FILE.json",
+        help="write what each claim has compared: corner classes, pairs of factors, errors",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -121,6 +128,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
                 RUN.doubts.append(f"{claim.name}: only {examples} examples")
     if RUN.doubts and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = MISTRUSTED
+    if path := session.config.getoption("--counts"):
+        documents = [count.document() for count in listed]
+        path.write_text(json.dumps(documents, indent=1) + "\n", encoding="utf-8")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from parity import tally
+from parity import pairs, tally
 from parity.case import Case
+from parity.claims import CLAIMS
 from parity.claims.claim import Claim, Told
 from parity.strategies import cases
 from parity.subject import Scope
@@ -174,3 +177,20 @@ def test_exit_codes_of_pytest(options: list[str], examples: str, code: int, said
     )
     assert ran.returncode == code, ran.stdout + ran.stderr
     assert said in ran.stdout + ran.stderr
+
+
+def test_pytest_writes_how_often_every_pair_was_met(tmp_path: Path) -> None:
+    told = tmp_path / "counts.json"
+    test = "parity/test_claims.py::test_claim[layers-int32]"
+    command = [sys.executable, "-m", "pytest", test, "-q", "--counts", str(told)]
+    environment = {**os.environ, "PARITY_EXAMPLES": "0.1"}
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    (count,) = json.loads(told.read_text())
+    coverage = CLAIMS["layers"].coverage(Scope())
+    met = {name: number for name, number in count["pairs"].items() if number}
+    assert met
+    assert set(met) <= {pairs.name(pair) for pair in coverage.pairs}
+    # Every layer has one dilation and one padding.
+    of_both = [number for name, number in met.items() if re.fullmatch(r"dilation.*padding.*", name)]
+    assert len(of_both) == 6
+    assert sum(of_both) == count["examples"] == 300
