@@ -185,7 +185,7 @@ def doubts(claim: Claim, counts: Iterable[Count], scope: Scope) -> list[str]:
         for count in mine
         if count.oracle_failed.examples
     ]
-    found += _not_supported(claim, mine)
+    found += not_supported(claim.name, mine)
     examples = sum(count.examples for count in mine)
     if not examples:
         return [*found, f"{claim.name}: no example"]
@@ -251,7 +251,8 @@ def least(share: float, examples: int) -> int:
     return number
 
 
-def _not_supported(claim: Claim, counts: Sequence[Count]) -> list[str]:
+def not_supported(name: str, counts: Sequence[Count]) -> list[str]:
+    """Say that more of what `name` asks is not supported than its subject may leave out, if so."""
     refused = [count.not_supported for count in counts if count.not_supported.examples]
     number, drawn = sum(one.examples for one in refused), sum(count.drawn for count in counts)
     if number <= MOST_NOT_SUPPORTED * drawn:
@@ -259,7 +260,7 @@ def _not_supported(claim: Claim, counts: Sequence[Count]) -> list[str]:
     share = f"{number} of {drawn} examples"
     ways = "--without, --dtypes or --layouts"
     first = refused[0].first
-    return [f"{claim.name}: {share} are not supported: say so by {ways}; the first: {first}"]
+    return [f"{name}: {share} are not supported: say so by {ways}; the first: {first}"]
 
 
 def _classes(counts: Iterable[Count]) -> Counter[str]:
@@ -307,11 +308,20 @@ def _bin(ratio: float) -> int:
 
 
 class Run:
-    """What one run of pytest draws from and counts."""
+    """What one run of pytest draws from and counts.
+
+    Attributes
+    ----------
+    counts
+        What was drawn.
+    rules
+        Rows of the table of rules.
+    """
 
     def __init__(self) -> None:
         self.seed = 0
         self.counts: Counts = {}
+        self.rules = Count("rules", "all")
         self.doubts: list[str] = []
         self.too_few: list[str] = []
 
