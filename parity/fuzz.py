@@ -195,7 +195,9 @@ class _Heard:
         for token in [*(one["token"] for one in failures), *(one.note for one in deaths)]:
             self._kept.add_failure(token)
         doubts = [str(one) for one in self.crashes if not one.of_subject]
-        doubts += [doubt for one in asked for doubt in tally.doubts(one, listed, scope)]
+        doubts += [doubt for one in asked for doubt in tally.unanswered(one, listed)]
+        unreached = [doubt for one in asked for doubt in tally.unreached(one, listed, scope)]
+        doubts += unreached
         sums, elapsed = tally.total(listed), self.elapsed
         code = summary.verdict([*failures, *deaths], doubts)
         if interrupted and code != summary.DISAGREEMENT:
@@ -214,6 +216,7 @@ class _Heard:
             "failures": failures,
             "crashes": [one.document() for one in self.crashes],
             "doubts": doubts,
+            "unreached": unreached,
             "too_few": [said for one in asked if (said := tally.too_few(one, listed, scope))],
             "exit_code": code,
         }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import npconv
+from parity import explore as exploring
 from parity import note, tensorflow_oracle
 from parity.case import Array, Case
 from parity.check import Subject, scope_of
@@ -42,6 +43,23 @@ def test_a_failing_check_is_shrunk() -> None:
     found = run(claim(check), None)
     assert found.example.token() == "float32 NHWC 1x3x1x1 w3x1x1x1 s1,1 d1,1 VALID lattice:0"
     assert str(found).startswith(f"planted: {found.example.token()}\ntall")
+
+
+def test_a_failing_check_is_shrunk_for_as_long_as_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hypothesis goes on for five minutes, which a campaign of one does not have."""
+    failed: list[str] = []
+
+    def check(case: Case, conv2d: Any) -> Told:
+        if case.filters_shape[0] >= 3:
+            failed.append(case.token())
+            raise AssertionError("tall")
+        return Told(1, 1)
+
+    monkeypatch.setattr(exploring, "SHRINK_SECONDS", 0.0)
+    assert run(claim(check), None).example.token() == failed[0]
+    assert set(failed) == {failed[0]}
 
 
 def test_any_exception_of_the_subject_is_a_disagreement() -> None:

@@ -7,7 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from parity import subject, tensorflow_oracle
+from parity.meta import test_fuzz as subjects
 from parity.report import errors, pictures
+from parity.subject import Scope
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -16,8 +19,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 def real() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(errors, "SEEDS", 3)
-        sent: list[dict[str, Any]] = []
-        errors.work("float32", sent.append)
+        sent: list[Any] = []
+        errors.work((Scope(), "float32"), sent.append)
         [one] = sent
         return one
 
@@ -25,8 +28,8 @@ def real() -> dict[str, Any]:
 def sampled(monkeypatch: pytest.MonkeyPatch, name: str) -> dict[str, Any]:
     monkeypatch.setenv("PARITY_SUBJECT", name)
     monkeypatch.setattr(errors, "SEEDS", 3)
-    sent: list[dict[str, Any]] = []
-    errors.work("float32", sent.append)
+    sent: list[Any] = []
+    errors.work((Scope(), "float32"), sent.append)
     return sent[0]
 
 
@@ -62,6 +65,39 @@ def test_the_pictures_are_svg(real: dict[str, Any]) -> None:
 
 def test_what_is_beyond_the_bound_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARITY_SUBJECT", "parity.mutants:edge_padding")
-    found, wrong = errors.sample(("float32", "int32"), 1)
+    found, wrong, doubts = errors.sample(Scope(), ("float32", "int32"), 1)
     assert [one["dtype"] for one in found] == ["float32"]
-    assert wrong == ["float32: an error beyond the bound"]
+    assert (wrong, doubts) == (["float32: an error beyond the bound"], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "doubts"),
+    [
+        ("refusing", [], ["float32: the subject raises NotImplementedError: anything"]),
+        ("beside_a_broken_oracle", [], ["float32: TensorFlow raises RuntimeError: out of order"]),
+        ("dying", ["float32: killed by SIGABRT, in a call of the subject"], []),
+    ],
+)
+def test_whose_error_it_is_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: list[str], doubts: list[str]
+) -> None:
+    monkeypatch.setenv("PARITY_SUBJECT", f"{subjects.__name__}:{name}")
+    assert errors.sample(Scope(), ("float32",), 1) == ([], wrong, doubts)
+
+
+def test_the_layer_keeps_to_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[Any] = set()
+
+    def conv2d(x: Any, w: Any, **call: Any) -> Any:
+        asked.add((call["padding"], call["data_format"]))
+        return tensorflow_oracle.conv2d(x, w, **call)
+
+    monkeypatch.setattr(subject, "load", lambda: conv2d)
+    monkeypatch.setattr(errors, "SEEDS", 1)
+    sent: list[Any] = []
+    narrow = Scope(formats=("NCHW",), without=frozenset({"SAME"}))
+    errors.work((narrow, "float32"), sent.append)
+    [one] = sent
+    assert asked == {("VALID", "NCHW")}
+    assert len(one["by_position"]["subject"]) == 22
+    assert one["outputs"] == 22 * 22 * 8
