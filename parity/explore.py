@@ -16,7 +16,7 @@ from parity.claims.claim import Claim, Example, Told
 from parity.subject import Scope
 from parity.tally import Count
 
-SHRINK_SECONDS = 15.0
+SHRINK_SECONDS = 10.0
 """How long a failing example is made smaller; Hypothesis itself would go on for five minutes."""
 
 Kept = Callable[[Example, Told], None]
