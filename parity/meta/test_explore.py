@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,16 @@ def test_any_exception_of_the_subject_is_a_disagreement() -> None:
         raise KeyError("lost")
 
     assert "the subject raises KeyError: 'lost'" in str(run(claim(check), None))
+
+
+def test_an_exit_of_the_subject_is_a_disagreement() -> None:
+    """It is a BaseException, as a panic of Rust is, which Hypothesis and pytest pass on."""
+
+    def conv2d(x: Array, w: Array, **call: Any) -> Array:
+        sys.exit("<gone>")
+
+    found = run(claim(lambda case, conv2d: conv2d(*case.arrays())), conv2d)
+    assert "the subject raises RuntimeError: SystemExit: <gone>" in str(found)
 
 
 def test_what_fails_only_now_and_then_is_a_disagreement() -> None:

@@ -54,6 +54,8 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     console.rule("sweep")
     swept = run_sweep(scope, every=arguments.every, jobs=arguments.jobs)
     sweep.show(swept, console)
+    if swept["interrupted"]:
+        raise KeyboardInterrupt
     console.rule("campaign")
     with tempfile.TemporaryDirectory() as folder:  # a report leaves no corpus behind
         campaign = fuzz.campaign(
