@@ -56,6 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         kept = corpus.Corpus(arguments.corpus)
         if not arguments.minutes > 0:
             raise ValueError(f"--minutes has to be positive, received {arguments.minutes}")
+        # What cannot be written in the end is told before much time is spent.
+        kept.write()
+        if arguments.output and not arguments.output.parent.is_dir():
+            raise ValueError(f"--output: there is no directory {arguments.output.parent}")
     except (OSError, ValueError) as error:
         Console(stderr=True).print(f"parity fuzz: {error}", style="red", markup=False)
         return summary.WRONG_CALL
