@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from parity import subject, tensorflow_oracle
 from parity.meta import test_fuzz as subjects
-from parity.report import errors, pictures
+from parity.report import errors, pictures, proof
 from parity.subject import Scope
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -101,3 +103,39 @@ def test_the_layer_keeps_to_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == {("VALID", "NCHW")}
     assert len(one["by_position"]["subject"]) == 22
     assert one["outputs"] == 22 * 22 * 8
+
+
+FEW, FAILED = "exact: no example", "exact float32: TensorFlow failed on 3 examples"
+
+
+@pytest.mark.parametrize(
+    ("quick", "doubts", "wrong", "unclear", "code"),
+    [
+        (True, [FEW], [], [], 0),
+        (True, [FAILED, FEW], [], [], 3),
+        (True, [FEW], [], ["float32: the subject raises NotImplementedError"], 3),
+        (True, [FEW], ["float32: an error beyond the bound"], [], 1),
+        (False, [FEW], [], [], 3),
+    ],
+)
+def test_quick_forgives_what_was_not_reached_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+    quick: bool,
+    doubts: list[str],
+    wrong: list[str],
+    unclear: list[str],
+    code: int,
+) -> None:
+    swept = {"interrupted": False, "disagreements": 0, "doubts": []}
+    campaign = {"interrupted": False, "exit_code": 3, "doubts": doubts, "unreached": [FEW]}
+    campaign["total"] = {"examples": 9}
+    monkeypatch.setenv("PARITY_SUBJECT", "parity.mutants:edge_padding")  # it has no ledger
+    monkeypatch.setattr(proof, "run_sweep", lambda *_, **__: swept)
+    monkeypatch.setattr(proof.sweep, "show", lambda *_: None)
+    monkeypatch.setattr(proof.fuzz, "campaign", lambda *_, **__: campaign)
+    monkeypatch.setattr(proof.errors, "sample", lambda *_: ([], wrong, unclear))
+    monkeypatch.setattr(proof.mutants, "hunt", lambda *_, **__: {"exit_code": 0})
+    asked = argparse.Namespace(quick=quick, minutes=1.0, every=1, jobs=1, seed=0)
+    found = proof.gather(asked, Console(quiet=True))
+    assert found["exit_code"] == code
+    assert (found["failures"], found["doubts"]) == (wrong, unclear)
