@@ -30,9 +30,20 @@ class Subject:
     scope: Scope
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call it; the process's note says so meanwhile."""
+        """Call it; the process's note says so meanwhile.
+
+        Raises
+        ------
+        RuntimeError
+            In the place of what would end the process: sys.exit, or a panic of Rust.
+        """
         with note.calling(note.SUBJECT):
-            return self.function(*arguments, **keywords)
+            try:
+                return self.function(*arguments, **keywords)
+            except (Exception, KeyboardInterrupt):  # the latter may be the user's
+                raise
+            except BaseException as error:
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
 def scope_of(conv2d: Callable[..., Any]) -> Scope:

@@ -25,7 +25,7 @@ from parity.watcher import Watcher
 
 _FEWEST = 5
 """Examples of a claim that pytest takes for a run of it."""
-_NONE = pickle.dumps(([], []))
+_NONE = pickle.dumps(([], [], None))
 _WATCHER = pytest.StashKey[Watcher]()
 
 
@@ -82,8 +82,10 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker of pytest-xdist has counted."""
     # Our own bytes, from a process of our own.
-    counts, doubts = pickle.loads(getattr(node, "workeroutput", {}).get("parity", _NONE))
+    counts, doubts, rules = pickle.loads(getattr(node, "workeroutput", {}).get("parity", _NONE))
     tally.merge(RUN.counts, counts)
+    if rules is not None:
+        RUN.rules.merge(rules)
     RUN.doubts += doubts
 
 
@@ -113,10 +115,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     scope = subject.scope()
     listed = list(RUN.counts.values())
     if hasattr(session.config, "workeroutput"):  # the parent merges, doubts and prints
-        session.config.workeroutput["parity"] = pickle.dumps((listed, RUN.doubts))
+        session.config.workeroutput["parity"] = pickle.dumps((listed, RUN.doubts, RUN.rules))
         return
     if listed and not tally.total(listed)["examples"]:
         RUN.doubts.append("nothing was compared")
+    RUN.doubts += tally.not_supported("rules", [RUN.rules])
     for claim in claims.CLAIMS.values():
         ran = {count.dtype for count in listed if count.claim == claim.name}
         if ran and ran == set(tally.dtypes(claim, scope)):
@@ -146,7 +149,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for line in told:
             terminalreporter.line(line)
     counts = list(RUN.counts.values())
-    if not counts:
+    if not counts and not RUN.doubts:
         return
     terminalreporter.section(f"{subject.name()} and TensorFlow, --hypothesis-seed={RUN.seed}")
     line = "{:<16} {:<9} {:>9} {:>9} {:>10} {:>10} {:>13}   {}"

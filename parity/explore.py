@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import zlib
 from collections.abc import Callable
 
@@ -13,6 +15,9 @@ from parity.check import Subject, checked
 from parity.claims.claim import Claim, Example, Told
 from parity.subject import Scope
 from parity.tally import Count
+
+SHRINK_SECONDS = 10.0
+"""How long a failing example is made smaller; Hypothesis itself would go on for five minutes."""
 
 Kept = Callable[[Example, Told], None]
 
@@ -61,7 +66,7 @@ def explore(
     start
         The seed; every claim and dtype draws other examples from it.
     shrink
-        Whether a failing example is made smaller, which takes time.
+        Whether a failing example is made smaller, which takes up to `SHRINK_SECONDS`.
     simplest
         Whether the simplest example, which Hypothesis always draws first, is checked as well; it
         is none of `examples` if not.
@@ -77,19 +82,27 @@ def explore(
         With the smallest failing example.
     """
     failing: list[Example] = []
+    failed: set[str] = set()
+    until = math.inf
     within = Subject(conv2d, scope)
 
     left_out = iter([] if simplest else [True])
 
     def run(example: Example) -> None:
+        nonlocal until
         if next(left_out, False):
             return
+        if time.monotonic() > until and example.token() not in failed:
+            return  # no smaller one is sought, but the smallest so far has to fail again
         try:
             told = checked(claim, example, within, count)
         except Exception as error:
-            if not failing and found is not None:
-                found(Disagreement(claim.name, example, describe(error)))
+            if not failing:
+                until = time.monotonic() + SHRINK_SECONDS
+                if found is not None:
+                    found(Disagreement(claim.name, example, describe(error)))
             failing[:] = [example]
+            failed.add(example.token())
             raise
         if after is not None and told is not None:
             after(example, told)

@@ -56,6 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         kept = corpus.Corpus(arguments.corpus)
         if not arguments.minutes > 0:
             raise ValueError(f"--minutes has to be positive, received {arguments.minutes}")
+        # What cannot be written in the end is told before much time is spent.
+        kept.write()
+        if arguments.output and not arguments.output.parent.is_dir():
+            raise ValueError(f"--output: there is no directory {arguments.output.parent}")
     except (OSError, ValueError) as error:
         Console(stderr=True).print(f"parity fuzz: {error}", style="red", markup=False)
         return summary.WRONG_CALL
@@ -195,7 +199,9 @@ class _Heard:
         for token in [*(one["token"] for one in failures), *(one.note for one in deaths)]:
             self._kept.add_failure(token)
         doubts = [str(one) for one in self.crashes if not one.of_subject]
-        doubts += [doubt for one in asked for doubt in tally.doubts(one, listed, scope)]
+        doubts += [doubt for one in asked for doubt in tally.unanswered(one, listed)]
+        unreached = [doubt for one in asked for doubt in tally.unreached(one, listed, scope)]
+        doubts += unreached
         sums, elapsed = tally.total(listed), self.elapsed
         code = summary.verdict([*failures, *deaths], doubts)
         if interrupted and code != summary.DISAGREEMENT:
@@ -214,6 +220,7 @@ class _Heard:
             "failures": failures,
             "crashes": [one.document() for one in self.crashes],
             "doubts": doubts,
+            "unreached": unreached,
             "too_few": [said for one in asked if (said := tally.too_few(one, listed, scope))],
             "exit_code": code,
         }

@@ -166,8 +166,25 @@ def merge(counts: Counts, found: Iterable[Count]) -> None:
         counts.setdefault((count.claim, count.dtype), Count(count.claim, count.dtype)).merge(count)
 
 
-def doubts(claim: Claim, counts: Iterable[Count], scope: Scope) -> list[str]:
-    """Say why a run of `claim` cannot be trusted; an empty list where it can.
+def doubts(claim: Claim, counts: Sequence[Count], scope: Scope) -> list[str]:
+    """Say why a run of `claim` cannot be trusted; an empty list where it can."""
+    return [*unanswered(claim, counts), *unreached(claim, counts, scope)]
+
+
+def unanswered(claim: Claim, counts: Iterable[Count]) -> list[str]:
+    """Say which examples of `claim` told nothing; more of them would not tell more."""
+    mine = [count for count in counts if count.claim == claim.name]
+    found = [
+        f"{claim.name} {count.dtype}: TensorFlow failed on {count.oracle_failed.examples} examples,"
+        f" the first {count.oracle_failed.first}"
+        for count in mine
+        if count.oracle_failed.examples
+    ]
+    return found + not_supported(claim.name, mine)
+
+
+def unreached(claim: Claim, counts: Iterable[Count], scope: Scope) -> list[str]:
+    """Say what a run of `claim` has not, or not often enough, drawn; a longer one may.
 
     Parameters
     ----------
@@ -179,16 +196,10 @@ def doubts(claim: Claim, counts: Iterable[Count], scope: Scope) -> list[str]:
         What the subject claims to support; every dtype in it must have its share.
     """
     mine = [count for count in counts if count.claim == claim.name]
-    found = [
-        f"{claim.name} {count.dtype}: TensorFlow failed on {count.oracle_failed.examples} examples,"
-        f" the first {count.oracle_failed.first}"
-        for count in mine
-        if count.oracle_failed.examples
-    ]
-    found += _not_supported(claim, mine)
+    found: list[str] = []
     examples = sum(count.examples for count in mine)
     if not examples:
-        return [*found, f"{claim.name}: no example"]
+        return [f"{claim.name}: no example"]
     classes = _classes(mine)
     met: Counter[pairs.Pair] = sum((count.pairs for count in mine), Counter())
     missed = pairs.missed(claim.coverage(scope), met, examples)
@@ -251,7 +262,8 @@ def least(share: float, examples: int) -> int:
     return number
 
 
-def _not_supported(claim: Claim, counts: Sequence[Count]) -> list[str]:
+def not_supported(name: str, counts: Sequence[Count]) -> list[str]:
+    """Say that more of what `name` asks is not supported than its subject may leave out, if so."""
     refused = [count.not_supported for count in counts if count.not_supported.examples]
     number, drawn = sum(one.examples for one in refused), sum(count.drawn for count in counts)
     if number <= MOST_NOT_SUPPORTED * drawn:
@@ -259,7 +271,7 @@ def _not_supported(claim: Claim, counts: Sequence[Count]) -> list[str]:
     share = f"{number} of {drawn} examples"
     ways = "--without, --dtypes or --layouts"
     first = refused[0].first
-    return [f"{claim.name}: {share} are not supported: say so by {ways}; the first: {first}"]
+    return [f"{name}: {share} are not supported: say so by {ways}; the first: {first}"]
 
 
 def _classes(counts: Iterable[Count]) -> Counter[str]:
@@ -307,11 +319,20 @@ def _bin(ratio: float) -> int:
 
 
 class Run:
-    """What one run of pytest draws from and counts."""
+    """What one run of pytest draws from and counts.
+
+    Attributes
+    ----------
+    counts
+        What was drawn.
+    rules
+        Rows of the table of rules.
+    """
 
     def __init__(self) -> None:
         self.seed = 0
         self.counts: Counts = {}
+        self.rules = Count("rules", "all")
         self.doubts: list[str] = []
         self.too_few: list[str] = []
 

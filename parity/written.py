@@ -238,4 +238,8 @@ def within_memory(shape: tuple[int, ...]) -> None:
 
 
 def _not_allowed(node: ast.AST) -> ValueError:
-    return ValueError(f"not allowed here: {ast.unparse(node)[:80]}")
+    try:
+        shown = ast.unparse(node)[:80]
+    except RecursionError:  # what can be read may still be too deep to be written
+        shown = type(node).__name__
+    return ValueError(f"not allowed here: {shown}")

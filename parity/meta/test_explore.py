@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import npconv
+from parity import explore as exploring
 from parity import note, tensorflow_oracle
 from parity.case import Array, Case
 from parity.check import Subject, scope_of
@@ -44,11 +46,38 @@ def test_a_failing_check_is_shrunk() -> None:
     assert str(found).startswith(f"planted: {found.example.token()}\ntall")
 
 
+def test_a_failing_check_is_shrunk_for_as_long_as_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hypothesis goes on for five minutes, which a campaign of one does not have."""
+    failed: list[str] = []
+
+    def check(case: Case, conv2d: Any) -> Told:
+        if case.filters_shape[0] >= 3:
+            failed.append(case.token())
+            raise AssertionError("tall")
+        return Told(1, 1)
+
+    monkeypatch.setattr(exploring, "SHRINK_SECONDS", 0.0)
+    assert run(claim(check), None).example.token() == failed[0]
+    assert set(failed) == {failed[0]}
+
+
 def test_any_exception_of_the_subject_is_a_disagreement() -> None:
     def check(case: Case, conv2d: Any) -> Told:
         raise KeyError("lost")
 
     assert "the subject raises KeyError: 'lost'" in str(run(claim(check), None))
+
+
+def test_an_exit_of_the_subject_is_a_disagreement() -> None:
+    """It is a BaseException, as a panic of Rust is, which Hypothesis and pytest pass on."""
+
+    def conv2d(x: Array, w: Array, **call: Any) -> Array:
+        sys.exit("<gone>")
+
+    found = run(claim(lambda case, conv2d: conv2d(*case.arrays())), conv2d)
+    assert "the subject raises RuntimeError: SystemExit: <gone>" in str(found)
 
 
 def test_what_fails_only_now_and_then_is_a_disagreement() -> None:

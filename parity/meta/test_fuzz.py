@@ -359,3 +359,13 @@ def test_no_two_turns_draw_from_the_same_seed() -> None:
 def test_every_regression_is_admitted_by_a_claim() -> None:
     for token in regressions():
         assert any(claim.admits(Case.parse(token)) for claim in CLAIMS.values())
+
+
+@pytest.mark.parametrize("option", ["--corpus", "--output"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_drawn(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("parity.fuzz.campaign", lambda *_, **__: pytest.fail("it has begun"))
+    files = {"--corpus": str(tmp_path / "c.txt")} | {option: str(tmp_path / "file" / "below")}
+    assert main(["fuzz", *(word for pair in files.items() for word in pair)]) == 2

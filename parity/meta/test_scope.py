@@ -133,7 +133,9 @@ def test_the_rows_of_rules_and_regressions_keep_to_the_scope(scope: Scope) -> No
         if scoped.within(row.call(), scope):
             with suppress(ValueError, TypeError):
                 strict(**row.call())
-    examples = [claims.parse(token) for token in corpus.regressions()]
+    # Each scope has a quarter, its neighbours the others: what is asked hardly depends on the row.
+    tokens = corpus.regressions()[ALONE.index(scope) % 4 :: 4]
+    examples = [claims.parse(token) for token in tokens]
     for example in examples:
         for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
             claim.check(example, Subject(strict, scope))
@@ -149,12 +151,15 @@ def test_the_sweep_keeps_to_the_scope(scope: Scope) -> None:
     assert strict.calls > 10
 
 
+DRAWN = 1000
+
+
 @pytest.mark.parametrize("scope", ALONE, ids=str)
 def test_calls_are_drawn_with_every_fault_of_the_scope(scope: Scope) -> None:
     met: Counter[str] = Counter()
 
     @given(nearly_valid_calls(scope))
-    @settings(max_examples=2000, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=DRAWN, deadline=None, derandomize=True, database=None)
     def count(call: Call) -> None:
         met.update(call.faults)
         met.update(accept_reject.classes(call))
@@ -164,7 +169,7 @@ def test_calls_are_drawn_with_every_fault_of_the_scope(scope: Scope) -> None:
     least = accept_reject.minima(scope)
     rules = {name: share for name, share in least.items() if name.startswith("rule")}
     assert len(rules) > 7
-    assert not {name: met[name] for name, share in rules.items() if met[name] < 2 * share * 2000}
+    assert not {name: met[name] for name, share in rules.items() if met[name] < 2 * share * DRAWN}
 
 
 @pytest.mark.parametrize("scope", ALONE, ids=str)

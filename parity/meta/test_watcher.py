@@ -30,6 +30,12 @@ def hanging_under_a_rule(input: Any, *arguments: Any, **named: Any) -> Any:
     time.sleep(3600)
 
 
+def refusing_the_name(input: Any, *arguments: Any, **named: Any) -> Any:
+    if named.get("name") is not None:
+        raise NotImplementedError("no names")
+    return npconv.conv2d(input, *arguments, **named)
+
+
 def ran(*options: str, examples: str = "0.1") -> tuple[int, str]:
     """Return the exit code of pytest on the claim exact in int32, and what it printed."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--dtypes", "int32"]
@@ -93,3 +99,15 @@ def test_what_says_nothing_of_the_subject_is_mistrusted(
     assert code == 3, text
     assert "MISTRUSTED" in text
     assert said in text
+
+
+RULES = ("parity/test_accept_reject.py", "--dtypes", "float32")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_a_rule_that_is_not_supported_is_no_failure(workers: tuple[str, ...]) -> None:
+    code, text = ran(*RULES, "-rs", "--subject", f"{HERE}:refusing_the_name", *workers)
+    assert (code, "not supported: no names" in text) == (0, True), text
+    code, text = ran(*RULES, "--subject", f"{FUZZ}:refusing", *workers)
+    assert code == 3, text
+    assert re.search(r"MISTRUSTED: rules: (\d+) of \1 examples are not supported", text), text

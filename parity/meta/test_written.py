@@ -133,6 +133,8 @@ REFUSED = [
     "1) with open('{canary}', 'w'",
     "[" * 150 + "]" * 150,
     "-" * 9000 + "1",
+    "-" * 950 + "1",  # read by ast, but not written
+    "not " * 950 + "1",
     "'" + "a" * 20_000 + "'",
 ]
 

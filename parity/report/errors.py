@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from parity import jobs, subject
+from parity import jobs, note
 from parity.case import Case
+from parity.subject import Scope
 
 BINS_PER_OCTAVE = 2
 SIDES = ("subject", "TensorFlow")
@@ -25,24 +26,51 @@ LAYER = {
     "padding": "SAME",
     "kind": "normal",
 }
-"""The layer: deep enough to round, small enough for a picture of all of its output."""
+"""The layer, where the subject has SAME and NHWC: deep enough to round, small enough for a picture
+of all of its output."""
 LOWEST = -30
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 
 
-def work(dtype: str, send: Callable[[dict[str, Any]], None]) -> None:
-    """Compare both sides with the exact values for one dtype; send what `sample` returns."""
-    from parity import tensorflow_oracle
+def layer(scope: Scope, dtype: str, seed: int = 0) -> Case:
+    """Return the layer within `scope`."""
+    shape = LAYER["input_shape"]
+    if "NHWC" in scope.formats:
+        changes: dict[str, Any] = {}
+    else:
+        changes = {"input_shape": (shape[0], shape[3], *shape[1:3]), "data_format": "NCHW"}
+    if not scope.has("SAME"):
+        changes["padding"] = "VALID"
+    return Case(**LAYER | changes, dtype=dtype, seed=seed)
+
+
+def work(task: tuple[Scope, str], send: Callable[[dict[str, Any] | str], None]) -> None:
+    """Compare both sides with the exact values for one dtype; send that, or why nothing is told."""
+    from parity import check
+
+    scope, dtype = task
+    try:
+        send(_compared(scope, dtype))
+    except Exception as error:
+        if not (check.not_supported(error) or check.oracle_failed(error)):
+            raise
+        whose = note.raised_by(error)
+        send(f"{dtype}: {jobs.WHOSE[whose]} raises {type(error).__name__}: {error}")
+
+
+def _compared(scope: Scope, dtype: str) -> dict[str, Any]:
+    from parity import check, tensorflow_oracle
     from parity.speed import agreement
 
-    functions = dict(zip(SIDES, (subject.load(), tensorflow_oracle.conv2d), strict=True))
+    functions = dict(zip(SIDES, (check.under_test(scope), tensorflow_oracle.conv2d), strict=True))
     bins: dict[str, Counter[int]] = {side: Counter() for side in SIDES}
     zeros = dict.fromkeys(SIDES, 0)
     sums: dict[str, Any] = {}
     nearer = dict.fromkeys((*SIDES, "neither"), 0)
     absolute = relative = 0.0
     for seed in range(SEEDS):
-        case = Case(**LAYER, dtype=dtype, seed=seed)  # type: ignore[arg-type]
+        case = layer(scope, dtype, seed)
+        note.example(case.token())
         x, w = case.arrays()
         scale = agreement.gauge(case, x, w)
         results, errors = {}, {}
@@ -54,7 +82,7 @@ def work(dtype: str, send: Callable[[dict[str, Any]], None]) -> None:
             seen = np.log2(shares[shares > 0])
             found = np.maximum(np.floor(BINS_PER_OCTAVE * seen), LOWEST).astype(int)
             bins[side].update(found.tolist())
-            plane = shares.mean(axis=(0, 3))  # (OH, OW)
+            plane = shares.mean(axis=(0, case.data_format.index("C")))  # (OH, OW)
             sums[side] = sums.get(side, 0) + plane / SEEDS
         ours, theirs = (errors[side] for side in SIDES)
         nearer["subject"] += int(np.count_nonzero(ours < theirs))
@@ -64,36 +92,52 @@ def work(dtype: str, send: Callable[[dict[str, Any]], None]) -> None:
         size = np.abs(results["TensorFlow"])
         absolute = max(absolute, float(apart.max()))
         relative = max(relative, float((apart[size > 0] / size[size > 0]).max()))
-    send(
-        {
-            "dtype": dtype,
-            "layer": Case(**LAYER, dtype=dtype).token(),  # type: ignore[arg-type]
-            "seeds": SEEDS,
-            "outputs": sum(nearer.values()),
-            "histogram": {
-                side: {"exact": zeros[side], **{str(b): bins[side][b] for b in sorted(bins[side])}}
-                for side in SIDES
-            },
-            "by_position": {side: np.round(sums[side], 5).tolist() for side in SIDES},
-            "nearer": nearer,
-            "minimum_tolerance": {"absolute": absolute, "relative": relative},
-        }
-    )
+    return {
+        "dtype": dtype,
+        "layer": layer(scope, dtype).token(),
+        "seeds": SEEDS,
+        "outputs": sum(nearer.values()),
+        "histogram": {
+            side: {"exact": zeros[side], **{str(b): bins[side][b] for b in sorted(bins[side])}}
+            for side in SIDES
+        },
+        "by_position": {side: np.round(sums[side], 5).tolist() for side in SIDES},
+        "nearer": nearer,
+        "minimum_tolerance": {"absolute": absolute, "relative": relative},
+    }
 
 
-def sample(dtypes: tuple[str, ...], processes: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the errors of each float dtype of `dtypes`, and what went wrong, if anything."""
+def sample(
+    scope: Scope, dtypes: tuple[str, ...], processes: int
+) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """Return the errors of each float dtype of `dtypes`, what went wrong, and what is in doubt."""
     found: list[dict[str, Any]] = []
+    doubts: list[str] = []
     chosen = [dtype for dtype in FLOATS if dtype in dtypes]
+
+    def listen(_: int, message: dict[str, Any] | str) -> None:
+        if isinstance(message, str):
+            doubts.append(message)
+        else:
+            found.append(message)
+
     crashes = jobs.run(
-        "parity.report.errors:work", chosen, processes, lambda _, message: found.append(message)
+        "parity.report.errors:work",
+        [(scope, dtype) for dtype in chosen],
+        processes,
+        listen,
+        call_seconds=note.CALL_SECONDS,
     )
     found.sort(key=lambda one: chosen.index(one["dtype"]))
-    wrong = [f"{crash.task}: {crash.reason}" for crash in crashes]
+    wrong: list[str] = []
+    for crash in crashes:
+        # What raised is the subject's, or a result of its that cannot be compared.
+        mine = crash.of_subject or crash.status is None
+        (wrong if mine else doubts).append(f"{crash.task[1]}: {crash.reason}")
     wrong += [
         f"{one['dtype']}: an error beyond the bound"
         for one in found
         if any(int(b) >= 0 for b in one["histogram"]["subject"] if b != "exact")
         or not math.isfinite(one["minimum_tolerance"]["absolute"])
     ]
-    return found, wrong
+    return found, wrong, doubts

@@ -54,6 +54,8 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     console.rule("sweep")
     swept = run_sweep(scope, every=arguments.every, jobs=arguments.jobs)
     sweep.show(swept, console)
+    if swept["interrupted"]:
+        raise KeyboardInterrupt
     console.rule("campaign")
     with tempfile.TemporaryDirectory() as folder:  # a report leaves no corpus behind
         campaign = fuzz.campaign(
@@ -67,9 +69,11 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         raise KeyboardInterrupt
     console.rule("errors")
     dtypes = scope.dtypes[:1] if arguments.quick else scope.dtypes
-    samples, wrong = errors.sample(dtypes, arguments.jobs)
+    samples, wrong, doubts = errors.sample(scope, dtypes, arguments.jobs)
     for line in wrong:
         console.print(f"DISAGREES: {line}", style="bold red", markup=False)
+    for line in doubts:
+        console.print(f"MISTRUSTED: {line}", style="bold yellow", markup=False)
     console.rule("mutants")
     names, control = (list(MUTANTS)[::_FEW], 0.01) if arguments.quick else (list(MUTANTS), 1.0)
     hunted = mutants.hunt(console, names, seed=0, processes=arguments.jobs, control=control)
@@ -78,13 +82,15 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         console.rule("ledger")
         checked = ledger_command.check(console)
     campaign_code = campaign["exit_code"]
-    if arguments.quick and campaign_code == summary.MISTRUSTED and campaign["total"]["examples"]:
+    unreached = set(campaign["doubts"]) <= set(campaign["unreached"])
+    forgiven = arguments.quick and unreached and campaign["total"]["examples"]
+    if forgiven and campaign_code == summary.MISTRUSTED:
         console.print("quick: what so few examples did not reach does not count", style="yellow")
         campaign_code = summary.AGREEMENT
     codes = [
         exit_code(swept),
         campaign_code,
-        summary.verdict(wrong, []),
+        summary.verdict(wrong, doubts),
         hunted["exit_code"],
         checked["exit_code"] if checked else summary.AGREEMENT,
     ]
@@ -95,6 +101,8 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         "sweep": swept,
         "campaign": campaign,
         "errors": samples,
+        "failures": wrong,
+        "doubts": doubts,
         "mutants": hunted,
         "ledger": checked,
     }

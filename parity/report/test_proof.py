@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
-from parity.report import errors, pictures
+from parity import subject, tensorflow_oracle
+from parity.meta import test_fuzz as subjects
+from parity.report import errors, pictures, proof
+from parity.subject import Scope
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -16,8 +21,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 def real() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(errors, "SEEDS", 3)
-        sent: list[dict[str, Any]] = []
-        errors.work("float32", sent.append)
+        sent: list[Any] = []
+        errors.work((Scope(), "float32"), sent.append)
         [one] = sent
         return one
 
@@ -25,8 +30,8 @@ def real() -> dict[str, Any]:
 def sampled(monkeypatch: pytest.MonkeyPatch, name: str) -> dict[str, Any]:
     monkeypatch.setenv("PARITY_SUBJECT", name)
     monkeypatch.setattr(errors, "SEEDS", 3)
-    sent: list[dict[str, Any]] = []
-    errors.work("float32", sent.append)
+    sent: list[Any] = []
+    errors.work((Scope(), "float32"), sent.append)
     return sent[0]
 
 
@@ -62,6 +67,75 @@ def test_the_pictures_are_svg(real: dict[str, Any]) -> None:
 
 def test_what_is_beyond_the_bound_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARITY_SUBJECT", "parity.mutants:edge_padding")
-    found, wrong = errors.sample(("float32", "int32"), 1)
+    found, wrong, doubts = errors.sample(Scope(), ("float32", "int32"), 1)
     assert [one["dtype"] for one in found] == ["float32"]
-    assert wrong == ["float32: an error beyond the bound"]
+    assert (wrong, doubts) == (["float32: an error beyond the bound"], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "doubts"),
+    [
+        ("refusing", [], ["float32: the subject raises NotImplementedError: anything"]),
+        ("beside_a_broken_oracle", [], ["float32: TensorFlow raises RuntimeError: out of order"]),
+        ("dying", ["float32: killed by SIGABRT, in a call of the subject"], []),
+    ],
+)
+def test_whose_error_it_is_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: list[str], doubts: list[str]
+) -> None:
+    monkeypatch.setenv("PARITY_SUBJECT", f"{subjects.__name__}:{name}")
+    assert errors.sample(Scope(), ("float32",), 1) == ([], wrong, doubts)
+
+
+def test_the_layer_keeps_to_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[Any] = set()
+
+    def conv2d(x: Any, w: Any, **call: Any) -> Any:
+        asked.add((call["padding"], call["data_format"]))
+        return tensorflow_oracle.conv2d(x, w, **call)
+
+    monkeypatch.setattr(subject, "load", lambda: conv2d)
+    monkeypatch.setattr(errors, "SEEDS", 1)
+    sent: list[Any] = []
+    narrow = Scope(formats=("NCHW",), without=frozenset({"SAME"}))
+    errors.work((narrow, "float32"), sent.append)
+    [one] = sent
+    assert asked == {("VALID", "NCHW")}
+    assert len(one["by_position"]["subject"]) == 22
+    assert one["outputs"] == 22 * 22 * 8
+
+
+FEW, FAILED = "exact: no example", "exact float32: TensorFlow failed on 3 examples"
+
+
+@pytest.mark.parametrize(
+    ("quick", "doubts", "wrong", "unclear", "code"),
+    [
+        (True, [FEW], [], [], 0),
+        (True, [FAILED, FEW], [], [], 3),
+        (True, [FEW], [], ["float32: the subject raises NotImplementedError"], 3),
+        (True, [FEW], ["float32: an error beyond the bound"], [], 1),
+        (False, [FEW], [], [], 3),
+    ],
+)
+def test_quick_forgives_what_was_not_reached_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+    quick: bool,
+    doubts: list[str],
+    wrong: list[str],
+    unclear: list[str],
+    code: int,
+) -> None:
+    swept = {"interrupted": False, "disagreements": 0, "doubts": []}
+    campaign = {"interrupted": False, "exit_code": 3, "doubts": doubts, "unreached": [FEW]}
+    campaign["total"] = {"examples": 9}
+    monkeypatch.setenv("PARITY_SUBJECT", "parity.mutants:edge_padding")  # it has no ledger
+    monkeypatch.setattr(proof, "run_sweep", lambda *_, **__: swept)
+    monkeypatch.setattr(proof.sweep, "show", lambda *_: None)
+    monkeypatch.setattr(proof.fuzz, "campaign", lambda *_, **__: campaign)
+    monkeypatch.setattr(proof.errors, "sample", lambda *_: ([], wrong, unclear))
+    monkeypatch.setattr(proof.mutants, "hunt", lambda *_, **__: {"exit_code": 0})
+    asked = argparse.Namespace(quick=quick, minutes=1.0, every=1, jobs=1, seed=0)
+    found = proof.gather(asked, Console(quiet=True))
+    assert found["exit_code"] == code
+    assert (found["failures"], found["doubts"]) == (wrong, unclear)

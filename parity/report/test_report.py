@@ -135,9 +135,13 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 }
             ],
             "failures": [{"claim": "exact", **said}],
-            "crashes": [],
-            "doubts": ["<doubt>"],
-            "too_few": [],
+            "crashes": [
+                {"job": 0, "note": "<token>", "side": "subject", "reason": "<killed>"}
+                | {"traceback": ""}
+            ],
+            "doubts": ["TensorFlow failed", "<doubt>"],
+            "unreached": ["<doubt>"],
+            "too_few": ["<few>"],
             "interrupted": False,
             "classes": {"groups": 4, "dilation": 2},
             "exit_code": exit_code,
@@ -154,6 +158,8 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
                 "minimum_tolerance": {"absolute": 1e-6, "relative": 1e-5},
             }
         ],
+        "failures": ["float32: <beyond>"],
+        "doubts": ["float16: <refused>"],
         "mutants": {
             "mutants": [
                 {"mutant": "one", "fault": "<fault>", "claim": "exact", **RAN},
@@ -198,10 +204,13 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert html.count("data:image/png;base64,") == 2
     assert "1 of 2" in html  # mutants
     assert "SURVIVES" in html
-    assert html.count("MISTRUSTED: ") == 2
-    assert not {"<token>", "<reason>", "<doubt>", "<fault>", "<layer>"} & set(
-        re.findall("<[a-z]+>", html)
-    )
+    assert html.count("MISTRUSTED: ") == 4
+    for word in ("token", "reason", "doubt", "fault", "layer", "killed", "few", "beyond"):
+        assert f"<{word}>" not in html
+        assert f"&lt;{word}&gt;" in html
+    assert "DISAGREES: <code>&lt;token&gt;</code>: &lt;killed&gt;" in html
+    assert "; 2 disagreements" in html  # of the campaign, one of which ended its process
+    assert "MISTRUSTED: float16: &lt;refused&gt;" in html
     assert "MISTRUST" in html
     assert all(row["token"] in html for row in data["speed"]["rows"])
 
@@ -283,6 +292,9 @@ def test_a_quick_report_says_so() -> None:
     assert data["quick"]
     assert "Quick: as little as possible" in html
     assert "What so few examples did not reach: 1 classes" in html
+    assert "MISTRUSTED: TensorFlow failed" in html
+    assert "MISTRUSTED: &lt;doubt&gt;</p>" in html  # the sweep's alone
+    assert html.count("MISTRUSTED: &lt;doubt&gt;</p>") == 1
     assert "Quick" not in page.render(document.build(results(), speed(), proof()), results())
 
 

@@ -27,7 +27,6 @@ from parity import jobs, replay, subject
 from parity.sweep.run import exit_code, run_sweep
 from parity.sweep.state import StateError
 
-_INTERRUPTED = 130
 _LINE_SECONDS = 10.0
 
 
@@ -77,13 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     except StateError as error:
         errors.print(f"parity sweep: {error}", style="red", markup=False)
         return 2
-    except KeyboardInterrupt:
-        kept = f"; --state {arguments.state} goes on from here" if arguments.state else ""
-        errors.print(f"interrupted{kept}", style="yellow", markup=False)
-        return _INTERRUPTED
     if arguments.output:
         arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     show(document, console)
+    if document["interrupted"]:
+        kept = f"; --state {arguments.state} goes on from here" if arguments.state else ""
+        errors.print(f"interrupted{kept}", style="yellow", markup=False)
     return exit_code(document)
 
 

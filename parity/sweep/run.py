@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from parity import corners, note
+from parity import corners, note, summary
 from parity.jobs import Crash
 from parity.jobs import run as run_jobs
 from parity.subject import Scope
@@ -54,7 +54,8 @@ def run_sweep(
     Returns
     -------
     dict
-        The result as JSON knows it; `exit_code` sums it up.
+        The result as JSON knows it; `exit_code` sums it up.  After Ctrl-C it holds what was found
+        until then.
 
     Raises
     ------
@@ -74,15 +75,21 @@ def run_sweep(
             compared += found.compared
             progress(compared, total)
 
+        crashes: list[Crash] = []
+        interrupted = False
         left = [task for task in grids.tasks() if task[1].number not in kept.done]
-        crashes = run_jobs(
-            "parity.sweep.worker:work",
-            left,
-            jobs,
-            listen,
-            most_crashes=MOST_CRASHES,
-            call_seconds=call_seconds,
-        )
+        try:
+            run_jobs(
+                "parity.sweep.worker:work",
+                left,
+                jobs,
+                listen,
+                most_crashes=MOST_CRASHES,
+                call_seconds=call_seconds,
+                after_crash=crashes.append,
+            )
+        except KeyboardInterrupt:
+            interrupted = True
     seconds = time.monotonic() - start
     parts = [kept.done[number] for number in sorted(kept.done)]
     document = header(grids) | {
@@ -102,17 +109,20 @@ def run_sweep(
         "rate_per_cpu_second": round(compared / max(0.001, sum(found.cpu for found in parts))),
         "classes": dict(sorted(sum((found.classes for found in parts), Counter()).items())),
         "disagreements": sum(found.disagreements for found in parts) + len(_deaths(crashes)),
+        "interrupted": interrupted,
         "first": _first(parts, crashes),
-        "simplest": _simplest(parts, call_seconds),
+        "simplest": None if interrupted else _simplest(parts, call_seconds),
     }
     return document | {"doubts": _doubts(document, scope, parts, crashes)}
 
 
 def exit_code(document: dict[str, Any]) -> int:
-    """Return 1 if geometries disagree, 3 if the run cannot be trusted, else 0."""
+    """Return 1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
     if document["disagreements"]:
-        return 1
-    return 3 if document["doubts"] else 0
+        return summary.DISAGREEMENT
+    if document["interrupted"]:
+        return summary.INTERRUPTED
+    return summary.verdict([], document["doubts"])
 
 
 def _by_dtype(grids: Grids, parts: Iterable[Found]) -> dict[str, dict[str, int]]:

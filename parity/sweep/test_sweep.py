@@ -271,6 +271,7 @@ def test_a_run_is_mistrusted_that_compared_too_little() -> None:
         "outputs": 10,
         "nonzero": 5,
         "disagreements": 0,
+        "interrupted": False,
     }
 
     def doubts(crashes: Any = (), parts: Any = (), **changes: Any) -> list[str]:
@@ -278,6 +279,7 @@ def test_a_run_is_mistrusted_that_compared_too_little() -> None:
         found = run._doubts(document, scope, parts, crashes)
         assert run.exit_code(document | {"doubts": found}) == (3 if found else 0)
         assert run.exit_code(document | {"doubts": found, "disagreements": 1}) == 1
+        assert run.exit_code(document | {"doubts": found, "interrupted": True}) == 130
         return found
 
     assert doubts() == []
@@ -393,6 +395,31 @@ def test_the_command_mistrusts_a_subject_that_supports_too_little(
     assert "geometries are not supported: say so by --without" in printed
     assert main([*call, "--every", "1000", "--subject", f"{HERE}:unfinished_in_one"]) == 0
     assert json.loads(output.read_text())["not_supported"] > 0
+
+
+@pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize(
+    ("name", "code"), [("npconv:conv2d", 130), (f"{HERE}:wrong_for_one_class", 1)]
+)
+def test_after_ctrl_c_what_was_found_is_told_and_written(
+    name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    here = run.run_jobs
+
+    def interrupted(target: str, tasks: Any, *rest: Any, **named: Any) -> Any:
+        here(target, tasks[:-1], *rest, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_jobs", interrupted)
+    output = tmp_path / "sweep.json"
+    words = ["--every", str(EVERY), "--dtypes", "float32", "--output", str(output)]
+    assert main(["sweep", *words, "--subject", name]) == code
+    document = json.loads(output.read_text(encoding="utf-8"))
+    said = capsys.readouterr()
+    assert document["interrupted"]
+    assert document["geometries"] > 0
+    assert "interrupted" in said.err
+    assert ("DISAGREES" in said.out) == bool(document["first"]) == (code == 1)
 
 
 @pytest.mark.usefixtures("_here")

@@ -79,7 +79,7 @@ def work(task: Task, send: Send) -> None:
     shapes, steps = next(iter(grid.geometries(block)))
     send.note(case(block, shapes, steps[0], grid.formats[0]).token())
     with note.calling(note.SUBJECT):  # its import may hang, or end the process
-        conv2d = subject.load()
+        conv2d = under_test(subject.scope())
     send(compare_block(grid, block, conv2d, eigen))
 
 
