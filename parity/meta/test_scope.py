@@ -151,10 +151,12 @@ def test_the_sweep_keeps_to_the_scope(scope: Scope) -> None:
     assert strict.calls > 10
 
 
-DRAWN = 1000
+DRAWN = 2000
+CALLS = [one for one in ALONE if one.dtypes in (subject.DTYPES, ("int32",), ("float16",))]
+"""The faults of a call are the same in every float."""
 
 
-@pytest.mark.parametrize("scope", ALONE, ids=str)
+@pytest.mark.parametrize("scope", CALLS, ids=str)
 def test_calls_are_drawn_with_every_fault_of_the_scope(scope: Scope) -> None:
     met: Counter[str] = Counter()
 
@@ -172,7 +174,7 @@ def test_calls_are_drawn_with_every_fault_of_the_scope(scope: Scope) -> None:
     assert not {name: met[name] for name, share in rules.items() if met[name] < 2 * share * DRAWN}
 
 
-@pytest.mark.parametrize("scope", ALONE, ids=str)
+@pytest.mark.parametrize("scope", CALLS, ids=str)
 def test_enough_of_every_verdict_is_drawn(scope: Scope) -> None:
     count = tally.Count("accept_reject", "all")
     explore(accept_reject.CLAIM, "all", npconv.conv2d, scope, count, examples=300, start=0)

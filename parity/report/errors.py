@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from parity import jobs, note
-from parity.case import Case
+from parity.case import Case, Conv2d
 from parity.subject import Scope
 
 BINS_PER_OCTAVE = 2
@@ -62,7 +62,9 @@ def _compared(scope: Scope, dtype: str) -> dict[str, Any]:
     from parity import check, tensorflow_oracle
     from parity.speed import agreement
 
-    functions = dict(zip(SIDES, (check.under_test(scope), tensorflow_oracle.conv2d), strict=True))
+    functions: dict[str, Conv2d] = dict(
+        zip(SIDES, (check.under_test(scope), tensorflow_oracle.conv2d), strict=True)
+    )
     bins: dict[str, Counter[int]] = {side: Counter() for side in SIDES}
     zeros = dict.fromkeys(SIDES, 0)
     sums: dict[str, Any] = {}

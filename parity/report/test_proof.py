@@ -9,10 +9,12 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from parity import subject, tensorflow_oracle
+from parity import fuzz, subject, tensorflow_oracle
 from parity.meta import test_fuzz as subjects
+from parity.mutants import command as mutants
 from parity.report import errors, pictures, proof
 from parity.subject import Scope
+from parity.sweep import command as sweep
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -21,18 +23,21 @@ SVG = "{http://www.w3.org/2000/svg}"
 def real() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(errors, "SEEDS", 3)
-        sent: list[Any] = []
-        errors.work((Scope(), "float32"), sent.append)
-        [one] = sent
-        return one
+        return sent_by_work(Scope())
 
 
 def sampled(monkeypatch: pytest.MonkeyPatch, name: str) -> dict[str, Any]:
     monkeypatch.setenv("PARITY_SUBJECT", name)
     monkeypatch.setattr(errors, "SEEDS", 3)
-    sent: list[Any] = []
-    errors.work((Scope(), "float32"), sent.append)
-    return sent[0]
+    return sent_by_work(Scope())
+
+
+def sent_by_work(scope: Scope) -> dict[str, Any]:
+    sent: list[dict[str, Any] | str] = []
+    errors.work((scope, "float32"), sent.append)
+    [one] = sent
+    assert isinstance(one, dict)
+    return one
 
 
 def test_a_right_subject_stays_within_the_bound(real: dict[str, Any]) -> None:
@@ -96,10 +101,7 @@ def test_the_layer_keeps_to_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subject, "load", lambda: conv2d)
     monkeypatch.setattr(errors, "SEEDS", 1)
-    sent: list[Any] = []
-    narrow = Scope(formats=("NCHW",), without=frozenset({"SAME"}))
-    errors.work((narrow, "float32"), sent.append)
-    [one] = sent
+    one = sent_by_work(Scope(formats=("NCHW",), without=frozenset({"SAME"})))
     assert asked == {("VALID", "NCHW")}
     assert len(one["by_position"]["subject"]) == 22
     assert one["outputs"] == 22 * 22 * 8
@@ -131,10 +133,10 @@ def test_quick_forgives_what_was_not_reached_and_nothing_else(
     campaign["total"] = {"examples": 9}
     monkeypatch.setenv("PARITY_SUBJECT", "parity.mutants:edge_padding")  # it has no ledger
     monkeypatch.setattr(proof, "run_sweep", lambda *_, **__: swept)
-    monkeypatch.setattr(proof.sweep, "show", lambda *_: None)
-    monkeypatch.setattr(proof.fuzz, "campaign", lambda *_, **__: campaign)
-    monkeypatch.setattr(proof.errors, "sample", lambda *_: ([], wrong, unclear))
-    monkeypatch.setattr(proof.mutants, "hunt", lambda *_, **__: {"exit_code": 0})
+    monkeypatch.setattr(sweep, "show", lambda *_: None)
+    monkeypatch.setattr(fuzz, "campaign", lambda *_, **__: campaign)
+    monkeypatch.setattr(errors, "sample", lambda *_: ([], wrong, unclear))
+    monkeypatch.setattr(mutants, "hunt", lambda *_, **__: {"exit_code": 0})
     asked = argparse.Namespace(quick=quick, minutes=1.0, every=1, jobs=1, seed=0)
     found = proof.gather(asked, Console(quiet=True))
     assert found["exit_code"] == code

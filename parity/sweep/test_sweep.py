@@ -404,7 +404,7 @@ def test_the_command_mistrusts_a_subject_that_supports_too_little(
 def test_after_ctrl_c_what_was_found_is_told_and_written(
     name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    here = run.run_jobs
+    here: Any = vars(run)["run_jobs"]
 
     def interrupted(target: str, tasks: Any, *rest: Any, **named: Any) -> Any:
         here(target, tasks[:-1], *rest, **named)
