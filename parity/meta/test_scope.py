@@ -151,7 +151,6 @@ def test_the_sweep_keeps_to_the_scope(scope: Scope) -> None:
     assert strict.calls > 10
 
 
-DRAWN = 2000
 CALLS = [one for one in ALONE if one.dtypes in (subject.DTYPES, ("int32",), ("float16",))]
 """The faults of a call are the same in every float."""
 
@@ -161,7 +160,7 @@ def test_calls_are_drawn_with_every_fault_of_the_scope(scope: Scope) -> None:
     met: Counter[str] = Counter()
 
     @given(nearly_valid_calls(scope))
-    @settings(max_examples=DRAWN, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=2000, deadline=None, derandomize=True, database=None)
     def count(call: Call) -> None:
         met.update(call.faults)
         met.update(accept_reject.classes(call))
@@ -171,7 +170,7 @@ def test_calls_are_drawn_with_every_fault_of_the_scope(scope: Scope) -> None:
     least = accept_reject.minima(scope)
     rules = {name: share for name, share in least.items() if name.startswith("rule")}
     assert len(rules) > 7
-    assert not {name: met[name] for name, share in rules.items() if met[name] < 2 * share * DRAWN}
+    assert not {name: met[name] for name, share in rules.items() if met[name] < 2 * share * 2000}
 
 
 @pytest.mark.parametrize("scope", CALLS, ids=str)
