@@ -170,7 +170,7 @@ def test_calls_are_drawn_with_every_fault_of_the_scope(scope: Scope) -> None:
     least = accept_reject.minima(scope)
     rules = {name: share for name, share in least.items() if name.startswith("rule")}
     assert len(rules) > 7
-    assert not {name: met[name] for name, share in rules.items() if met[name] < 2 * share * 2000}
+    assert not {name: met[name] for name, share in rules.items() if met[name] < share * 2000}
 
 
 @pytest.mark.parametrize("scope", CALLS, ids=str)
