@@ -23,7 +23,7 @@ from parity.tally import Count, dtypes
 TURN = 0.2
 """Seconds of a turn in the first round, of a claim whose share is 1."""
 GROWTH = 1.5
-"""How much longer the turns of each round are: no dtype is ever far behind the others."""
+"""How much longer the turns of each round are: who lacks one still has 1 / (1 + GROWTH) or more."""
 FIRST = 4
 """Examples of a claim's first turn, when nobody knows how long one takes."""
 ENOUGH = 3
@@ -197,6 +197,7 @@ class _Campaign:
                 self._send(count.taken())
 
         key = f"{self._job.number} {turn}"
+        tried = claim.name not in self._seconds
         examples = self._examples(claim, turn)
         began = time.monotonic()
         try:
@@ -207,7 +208,7 @@ class _Campaign:
                 self._conv2d.scope,
                 count,
                 examples=examples,
-                start=_start(self._job, turn),
+                start=_start(self._job, turn, tried=tried),
                 simplest=turn < len(self._turns),
                 after=after,
                 found=lambda found: self._fail(found, key),
@@ -220,6 +221,8 @@ class _Campaign:
             pace = (time.monotonic() - began) / examples
             self._seconds[claim.name] = (pace + self._seconds.get(claim.name, pace)) / 2
         self._send(count)
+        if tried and claim.name in self._seconds:  # how long one takes is known now
+            self._draw(turn)
 
     def _examples(self, claim: Claim, turn: int) -> int:
         """Return how many examples fill the turn, at the pace of the claim's last ones."""
@@ -277,7 +280,7 @@ class _Keeper:
                 self._send(Interesting(example.token(), why, ratio))
 
 
-def _start(job: Job, turn: int) -> int:
+def _start(job: Job, turn: int, *, tried: bool = False) -> int:
     """Return a seed that no other job or turn of this or another campaign has."""
-    text = f"{job.seed} {job.number} {turn}"
+    text = f"{job.seed} {job.number} {turn}{' tried' * tried}"
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
