@@ -123,7 +123,7 @@ def written(value: Any) -> list[Any]:
 def is_integer(number: Any) -> bool:
     """Say whether `number` is one by operator.index, NumPy's bool apart."""
     try:
-        _index(number)
+        as_index(number)
     except TypeError:
         return False
     return True
@@ -131,7 +131,7 @@ def is_integer(number: Any) -> bool:
 
 def integers(value: Any) -> list[int]:
     """Return the integers of which strides, dilations or explicit padding are made."""
-    return [_index(number) for number in written(value) if is_integer(number)]
+    return [as_index(number) for number in written(value) if is_integer(number)]
 
 
 def read(arguments: Mapping[str, Any]) -> Case | None:
@@ -142,7 +142,7 @@ def read(arguments: Mapping[str, Any]) -> Case | None:
         if isinstance(padding, bytes):
             padding = padding.decode()
         if not isinstance(padding, str):
-            four = [(_index(before), _index(after)) for before, after in padding]
+            four = [(as_index(before), as_index(after)) for before, after in padding]
             padding = sum(_spatial(four, layout, (0, 0)), ())
         filters = arguments["filters"].shape
         case = Case(
@@ -182,7 +182,7 @@ def _sizes(case: Case) -> dict[str, Any]:
 
 
 def _steps(value: Any, layout: str) -> tuple[int, int]:
-    steps = [1] if value is None else [_index(step) for step in written(value)]
+    steps = [1] if value is None else [as_index(step) for step in written(value)]
     if len(steps) == 4:
         steps = _spatial(steps, layout, 1)
     rows, columns = steps * 2 if len(steps) == 1 else steps
@@ -208,7 +208,8 @@ def _dtype(array: Any) -> str:
     return str(getattr(getattr(array, "dtype", None), "name", ""))
 
 
-def _index(number: Any) -> int:
+def as_index(number: Any) -> int:
+    """Return what operator.index makes of `number`; of NumPy's bool a TypeError, in any NumPy."""
     if isinstance(number, np.bool_):  # old NumPy takes it, with a warning
         raise TypeError
     return index(number)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from parity.case import DTYPES
+from parity.predicates import as_index
 from parity.subject import FORMATS, Scope
 from parity.written import ARRAYS
 
@@ -119,8 +119,8 @@ def _plane(value: Any, *, channels_first: bool) -> Pair | None:
         return 1, 1
     try:
         if not np.iterable(value):
-            return (step := index(value)), step
-        steps = [index(step) for step in value]
+            return (step := as_index(value)), step
+        steps = [as_index(step) for step in value]
     except TypeError:
         return None
     if len(steps) == 4:
@@ -145,6 +145,6 @@ def _pads(padding: Any, *, channels_first: bool) -> Pair | None:
         return (0, 0) if padding in ("VALID", b"VALID") else None
     try:
         rows, columns = list(padding)[2:4] if channels_first else list(padding)[1:3]
-        return sum(map(index, rows)), sum(map(index, columns))
+        return sum(map(as_index, rows)), sum(map(as_index, columns))
     except (TypeError, ValueError):
         return None
