@@ -202,14 +202,16 @@ def read_patches_call(
         raise TypeError(f"padding: expected 'SAME' or 'VALID', received {show(padding)}")
     batch, rows, columns, channels = array.shape
     geometry = Geometry(
-        Axis.resolve(rows, kernel[0], steps[0], spacing[0], mode),
-        Axis.resolve(columns, kernel[1], steps[1], spacing[1], mode),
+        (
+            Axis.resolve(rows, kernel[0], steps[0], spacing[0], mode),
+            Axis.resolve(columns, kernel[1], steps[1], spacing[1], mode),
+        ),
         channels,
         channels,
         1,  # any number: nothing is multiplied
     )
     check_outputs(geometry, f"sizes: {show(sizes)}")
-    shape = (batch, geometry.rows.outputs, geometry.columns.outputs, prod(kernel) * channels)
+    shape = (batch, *geometry.outputs, prod(kernel) * channels)
     check_bytes("images, sizes", shape, dtype)
     return PatchesCall(array, geometry, np.empty(shape, dtype))
 

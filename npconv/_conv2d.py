@@ -9,7 +9,6 @@ import numpy as np
 from npconv._arguments import read_call
 from npconv._engine.multiply import right_multiply
 from npconv._filters import flatten_filters
-from npconv._patches import Patches
 
 Array = np.ndarray[Any, Any]
 
@@ -110,7 +109,6 @@ def conv2d(
     call = read_call(input, filters, strides, padding, data_format, dilations, out)
     with np.errstate(all="ignore"):
         weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
-        for images, result in call.batches:
-            patches = Patches(images, call.geometry)  # 2: (N*OH*OW, KH*KW*C), never whole
-            right_multiply(patches, weights, out=result)  # 3: (N*OH*OW, OC)
+        for images, result in call.batches:  # 2, 3: (N*OH*OW, KH*KW*C), never whole, @ weights
+            right_multiply(images, weights, call.geometry, out=result)
     return call.out

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-from npconv._engine.multiply import describe
+describe=None
 from npconv._geometry import Geometry
 from npconv._shapes import check_bytes
 
@@ -126,7 +126,7 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         input_shape, filters_shape, strides, padding, data_format, dilations
     )
     check_bytes("input, filters, padding", output_shape, checked)
-    rows, columns = geometry.rows, geometry.columns
+    rows, columns = geometry.axes
     batch = prod(input_shape[:-3])
     positions = batch * rows.outputs * columns.outputs
     taps = rows.kernel * columns.kernel
@@ -161,7 +161,7 @@ def _shape_and_dtype(name: str, value: Any) -> tuple[Shape, np.dtype[Any] | None
 
 
 def _torch_call(geometry: Geometry, input_shape: Shape, data_format: str) -> str:
-    rows, columns = geometry.rows, geometry.columns
+    rows, columns = geometry.axes
     lead = len(input_shape) - 3
     image = "input" if lead == 1 else f"input.flatten(0, {lead - 1})"
     if data_format == "NHWC":

@@ -7,29 +7,24 @@ VALID and explicit padding rounded towards zero, as TensorFlow's C++ division do
 
 from __future__ import annotations
 
-from math import gcd
+from math import prod
 from typing import NamedTuple
 
 
-class Span(NamedTuple):
-    """The pixels of one axis that a range of outputs and a range of taps read.
+Range = tuple[int, int]
 
-    Pixel ``j`` of the span is pixel ``first + j * step`` of the input; those outside ``lo:hi`` lie
-    in the padding. Output ``o`` of the range meets tap ``k`` at ``o * per_output + k * per_tap``.
+
+class Span(NamedTuple):
+    """The pixels of one axis that a range of outputs and a range of taps reach over.
+
+    They are ``first:first + length``, of which ``lo:hi``, counted from there, lie in the input and
+    the others in the padding.
     """
 
     first: int
-    step: int
     length: int
     lo: int
     hi: int
-    per_output: int
-    per_tap: int
-
-    @property
-    def padded(self) -> bool:
-        """Whether the span reaches into the padding."""
-        return self.lo > 0 or self.hi < self.length
 
 
 class Axis(NamedTuple):
@@ -83,51 +78,39 @@ class Axis(NamedTuple):
         outputs = room // stride if room >= 0 else -(-room // stride)
         return cls(size, kernel, stride, dilation, before, after, outputs)
 
-    def span(self, outputs: tuple[int, int], taps: tuple[int, int]) -> Span:
-        """Say which pixels outputs ``[o0, o1)`` and taps ``[k0, k1)`` read.
-
-        Pixels that no output meets are left out where that can be said by one step: with one tap
-        every ``stride``-th pixel, with one output every ``dilation``-th, else every
-        ``gcd(stride, dilation)``-th.
+    def span(self, outputs: Range, taps: Range) -> Span:
+        """Say which pixels outputs ``[o0, o1)`` and taps ``[k0, k1)`` reach over.
 
         >>> axis = Axis.resolve(size=5, kernel=3, stride=1, dilation=2, padding="SAME")
         >>> axis.span((0, 5), (0, 3))
-        Span(first=-2, step=1, length=9, lo=2, hi=7, per_output=1, per_tap=2)
-        >>> axis.span((0, 1), (0, 3))
-        Span(first=-2, step=2, length=3, lo=1, hi=3, per_output=1, per_tap=1)
+        Span(first=-2, length=9, lo=2, hi=7)
         """
         (o0, o1), (k0, k1) = outputs, taps
-        if k1 - k0 == 1:
-            step = self.stride
-        elif o1 - o0 == 1:
-            step = self.dilation
-        else:
-            step = gcd(self.stride, self.dilation)
         first = o0 * self.stride + k0 * self.dilation - self.before
-        last = (o1 - 1) * self.stride + (k1 - 1) * self.dilation - self.before
-        length = (last - first) // step + 1
-        lo = min(length, max(0, -(first // step)))
-        hi = max(lo, min(length, (self.size - 1 - first) // step + 1))
-        return Span(
-            first,
-            step,
-            length,
-            lo,
-            hi,
-            self.stride // step if o1 - o0 > 1 else 1,
-            self.dilation // step if k1 - k0 > 1 else 1,
-        )
+        length = (o1 - 1 - o0) * self.stride + (k1 - 1 - k0) * self.dilation + 1
+        lo = min(length, max(0, -first))
+        return Span(first, length, lo, max(lo, min(length, self.size - first)))
+
+    def meeting(self, outputs: Range, tap: int) -> Range:
+        """Say for which of the outputs a tap meets a pixel of the input, not the padding.
+
+        >>> axis = Axis.resolve(size=5, kernel=3, stride=1, dilation=2, padding="SAME")
+        >>> [axis.meeting((0, 5), tap) for tap in range(3)]
+        [(2, 5), (0, 5), (0, 3)]
+        """
+        missing = self.before - tap * self.dilation
+        lo = max(outputs[0], -(-missing // self.stride))
+        return lo, max(lo, min(outputs[1], (self.size - 1 + missing) // self.stride + 1))
 
 
 class Geometry(NamedTuple):
-    """The integers of one convolution, without its batch.
+    """The integers of one convolution, over any number of spatial axes, without its batch.
 
     ``filter_channels`` is what one filter reads of the input's ``in_channels``; there are
     ``groups = in_channels // filter_channels`` groups of them.
     """
 
-    rows: Axis
-    columns: Axis
+    axes: tuple[Axis, ...]
     in_channels: int
     filter_channels: int
     out_channels: int
@@ -136,6 +119,21 @@ class Geometry(NamedTuple):
     def groups(self) -> int:
         """Number of groups; 0 where the input has no channels."""
         return self.in_channels // self.filter_channels
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Size of the output along each axis."""
+        return tuple(axis.outputs for axis in self.axes)
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Taps along each axis."""
+        return tuple(axis.kernel for axis in self.axes)
+
+    @property
+    def terms(self) -> int:
+        """Products that are added up for one output."""
+        return prod(self.kernel) * self.filter_channels
 
 
 def merged(shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:

@@ -61,14 +61,16 @@ def resolve(
         )
     pads = (padding, padding) if isinstance(padding, str) else padding
     geometry = Geometry(
-        Axis.resolve(rows, height, strides[0], dilations[0], pads[0]),
-        Axis.resolve(columns, width, strides[1], dilations[1], pads[1]),
+        (
+            Axis.resolve(rows, height, strides[0], dilations[0], pads[0]),
+            Axis.resolve(columns, width, strides[1], dilations[1], pads[1]),
+        ),
         channels,
         filter_channels,
         out_channels,
     )
     check_outputs(geometry, f"filters: shape {filters_shape}")
-    result: Shape = (geometry.rows.outputs, geometry.columns.outputs, out_channels)
+    result: Shape = (*geometry.outputs, out_channels)
     if blind and 0 in lead and 0 not in result:
         raise ValueError(
             f"input: leading dimensions {lead} and an image {image} that are both empty cannot "
@@ -101,7 +103,7 @@ def _check_limits(input_shape: Shape, image: Shape, filters_shape: Shape) -> Non
 
 def check_outputs(geometry: Geometry, received: str) -> None:
     """Raise ValueError, showing `received`, where TensorFlow finds the kernel too large."""
-    for side, axis in (("height", geometry.rows), ("width", geometry.columns)):
+    for side, axis in zip(("height", "width"), geometry.axes, strict=True):
         if axis.outputs < 0:
             raise ValueError(
                 f"{received} does not fit: along the {side}, {axis.kernel} taps at dilation "
@@ -121,7 +123,7 @@ def _check_pads(pads: tuple[Pair, Pair], layout: Format) -> None:
 def _check_windows(geometry: Geometry, filters_shape: Shape) -> None:
     """Check what TensorFlow checks only where something is to be multiplied."""
     groups = geometry.groups
-    if not geometry.rows.kernel or not geometry.columns.kernel:
+    if 0 in geometry.kernel:
         raise ValueError(f"filters: must not be empty, received shape {filters_shape}")
     if geometry.out_channels % groups:
         raise ValueError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npconv._engine.runs import copy
+from npconv._engine.copying import copy
 
 if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch
@@ -113,6 +113,6 @@ def cast(values: Array, out: Array, scratch: Scratch) -> None:
         np.copyto(out, values, casting="unsafe")
 
 
-def scratch_bytes(dtype: np.dtype[Any], products: int) -> int:
+def cast_bytes(dtype: np.dtype[Any], products: int) -> int:
     """Return what ``cast`` takes for results of a dtype."""
     return 2 * _FLOAT32.itemsize * products if dtype == _FLOAT16 else 0

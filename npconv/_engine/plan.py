@@ -1,59 +1,31 @@
-"""What the planner chooses among: an algorithm, its blocks, and what they are thought to cost."""
+"""Plans: how a convolution is computed, from its shapes and dtype alone, never from the machine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from npconv._engine.arithmetic import itemsize
-from npconv._engine.blocks import Blocks, cut, even
-from npconv._engine.cost import (
-    BYTE,
-    CALL,
-    FAR_BYTE,
-    RUN,
-    TILE,
-    conversion,
-    extraction,
-    gemm,
-    spread,
-)
-from npconv._engine.halves import scratch_bytes
+from npconv._engine.tiles import Tile, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from npconv._engine.scratch import Scratch
     from npconv._geometry import Geometry
 
-TOTAL_BYTES = 15 << 20  # of a call, without the filters that it converts
+Task = tuple[Tile, Any]
+"""A tile, and what its algorithm has worked out of it."""
+Work = Callable[[Task, "Scratch"], bool]
+"""Computes a task; says whether its result stands."""
 
-# Bytes of a band, of a tile of patches, and of its products, each at the most: a tile should stay
-# in the second-level cache, but packing the filters, once a tile, costs more where it is small.
-BUDGETS = (1 << 18, 1 << 19, 1 << 20, 1 << 21)
-_CUTS = tuple((pieces, parts) for pieces in (1, 2, 4, 8, 16) for parts in (1, 2, 4))
-_CONVERTED = 1 << 21  # bytes of converted filters, at the most where it can be
-_LEAST_AT_ONCE = 128  # terms of the sums that they are for, at the least where it can be
-
-
-class Wide(NamedTuple):
-    """How much more one row of the patches serves than one output of one group.
-
-    ``groups`` are multiplied as one, by filters with zeros where a group has no business;
-    ``rows`` x ``columns`` neighbouring outputs are, by filters that stand in a band of zeros.
-    """
-
-    groups: int = 1
-    rows: int = 1
-    columns: int = 1
-
-    @property
-    def adds_zeros(self) -> bool:
-        """Whether any value is multiplied by a zero that the filters do not have."""
-        return self != (1, 1, 1)
+TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
+TILE_BYTES = 3 << 19  # of patches or products: 0.5 to 3 MiB took the same time within 3 %
+LEAST_POSITIONS = 128  # of a tile: with fewer BLAS packs filters for longer than it multiplies
+PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
+WORTH_SHARING = 12_000_000  # multiply-adds that take about twice as long as handing over
+MOVED = 16  # multiply-adds that take as long as copying an element
+_FEW = 256  # tiles that are worth keeping
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,160 +36,88 @@ class Plan:
     ----------
     algorithm : str
     geometry : Geometry
-        Of the convolution that is cut: where `wide`, one of larger strides and filters.
-    wide : Wide
-    blocks : Blocks
-    cost : float
-        By which plans are compared, in nanoseconds.
-    thread_bytes : int
-        Scratch of each thread.
-    call_bytes : int
-        Scratch that the threads share.
-    filter_bytes : int
-        Of all filters as they are multiplied, where they are converted before the tiles.
-    product : tuple of int
-        (m, k, n) of the largest matrix product.
+        Of the convolution that is cut; for block-Toeplitz filters, one of larger strides.
+    batch : int
+    pieces, shares : int
+        Into how many runs the outputs, and into how many ranges the channels are cut.
+    layout : callable
+        Works out the integers of a tile, once.
+    buffers : mapping of str to int
+        Bytes of each thread's buffers.
+    shared : int
+        Bytes that the threads share.
+    product : int
+        Multiply-adds of the largest product that BLAS computes.
+    block : tuple of int
+        Neighbouring outputs along each axis that a patch serves.
+    sums : int
+        Into how many parts each sum is cut.
     """
 
     algorithm: str
     geometry: Geometry
-    wide: Wide
-    blocks: Blocks
-    cost: float
-    thread_bytes: int
-    call_bytes: int
-    filter_bytes: int
-    product: tuple[int, int, int]
+    batch: int
+    pieces: int
+    shares: int
+    layout: Callable[[Plan, Tile], Any]
+    buffers: Mapping[str, int]
+    shared: int
+    product: int
+    block: tuple[int, ...] = ()
+    sums: int = 1
+
+    def tasks(self) -> Iterable[Task]:
+        """Return the tiles, which cover every output once, each with its layout."""
+        return self._few or ((tile, self.layout(self, tile)) for tile in self._tiles())
+
+    def _tiles(self) -> Iterable[Tile]:
+        geometry = self.geometry
+        outputs = (self.batch, *geometry.outputs)
+        return tiles(outputs, geometry.out_channels, geometry.groups, self.pieces, self.shares)
+
+    @cached_property
+    def _few(self) -> tuple[Task, ...]:
+        if self.pieces * self.shares > _FEW:
+            return ()
+        return tuple((tile, self.layout(self, tile)) for tile in self._tiles())
 
     @cached_property
     def light(self) -> bool:
-        """Whether products are so small that BLAS uses but one thread anyway, in a single tile.
-
-        OpenBLAS does up to 2**18 multiply-adds, with vectors up to 9216; others are like it.
-        """
-        m, k, n = self.product
-        most = 1 << 18 if m > 1 and n > 1 else 9216
-        return m * k * n <= most and self.blocks.tiles == 1
+        """Whether BLAS would use one thread anyway: OpenBLAS does, up to 2**18 multiply-adds."""
+        return self.pieces * self.shares == 1 and self.product <= 1 << 18
 
     @property
-    def fits(self) -> bool:
-        """Whether one thread keeps to the memory that all of them together should."""
-        return self.scratch_bytes(1) <= TOTAL_BYTES
+    def thread_bytes(self) -> int:
+        """Scratch of each thread."""
+        return sum(self.buffers.values())
 
     @cached_property
     def most_threads(self) -> int:
         """Over how many threads the tiles, and the memory, allow the work to be spread."""
-        memory = (TOTAL_BYTES - self.call_bytes) // max(1, self.thread_bytes)
-        return max(1, min(self.blocks.tiles, memory))
+        memory = (TOTAL_BYTES - self.shared) // max(1, self.thread_bytes)
+        return max(1, min(self.pieces * self.shares, memory))
 
     def scratch_bytes(self, threads: int) -> int:
         """Return the bytes that a call takes beyond its arguments and its result."""
-        own = min(threads, self.most_threads) * self.thread_bytes
-        return self.call_bytes + self.filter_bytes + own
+        return self.shared + min(threads, self.most_threads) * self.thread_bytes
 
 
-def filter_itemsize(dtype: np.dtype[Any]) -> int:
-    """Return the most bytes of an element of the filters as they are multiplied."""
-    return itemsize(dtype) * (2 if dtype.kind == "i" else 1)  # where sums may wrap, in two halves
-
-
-def terms_at_once(blocks: Blocks, itemsize: int) -> int:
-    """Return for how many terms of a sum the filters are converted, to so many bytes an element.
-
-    Their rows follow each other in memory, which the filters of fewer out_channels would not.
-    """
-    return even(prod(blocks.taps), _CONVERTED // (itemsize * blocks.tile[3] * blocks.tile[4]))
-
-
-def cuts(
-    algorithm: str,
-    geometry: Geometry,
-    wide: Wide,
-    batch: int,
-    dtype: np.dtype[Any],
-    *,
-    light: bool,
-) -> Iterator[Plan]:
-    """Yield plans of smaller and larger tiles; just of the largest where `light`."""
-    size = itemsize(dtype)
-    whole = wide.rows * wide.columns > 1  # the outputs of a block stay together
-    most = None
-    if conversion(dtype) and not whole:
-        # Many filters would leave room for few terms at once. With short patches a tile may cover
-        # all positions, so that it converts its own filters.
-        most = _CONVERTED // (_LEAST_AT_ONCE * filter_itemsize(dtype))
-    different = dict.fromkeys(
-        cut(geometry, batch, budget // size, pieces=pieces, parts=parts, most=most, patch=patch)
-        for patch in dict.fromkeys((None, most))
-        for budget in (BUDGETS[-1:] if light else BUDGETS)
-        for pieces, parts in (_CUTS[:1] if light else _CUTS)
-        if parts == 1 or not whole
-    )
-    for blocks in different:
-        yield tile_plan(algorithm, geometry, wide, blocks, dtype, size)
-
-
-def tile_plan(
-    algorithm: str,
-    geometry: Geometry,
-    wide: Wide,
-    blocks: Blocks,
-    dtype: np.dtype[Any],
-    size: int,
-) -> Plan:
-    """Return a plan of patches and products, with its cost.
+def pieces(geometry: Geometry, batch: int, moved: int, position_bytes: int) -> int:
+    """Say into how many runs the outputs are cut.
 
     Parameters
     ----------
-    algorithm : str
-    geometry, wide, blocks
-        As in ``Plan``.
-    dtype : dtype
-        Of the input.
-    size : int
-        Bytes of an element of the patches.
+    geometry : Geometry
+    batch : int
+    moved : int
+        Elements that are copied for each position.
+    position_bytes : int
+        Of the buffers, or of what is read and written, for each position.
     """
-    *_, groups, out_channels = blocks.tile
-    tiles, sums = blocks.tiles, blocks.sums
-    m, k = blocks.positions, prod(blocks.taps)
-    copied = groups > 1 or wide.adds_zeros or dtype.itemsize != size or dtype.kind == "i"
-    weights = prod(blocks.whole_taps) * geometry.out_channels
-    once = extraction(geometry, blocks, size) + groups * gemm(m, k, out_channels, size, weights)
-    part = groups * k * out_channels  # of the filters, that a tile multiplies by at once
-    if blocks.gathers_filters:
-        once += part * (FAR_BYTE * size + RUN / out_channels)
-    if dtype.kind == "i":
-        once *= 1.2
-    if copied:
-        run = out_channels // (wide.rows * wide.columns)
-        once += blocks.products * (RUN / max(1, run) + 2 * BYTE * size)
-    if wide.adds_zeros:
-        once += 2 * CALL + blocks.products * 0.1
-    thread = (blocks.band + blocks.patches + blocks.products) * size
-    thread += scratch_bytes(dtype, blocks.products)
-    before, shared, filters = 0.0, 0, 0
-    if wide.adds_zeros:
-        before, shared = 28 * CALL + 0.2 * weights, dtype.itemsize * weights
-    held, pieces = filter_itemsize(dtype), 1
-    convert = conversion(dtype)
-    if convert:
-        if blocks.filters_once:
-            pieces = -(-k // terms_at_once(blocks, held))
-            once += convert * part + 2 * CALL * pieces
-            once += (pieces - 1) * blocks.products * 2 * BYTE * size
-            row = groups * out_channels
-            thread += min(held * part, max(held * row, _CONVERTED))
-        else:
-            before += convert * weights
-            filters = held * weights
-    if sums * pieces > 1:  # a partial product
-        thread += blocks.products * size
-    if blocks.gathers_filters:
-        thread += part * (dtype.itemsize if blocks.filters_once else held)
-    if dtype.kind == "i":
-        thread += (2 * blocks.products + blocks.patches) * size  # where sums may wrap
-    tile = TILE + sums * once
-    work = tiles * (TILE + sums * once * blocks.fullness)
-    cost = spread(work, tile, tiles, before=before)
-    product = (m, k, out_channels)
-    return Plan(algorithm, geometry, wide, blocks, cost, thread, shared, filters, product)
+    positions = batch * prod(geometry.outputs)
+    count = -(-positions * position_bytes // TILE_BYTES)
+    effort = positions * (geometry.terms * geometry.out_channels + MOVED * moved)
+    if effort >= WORTH_SHARING or count > 1:
+        count = max(PIECES, count)
+        count += -count % PIECES
+    return min(count, positions)

@@ -1,51 +1,42 @@
 """Threads of our own, each multiplying its own tiles, with BLAS held to one thread meanwhile.
 
 NumPy releases the interpreter's lock where it copies and where it multiplies, so that both scale.
-Which thread does which tile changes nothing about the result: the tiles are cut by shape, dtype
-and the machine's cores, whatever the number of threads.
+Which thread does which tile changes nothing about the result.
+
+Ctrl-C may come between any two lines of the thread that calls, and a signal handler or finalizer
+may call again from there. So nothing is counted: what is done may be done once more, and it is.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import warnings
+from collections.abc import Iterable
 from operator import index
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
-from npconv._engine import cores
 from npconv._engine.blas import Blas
+from npconv._engine.plan import Task, Work
 from npconv._engine.scratch import Scratch, take_scratch
 
-T = TypeVar("T")
 
-
-class _Job(Generic[T]):
+class _Job:
     """Tasks that several threads take from one end until none is left or one has failed.
 
     The tasks are never all in memory at once.
     """
 
-    __slots__ = ("_error", "_helpers", "_left", "_lock", "_seats", "_tasks", "_work")
-
-    def __init__(
-        self,
-        tasks: Iterable[T],
-        work: Callable[[T, Scratch], None],
-        helpers: int,
-    ) -> None:
+    def __init__(self, tasks: Iterable[Task], work: Work) -> None:
+        self.seats: list[_Seat] = []
+        self.stands = True  # as long as all results do
+        self.error: BaseException | None = None  # of a helper
         self._tasks = iter(tasks)
-        self._lock = threading.Lock()
         self._work = work
-        self._helpers = helpers
-        self._seats = deque(range(helpers))  # for helpers that have not come yet
-        self._left: SimpleQueue[None] = SimpleQueue()  # one for each helper that came and went
-        self._error: BaseException | None = None
+        self._lock = threading.Lock()
 
     def run(self, scratch: Scratch) -> None:
         """Compute tasks until none is left."""
@@ -55,83 +46,158 @@ class _Job(Generic[T]):
                     task = next(self._tasks, None)
                 if task is None:
                     return
-                self._work(task, scratch)
+                if not self._work(task, scratch):
+                    self.stands = False
+                    self.stop()
         except BaseException:
-            with self._lock:
-                self._tasks = iter(())  # the others need not go on
+            self.stop()
             raise
 
-    def help(self) -> None:
-        """Run in a helper, unless the caller has finished without it."""
-        try:
-            self._seats.pop()
-        except IndexError:
+    def stop(self) -> None:
+        """Let nobody begin another task."""
+        self._tasks = iter(())
+
+    def finish(self) -> None:
+        """Wait for the helpers, whatever happens meanwhile: they write to the result."""
+        interrupt = None
+        while True:
+            try:
+                for seat in self.seats:
+                    seat.give_up()
+                break
+            except BaseException as error:  # Ctrl-C
+                interrupt = error
+                self.stop()
+        if interrupt is not None:
+            try:
+                raise interrupt
+            finally:
+                del interrupt  # its traceback holds this frame
+
+
+class _Seat:
+    """A place for one helper at a job, which the helper takes or the caller gives up."""
+
+    def __init__(self, job: _Job) -> None:
+        self.job: _Job | None = job
+        self._taken: dict[str, str] = {}
+        self._left = False
+        self._leaving = threading.Lock()
+        self._leaving.acquire()
+
+    def take(self) -> None:
+        """Help with the job, unless the caller has finished without."""
+        job = self.job
+        if job is None or self._taken.setdefault("by", "helper") != "helper":
             return
         scratch = None
         try:
+            _blas.limit()
             scratch = take_scratch()
-            self.run(scratch)
+            job.run(scratch)
         except BaseException as error:
-            self._error = error
+            job.error = error
         finally:
-            self._left.put(None)  # the caller may go on
+            del job  # an error's traceback holds this frame
             if scratch is not None:
                 scratch.keep()
+            self._left = True
+            self._leaving.release()
 
-    def finish(self) -> None:
-        """Wait for the helpers, whatever happened to the caller; raise what one of them met."""
-        joined = self._helpers
-        while self._seats:
-            try:
-                self._seats.pop()
-            except IndexError:
-                break
-            joined -= 1
-        # Looking again and again would take the interpreter's lock from the very helpers.
-        while joined:
-            try:
-                self._left.get()
-                joined -= 1
-            except BaseException as error:  # Ctrl-C: they still write to the result
-                self._error = error
-        if self._error is not None:
-            raise self._error
+    def give_up(self) -> None:
+        """Return when no helper is at this place, and none will be."""
+        if self._taken.setdefault("by", "caller") == "helper":
+            while not self._left:
+                self._leaving.acquire()
+        self.job = None  # the seat may wait for long until a helper finds it empty
 
 
 class _Pool:
     """Daemon threads that wait for jobs, as many as were ever wanted at once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
-        self.threads: list[int] = []  # native ids
+        self._seats: SimpleQueue[_Seat] = SimpleQueue()
+        self._threads = 0
 
     def grow(self, helpers: int) -> int:
         """Have at least so many, if the system allows it; return how many of them there are."""
-        if len(self.threads) < helpers:
-            with self._lock, suppress(RuntimeError):  # "can't start new thread"
-                while len(self.threads) < helpers:
-                    thread = threading.Thread(target=self._serve, name="npconv", daemon=True)
-                    thread.start()
-                    self.threads.append(thread.native_id or 0)
-        return min(helpers, len(self.threads))
+        while self._threads < helpers:
+            try:
+                threading.Thread(target=self._serve, name="npconv", daemon=True).start()
+            except RuntimeError:  # "can't start new thread"
+                break
+            self._threads += 1
+        return min(helpers, self._threads)
 
-    def ask(self, job: _Job[Any], helpers: int) -> None:
+    def ask(self, job: _Job, helpers: int) -> None:
         """Have a job helped with."""
         for _ in range(helpers):
-            self._jobs.put(job)
+            seat = _Seat(job)
+            job.seats.append(seat)
+            self._seats.put(seat)
 
     def _serve(self) -> None:
         with np.errstate(all="ignore"):
             while True:
-                job = self._jobs.get()
-                job.help()
-                del job  # its arrays must not live until the next one
+                seat = self._seats.get()
+                seat.take()
+                del seat  # what it holds must not live until the next one
+
+
+def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
+    """Call ``work(task, scratch)`` for each task, on several threads where there are several.
+
+    Parameters
+    ----------
+    tasks : iterable
+    work : callable
+        Independent of the order; it may raise.
+    most : int
+        Threads that it may be spread over.
+
+    Returns
+    -------
+    bool
+        Whether all results stand.
+    """
+    job = _Job(tasks, work)
+    try:
+        try:
+            found = _blas.hold(job)
+            _pool.ask(job, _pool.grow(min(most, _threads or found) - 1))
+            _run(job)
+        finally:
+            job.finish()
+            _blas.let_go(job)
+    finally:  # once more: Ctrl-C may have come before either began
+        job.finish()
+        _blas.let_go(job)
+    if job.error is not None:
+        error, job.error = job.error, None
+        try:
+            raise error
+        finally:
+            del error
+    return job.stands
+
+
+def alone(tasks: Iterable[Task], work: Work) -> bool:
+    """Do the same in this thread, whatever BLAS is set to."""
+    job = _Job(tasks, work)
+    _run(job)
+    return job.stands
+
+
+def _run(job: _Job) -> None:
+    scratch = take_scratch()
+    try:
+        job.run(scratch)
+    finally:
+        scratch.keep()
 
 
 _blas = Blas()
 _pool = _Pool()
-_threads: int | None = None
 
 
 def _after_fork() -> None:
@@ -152,7 +218,7 @@ def get_num_threads() -> int:
     -------
     int
         What ``set_num_threads`` set; else the environment's ``NPCONV_NUM_THREADS`` as it was when
-        npconv was imported; else as many as NumPy's BLAS is set to.
+        npconv was imported, unless it is ``0`` or ``auto``; else as many as NumPy's BLAS is set to.
 
     Examples
     --------
@@ -191,72 +257,33 @@ def set_num_threads(threads: int | None) -> None:
     >>> npconv.set_num_threads(None)
     """
     global _threads
-    _threads = None if threads is None else _count("threads", threads)
+    _threads = None if threads is None else _count(threads)
 
 
-def _count(name: str, value: Any) -> int:
+def _count(value: Any) -> int:
     try:
         count = index(value)
     except TypeError:
-        raise TypeError(f"{name}: expected an integer or None, received {value!r}") from None
+        raise TypeError(f"threads: expected an integer or None, received {value!r}") from None
     if count < 1:
-        raise ValueError(f"{name}: expected at least 1, received {count}")
+        raise ValueError(f"threads: expected at least 1, received {count}")
     return count
 
 
 def _from_environment(text: str) -> int | None:
-    """Read NPCONV_NUM_THREADS."""
-    if not text.strip():
+    """Read NPCONV_NUM_THREADS; what it cannot be only warns, so that npconv can be imported."""
+    text = text.strip().lower()
+    if text in ("", "0", "auto"):
         return None
-    if not text.strip().isdecimal() or int(text) < 1:
-        raise ValueError(f"NPCONV_NUM_THREADS: expected a positive integer, received {text!r}")
-    return int(text)
+    if text.isdecimal() and len(text) < 10:
+        return int(text)
+    warnings.warn(
+        f"NPCONV_NUM_THREADS: expected a positive integer, 0 or 'auto', received {text!r}; "
+        "it is passed over",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return None
 
 
 _threads = _from_environment(os.environ.get("NPCONV_NUM_THREADS", ""))
-
-
-def each(tasks: Iterable[T], work: Callable[[T, Scratch], None], most: int, *, light: bool) -> None:
-    """Call ``work(task, scratch)`` for each task, on several threads where there are several.
-
-    Parameters
-    ----------
-    tasks : iterable
-    work : callable
-        Independent of the order; it may raise.
-    most : int
-        Threads that it may be spread over.
-    light : bool
-        Whether BLAS would use one thread anyway.
-    """
-    if light:
-        _run(tasks, work)
-        return
-    with _blas as found:
-        helpers = _pool.grow(min(most, _threads or found) - 1)
-        if helpers < 1:
-            _run(tasks, work)
-            return
-        job = _Job(tasks, work, helpers)
-        scratch = take_scratch()
-        allowed: set[int] = set()
-        try:
-            if _blas.held_once:  # with other callers, cores are better left to the system
-                allowed = cores.keep_apart(_pool.threads)
-            _pool.ask(job, helpers)
-            job.run(scratch)
-        finally:
-            try:
-                job.finish()
-            finally:
-                cores.let_go(allowed)
-                scratch.keep()
-
-
-def _run(tasks: Iterable[T], work: Callable[[T, Scratch], None]) -> None:
-    scratch = take_scratch()
-    try:
-        for task in tasks:
-            work(task, scratch)
-    finally:
-        scratch.keep()

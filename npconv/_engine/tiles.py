@@ -1,173 +1,94 @@
-"""Plain tiles: extract a tile of the patches matrix, multiply it, write it to the output.
-
-Where the image itself is the patches matrix (1x1 kernels, kernels that cover the input) nothing is
-extracted; with few channels a patch may serve several outputs, see ``wide``.
-"""
+"""Tiles: runs of outputs that are computed at once. Pure integers, of shapes alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
-import numpy as np
-from numpy.lib.stride_tricks import as_strided
-
-from npconv._engine import wide
-from npconv._engine.arithmetic import arithmetic
-from npconv._engine.blocks import Blocks, Taps, Tile
-from npconv._engine.plan import Plan, Wide, cuts, terms_at_once
-from npconv._engine.scratch import Scratch
-from npconv._geometry import merged
-from npconv._patches import Patches
-
-if TYPE_CHECKING:
-    from npconv._engine.arithmetic import Arithmetic
-    from npconv._geometry import Geometry
-
-Array = np.ndarray[Any, Any]
-Work = Callable[[Tile, Scratch], bool]
+from npconv._geometry import Range
 
 
-def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) -> Iterator[Plan]:
-    """Yield ways to cut a convolution into plain tiles.
+class Tile(NamedTuple):
+    """A run of outputs, in the order of the result, by a range of its channels.
+
+    Attributes
+    ----------
+    outputs : tuple of Range
+        Of the images, and along each axis: inner axes whole, or outer ones a single one.
+    start, stop : int
+        The same as a range of the rows of the patches matrix.
+    channels : Range
+        Of the out_channels; whole groups, where there are several.
+    """
+
+    outputs: tuple[Range, ...]
+    start: int
+    stop: int
+    channels: Range
+
+
+def parts(size: int, count: int) -> list[Range]:
+    """Cut a size into so many equal ranges, as far as it can be.
+
+    >>> parts(10, 4)
+    [(0, 2), (2, 5), (5, 7), (7, 10)]
+    """
+    count = max(1, min(size, count))
+    return [(i * size // count, (i + 1) * size // count) for i in range(count)]
+
+
+def runs(sizes: tuple[int, ...], count: int) -> Iterator[tuple[Range, ...]]:
+    """Cut a box into at least so many runs, as far as it can be, without any seam but of one axis.
+
+    >>> [*runs((2, 4, 5), 4)]  # doctest: +NORMALIZE_WHITESPACE
+    [((0, 1), (0, 2), (0, 5)), ((0, 1), (2, 4), (0, 5)),
+     ((1, 2), (0, 2), (0, 5)), ((1, 2), (2, 4), (0, 5))]
+    """
+    if count <= 1 or not sizes:
+        yield tuple((0, size) for size in sizes)
+        return
+    for one in parts(sizes[0], count):
+        for others in runs(sizes[1:], -(-count // sizes[0])):
+            yield (one, *others)
+
+
+def largest(sizes: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return the sizes of the largest run of ``runs``, which is the last.
+
+    >>> largest((1, 10, 5), 4)
+    (1, 3, 5)
+    """
+    sides = []
+    for size in sizes:
+        sides.append(-(-size // max(1, min(size, count))))
+        count = -(-count // size)
+    return tuple(sides)
+
+
+def tiles(
+    outputs: tuple[int, ...], channels: int, groups: int, pieces: int, shares: int
+) -> Iterator[Tile]:
+    """Cut all outputs into `pieces` runs, and the channels of each into `shares`.
 
     Parameters
     ----------
-    geometry : Geometry
-    batch : int
-        Number of images.
-    dtype : dtype
-        Of the input.
-    light : bool
-        Whether there is so little to do that one tile is best.
+    outputs : tuple of int
+        Number of images, and of outputs along each axis.
+    channels, groups : int
+        Number of out_channels, and the groups that no share cuts through.
+    pieces, shares : int
+        At the least, as far as there are so many.
+
+    Examples
+    --------
+    >>> [(tile.start, tile.stop, tile.channels) for tile in tiles((1, 4, 5), 8, 1, 2, 2)]
+    [(0, 10, (0, 4)), (0, 10, (4, 8)), (10, 20, (0, 4)), (10, 20, (4, 8))]
     """
-    yield from cuts("tiles", geometry, Wide(), batch, dtype, light=light)
-
-
-def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
-    """Return the work on a tile, which says whether its result stands.
-
-    Parameters
-    ----------
-    plan : Plan
-    patches : Patches
-        Of N images; the rows are N * OH * OW, the columns KH * KW * C / groups for each group.
-    weights : ndarray, shape (KH * KW * C / groups, OC)
-    out : ndarray, shape (N, OH, OW, OC)
-        Any strides, alignment and byte order.
-    """
-    geometry = plan.geometry
-    numbers = arithmetic(patches.images, weights, plan.blocks.reads)
-    if plan.wide.adds_zeros:
-        weights = wide.weights(weights, patches.geometry, plan.wide)
-        patches = Patches(patches.images, geometry)
-    if weights.dtype == numbers.dtype:
-        if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
-            weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
-        prepared: tuple[Array, ...] = (weights,)
-    elif plan.blocks.filters_once:  # then a tile converts its own
-        prepared = (weights,)
-    else:
-        prepared = numbers.prepare(weights, Scratch())
-    groups = geometry.groups
-    stacks = [_stack(one, groups) for one in prepared]
-    in_place = (
-        out.dtype == numbers.sum_dtype and plan.blocks.in_one_sum and not plan.wide.adds_zeros
-    )
-    # An infinity times an added zero leaves a NaN.
-    doubtful = plan.wide.adds_zeros and numbers.sum_dtype.kind == "f"
-
-    def work(tile: Tile, scratch: Scratch) -> bool:
-        (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
-        shape = (g1 - g0, (n1 - n0) * (h1 - h0) * (w1 - w0), o1 - o0)
-        product = _place(out, tile, plan, shape) if in_place else None
-        if product is not None:  # BLAS writes to the output itself
-            _sum(product, patches, stacks, tile, plan, numbers, scratch)
-            return True
-        product = scratch.take("product", shape, numbers.sum_dtype)
-        _sum(product, patches, stacks, tile, plan, numbers, scratch)
-        if doubtful and np.isnan(product.min()):
-            return False
-        wide.scatter(product, tile, plan.wide, groups, out, scratch)
-        return True
-
-    return work
-
-
-def _place(out: Array, tile: Tile, plan: Plan, shape: tuple[int, int, int]) -> Array | None:
-    """Return a tile of the output as a matrix that BLAS can write, or None."""
-    (n0, n1), (h0, h1), (w0, w1), (g0, g1), (o0, o1) = tile
-    if g1 - g0 != 1 or not out.flags.aligned:
-        return None
-    start = g0 * plan.blocks.whole_tile[4] + o0
-    _, height, width, channels = out.shape
-    item = out.itemsize
-    if out.flags.c_contiguous:  # the same as below, many times faster
-        if (w1 - w0 < width and (h1 - h0, n1 - n0) != (1, 1)) or (h1 - h0 < height and n1 - n0 > 1):
-            return None
-        first = ((n0 * height + h0) * width + w0) * channels + start
-        return np.ndarray(shape, out.dtype, out, first * item, (0, channels * item, item))
-    target = out[n0:n1, h0:h1, w0:w1, start : start + o1 - o0]  # (n, h, w, o)
-    row = merged(target.shape[:3], target.strides[:3])
-    if (
-        row is not None
-        and (target.shape[3] == 1 or target.strides[3] == item)
-        and row >= shape[2] * item
-    ):
-        return as_strided(target, shape, (0, row, item))
-    return None
-
-
-def _sum(
-    product: Array,
-    patches: Patches,
-    stacks: Sequence[Array],
-    tile: Tile,
-    plan: Plan,
-    numbers: Arithmetic,
-    scratch: Scratch,
-) -> None:
-    """Write a tile's sums over the whole kernel to `product`, shape (g, n*h*w, o).
-
-    `stacks` are the filters, prepared unless a tile converts its own.
-    """
-    blocks, fresh = plan.blocks, True
-    terms = step = prod(blocks.taps)
-    if stacks[0].dtype != numbers.dtype:
-        step = terms_at_once(blocks, numbers.filter_bytes)
-    for taps in blocks.each_taps():
-        place = None if blocks.single else (tile[:4], taps)
-        matrix = patches.matrix(tile, taps, numbers.dtype, scratch, place)
-        if blocks.single and step == terms:  # spares small calls the views
-            numbers.multiply(matrix, numbers.prepare(stacks[0], scratch), product, scratch)
-            return
-        weights = _weights(stacks, blocks, tile, taps)
-        for start in range(0, matrix.shape[2], step):
-            some = slice(start, start + step)
-            parts = tuple(one[:, some] for one in weights)
-            if parts[0].dtype != numbers.dtype:
-                parts = numbers.prepare(parts[0], scratch)
-            total = product if fresh else scratch.take("part", product.shape, product.dtype)
-            numbers.multiply(matrix[..., some], parts, total, scratch)
-            if not fresh:
-                product += total
-            fresh = False
-        del weights, parts  # they may be copies, of which two would be held
-
-
-def _stack(weights: Array, groups: int) -> Array:
-    """Return (KH * KW * C, OC) filters as one matrix a group, shape (groups, KH * KW * C, o)."""
-    if groups == 1:
-        return weights[None]
-    return weights.reshape(len(weights), groups, -1).transpose(1, 0, 2)
-
-
-def _weights(stacks: Sequence[Array], blocks: Blocks, tile: Tile, taps: Taps) -> tuple[Array, ...]:
-    """Return the weights of a tile's groups and filters, for some taps: (g, KH*KW*C, o)."""
-    groups, *kernel, filters = (slice(*one) for one in (tile.groups, *taps, tile.out_channels))
-    if blocks.in_one_sum:
-        return tuple(one[groups, :, filters] for one in stacks)
-    shape = (len(stacks[0]), *blocks.whole_taps, -1)
-    views = (one.reshape(shape)[groups, *kernel, filters] for one in stacks)  # (g, KH, KW, C, o)
-    return tuple(one.reshape(len(one), -1, one.shape[-1]) for one in views)
+    unit = channels // groups if groups > 1 else 1
+    ranges = [(lo * unit, hi * unit) for lo, hi in parts(channels // unit, shares)]
+    stop = 0
+    for run in runs(outputs, pieces):
+        start, stop = stop, stop + prod(hi - lo for lo, hi in run)
+        for one in ranges:
+            yield Tile(run, start, stop, one)

@@ -1,0 +1,241 @@
+"""im2col: extract a tile of the patches matrix, multiply it, write it to the output.
+
+Where the image itself is the patches matrix (1x1 kernels, kernels that cover the input) nothing is
+extracted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from npconv._blocks import read
+from npconv._engine.halves import cast, cast_bytes
+from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
+from npconv._engine.plan import LEAST_POSITIONS, TILE_BYTES, Plan, Task, Work, pieces
+from npconv._engine.scratch import Scratch
+from npconv._engine.tiles import Tile, largest, runs
+from npconv._geometry import Geometry, merged
+from npconv._patches import Patches
+
+Array = np.ndarray[Any, Any]
+
+NAME = "im2col"
+_MOST_PATCHES = 4 << 20  # bytes of patches that several shares of the channels are multiplied by
+_LEAST_CHANNELS = 32  # of a share
+_CONVERTED = 1 << 21  # bytes of filters that a tile converts at once, where it converts its own
+_LEAST_TERMS = 128  # of the sums that they are for
+
+
+def admits(geometry: Geometry) -> bool:
+    """Say whether it can compute a convolution: any."""
+    return True
+
+
+def pays(geometry: Geometry) -> bool:
+    """Say whether it is to be taken, where no other algorithm is."""
+    return True
+
+
+def plan(
+    geometry: Geometry,
+    batch: int,
+    dtype: np.dtype[Any],
+    *,
+    name: str = NAME,
+    block: tuple[int, ...] = (),
+) -> Plan:
+    """Cut a convolution into tiles.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    batch : int
+        Number of images.
+    dtype : dtype
+        Of the input.
+    name, block
+        As in ``Plan``, where it is the block-Toeplitz convolution of another.
+    """
+    size, groups, kernel = itemsize(dtype), geometry.groups, geometry.kernel
+    channels, depth = geometry.out_channels, groups * geometry.terms
+    positions = batch * prod(geometry.outputs)
+    copied = depth if prod(kernel) > 1 else 0
+    count = pieces(geometry, batch, copied, max(depth, channels) * size)
+    shares = 1
+    while (  # few positions, many channels
+        count > 1
+        and positions // count < LEAST_POSITIONS
+        and 2 * positions * depth * size <= count * _MOST_PATCHES
+        and channels >= 2 * shares * _LEAST_CHANNELS
+    ):
+        count, shares = -(-count // 2), 2 * shares
+    if groups > 1 and depth * size > TILE_BYTES:
+        shares = max(shares, -(-depth * size // TILE_BYTES))
+    sides = largest((batch, *geometry.outputs), count)
+    rows = prod(sides)
+    share = -(-groups // shares) if groups > 1 else 1  # groups of a tile
+    filters = channels // groups * share if groups > 1 else -(-channels // shares)
+    converted = geometry.terms * filters * filter_bytes(dtype)
+    sums = -(-share * geometry.terms * size // (TILE_BYTES + 1))
+    if filter_bytes(dtype) and count == 1:  # a tile converts its own, not all of them at once
+        sums = max(sums, min(-(-converted // _CONVERTED), geometry.terms // _LEAST_TERMS))
+    terms = prod(largest((*kernel, geometry.filter_channels), sums))
+    columns = filters // share
+    read = share * sides[0] * geometry.filter_channels
+    for axis, outputs in zip(geometry.axes, sides[1:], strict=True):
+        read *= axis.span((0, outputs), (0, axis.kernel)).length
+    buffers = {
+        "patches": rows * share * terms * size,
+        "band": min(read, rows * share * terms) * size if copied else 0,
+        "product": rows * filters * size,
+        "cast": cast_bytes(dtype, rows * filters),
+    }
+    if sums > 1:
+        buffers["part"] = rows * filters * size
+    if dtype.kind == "i":
+        buffers["int"] = rows * (share * terms + 2 * filters) * size
+    shared = 0
+    if filter_bytes(dtype):
+        if count == 1:
+            buffers["filters"] = terms * filters * filter_bytes(dtype)
+        else:
+            shared = geometry.terms * channels * filter_bytes(dtype)
+    return Plan(
+        name, geometry, batch, count, shares, layout, buffers, shared, rows * terms * columns,
+        block, sums,
+    )  # fmt: skip
+
+
+def layout(plan: Plan, tile: Tile) -> tuple[Any, ...]:
+    """Return the sizes of a tile, its groups and filters and, for each part of its sums, the taps,
+    the filters' rows, and room for the blocks that are read, by the bytes of an element.
+    """
+    geometry = plan.geometry
+    o0, o1 = tile.channels
+    each = geometry.out_channels // geometry.groups
+    groups = (o0 // each, -(-o1 // each))
+    count = groups[1] - groups[0]
+    columns = (o0, o1) if geometry.groups == 1 else (0, each)
+    stop, sums = 0, []
+    for taps in runs((*geometry.kernel, geometry.filter_channels), plan.sums):
+        start, stop = stop, stop + prod(hi - lo for lo, hi in taps)
+        sums.append((taps, slice(start, stop), {}))
+    rows = tile.stop - tile.start
+    shape = (rows, o1 - o0) if count == 1 else (count, rows, each)
+    return shape, groups, columns, tuple(sums)
+
+
+def prepare(plan: Plan, images: Array, weights: Array, out: Array) -> Work:
+    """Return the work on a task.
+
+    Parameters
+    ----------
+    plan : Plan
+    images : ndarray, shape (N, *sizes, C)
+    weights : ndarray, shape (KH * KW * C / groups, OC)
+        Flattened filters.
+    out : ndarray, shape (N, *outputs, OC)
+        Any strides, alignment and byte order, like the images.
+    """
+    arithmetic = numbers(images, weights, plan.geometry.terms)
+    stacks, convert = filters(plan, weights, arithmetic)
+    product = multiplier(plan, images, stacks, arithmetic, convert=convert)
+    direct = out.dtype == arithmetic.sums and out.flags.aligned
+
+    def work(task: Task, scratch: Scratch) -> bool:
+        tile, (shape, *_) = task
+        place = _place(out, tile, shape) if direct else None
+        if place is not None:  # BLAS writes to the output itself
+            product(task, place, scratch)
+            return True
+        sums = scratch.take("product", shape, arithmetic.sums)
+        product(task, sums, scratch)
+        index = tuple(slice(*one) for one in tile.outputs)
+        target = out[index][..., slice(*tile.channels)]
+        if sums.ndim == 3:  # (g, m, o) -> (m, g, o)
+            sums = sums.transpose(1, 0, 2)
+            target = target.reshape(*target.shape[:-1], *sums.shape[1:])
+        cast(sums.reshape(target.shape), target, scratch)
+        return True
+
+    return work
+
+
+def filters(plan: Plan, weights: Array, arithmetic: Numbers) -> tuple[tuple[Array, ...], bool]:
+    """Return the filters as they are multiplied, each group's after the other's.
+
+    Returns
+    -------
+    tuple of ndarray, shape (groups, KH * KW * C / groups, OC / groups)
+    bool
+        Whether each tile has yet to convert its own.
+    """
+    convert = weights.dtype != arithmetic.dtype and plan.pieces == 1
+    if weights.dtype == arithmetic.dtype or convert:
+        if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
+            weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
+        prepared: tuple[Array, ...] = (weights,)
+    else:
+        prepared = arithmetic.prepare(weights, Scratch())
+    groups = plan.geometry.groups
+    if groups == 1:
+        return tuple(one[None] for one in prepared), convert
+    split = (one.reshape(len(one), groups, -1) for one in prepared)
+    return tuple(one.transpose(1, 0, 2) for one in split), convert
+
+
+def multiplier(
+    plan: Plan,
+    images: Array,
+    stacks: tuple[Array, ...],
+    arithmetic: Numbers,
+    *,
+    convert: bool,
+) -> Callable[[Task, Array, Scratch], None]:
+    """Return what writes a tile's products, (groups, positions, filters), to an array."""
+    patches = Patches(images, plan.geometry, arithmetic.dtype)
+    size = arithmetic.dtype.itemsize
+    several = plan.pieces * plan.shares * plan.sums > 1
+
+    def product(task: Task, total: Array, scratch: Scratch) -> None:
+        tile, (_, groups, columns, sums) = task
+        for part, (taps, rows, blocks) in enumerate(sums):
+            block = blocks.get(size)
+            if block is None:
+                block = blocks[size] = read(plan.geometry, tile.outputs, groups, taps, size)
+            place = (tile.outputs, groups, taps) if several else None
+            matrix = patches.matrix(block, scratch, place)
+            own = slice(*groups) if matrix.ndim == 3 else groups[0]
+            operands = tuple(one[own, ..., rows, slice(*columns)] for one in stacks)
+            if convert:
+                operands = arithmetic.prepare(operands[0], scratch)
+            if part == 0:
+                arithmetic.multiply(matrix, operands, total, scratch)
+            else:
+                more = scratch.take("part", total.shape, total.dtype)
+                arithmetic.multiply(matrix, operands, more, scratch)
+                np.add(total, more, out=total)
+
+    return product
+
+
+def _place(out: Array, tile: Tile, shape: tuple[int, ...]) -> Array | None:
+    """Return a tile of the output as matrices that BLAS can write, or None."""
+    item, (o0, o1) = out.itemsize, tile.channels
+    if out.flags.c_contiguous:  # the same as below, many times faster
+        row = out.shape[-1] * item
+        offset = tile.start * row + o0 * item
+        strides = (row, item) if len(shape) == 2 else (shape[2] * item, row, item)
+        return np.ndarray(shape, out.dtype, out, offset, strides)
+    target = out[tuple(slice(*one) for one in tile.outputs)][..., o0:o1]
+    rows, column = merged(target.shape[:-1], target.strides[:-1]), target.strides[-1]
+    if rows is None or len(shape) == 3:
+        return None
+    if (column == item and rows >= shape[1] * item) or (rows == item and column >= shape[0] * item):
+        return as_strided(target, shape, (rows, column))
+    return None
