@@ -35,7 +35,9 @@ class Block(NamedTuple):
     image : View or None
         None where the block reaches into the padding, or a band serves better.
     band : tuple of int
-        (groups, images, *pixels, channels); empty where taps are copied one by one.
+        (groups, images, *pixels, channels), of all pixels between the first and the last.
+    banded : bool
+        Whether the band is not larger than the patches.
     borders, inside : slices of the band
         Where zeros lie in it, and where pixels do.
     source : slices of the images
@@ -53,6 +55,7 @@ class Block(NamedTuple):
     matrix: tuple[int, ...]
     image: View | None
     band: tuple[int, ...]
+    banded: bool
     borders: tuple[Slices, ...]
     inside: Slices
     source: Slices
@@ -122,7 +125,8 @@ def read(
     return Block(
         (count, rows, columns) if count > 1 else (rows, columns),
         image,
-        lengths if banded else (),
+        lengths,
+        banded,
         borders,
         inside,
         (slice(n0, n1), *pixels),

@@ -83,7 +83,7 @@ class Patches:
         """Return where the patches are a view; None where each tap is to be copied by itself."""
         if self._plain and block.image is not None:
             return self.images, block.image
-        return (self.band(block, scratch) if block.band else None), block.view
+        return (self.band(block, scratch) if block.banded else None), block.view
 
     def _copy(
         self, block: Block, source: Array | None, view: View, out: Array, scratch: Scratch

@@ -6,100 +6,70 @@ one pass. The filters stand once more for each column of a tile, so that it runs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
 from math import gcd, prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconv._engine.arithmetic import itemsize
-from npconv._engine.blocks import Blocks, Taps, Tile, even
-from npconv._engine.cost import BYTE, CALL, STEP, TILE, spread
-from npconv._engine.halves import cast, scratch_bytes
-from npconv._engine.plan import Plan, Wide
-
-if TYPE_CHECKING:
-    from npconv._engine.scratch import Scratch
-    from npconv._engine.tiles import Work
-    from npconv._geometry import Geometry
-    from npconv._patches import Patches
+from npconv._blocks import Block, read
+from npconv._engine.halves import cast, cast_bytes
+from npconv._engine.numbers import itemsize
+from npconv._engine.plan import Plan, Task, Work, pieces
+from npconv._engine.scratch import Scratch
+from npconv._engine.tiles import Tile, largest
+from npconv._geometry import Geometry
+from npconv._patches import Patches
 
 Array = np.ndarray[Any, Any]
 
-_INT32 = np.dtype(np.int32)
-_BUDGETS = (1 << 17, 1 << 18, 1 << 19, 1 << 20)  # bytes of a tile's sums
-_BAND = 1 << 21  # bytes of what it reads, at the most if it can be
+NAME = "depthwise"
+_BAND = 1 << 20  # bytes of what a tile reads, if the channels are enough to be cut
 _RUN = 6144  # elements that einsum should find in a row; more would only repeat the filters more
 _REPEATED = 1 << 18  # elements of all filters, side by side, at the most where it can be
-_PRODUCT = 0.16  # nanoseconds of a product and its sum, of four bytes
 
 
-def plans(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, light: bool) -> Iterator[Plan]:
-    """Yield ways to cut a depthwise convolution into tiles of rows."""
-    if geometry.filter_channels > 1 or geometry.groups < 2:
-        return
-    size = _dtype(dtype).itemsize
-    budgets = _BUDGETS[1:2] if light and geometry.groups < 64 else _BUDGETS
-    cuts = (_cut(geometry, batch, budget // size, _BAND // size) for budget in budgets)
-    for blocks in dict.fromkeys(cuts):
-        yield _plan(geometry, blocks, dtype, size)
+def admits(geometry: Geometry) -> bool:
+    """Say whether it can compute a convolution: not where a single output reaches too far."""
+    reach = prod((axis.kernel - 1) * axis.dilation + 1 for axis in geometry.axes)
+    return geometry.filter_channels == 1 < geometry.groups and reach * 8 <= _BAND
 
 
-def _cut(geometry: Geometry, batch: int, budget: int, most: int) -> Blocks:
-    rows, columns = geometry.rows, geometry.columns
-    groups = min(geometry.groups, budget)
-    tile_columns = even(columns.outputs, budget // groups)
-    tile_rows = even(rows.outputs, budget // (groups * tile_columns))
-    tile_batch = even(batch, budget // (groups * tile_columns * tile_rows))
-    # One row of taps, and then one tap, after the other where the band would still be wide.
-    taps = [rows.kernel, columns.kernel]
-
-    def band() -> int:
-        height = rows.span((0, tile_rows), (0, taps[0])).length
-        width = columns.span((0, tile_columns), (0, taps[1])).length
-        return groups * tile_batch * height * width
-
-    while band() > most and tile_rows > 1:
-        tile_rows = -(-tile_rows // 2)
-    for axis in (0, 1):
-        if band() > 2 * most:
-            taps[axis] = 1
-    return Blocks(
-        (tile_batch, tile_rows, tile_columns, groups, geometry.out_channels // geometry.groups),
-        (taps[0], taps[1], 1),
-        (batch, rows.outputs, columns.outputs, geometry.groups,
-         geometry.out_channels // geometry.groups),
-        (rows.kernel, columns.kernel, 1),
-        band(),
-    )  # fmt: skip
+def pays(geometry: Geometry) -> bool:
+    """Say whether it is to be taken, where the rules before do not hold."""
+    return admits(geometry)
 
 
-def _plan(geometry: Geometry, blocks: Blocks, dtype: np.dtype[Any], size: int) -> Plan:
-    tiles = blocks.tiles
-    taps, filters = prod(blocks.whole_taps), blocks.whole_tile[4]
-    outputs = blocks.positions * blocks.tile[3]
-    width = _width(blocks)
-    run = blocks.tile[3] * width
-    once = taps * outputs * (_PRODUCT * size / 4 + 6 * STEP / run)
-    once += 6 * CALL * -(-blocks.tile[2] // width)
-    tile = TILE + filters * once + blocks.band * (BYTE * size + STEP / blocks.tile[3])
-    if geometry.columns.stride > 1:
-        tile += blocks.band * (BYTE * size + STEP / blocks.tile[3]) + 10 * CALL
-    if filters > 1 or dtype.itemsize != size:
-        tile += filters * outputs * (BYTE * size + STEP)
-    repeated = taps * geometry.out_channels * width
-    return Plan(
-        "depthwise",
-        geometry,
-        Wide(),
-        blocks,
-        spread(tiles * tile * blocks.fullness + 0.3 * repeated, tile, tiles),
-        (blocks.band + 2 * outputs) * size + scratch_bytes(dtype, outputs),
-        repeated * size,
-        0,
-        (1, 1, 1),  # no product for BLAS
+def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
+    """Cut a convolution into tiles of whole rows, and of channels where they read much."""
+    size, channels = _dtype(dtype).itemsize, geometry.in_channels
+    outputs, filters = (batch, *geometry.outputs), geometry.out_channels // channels
+    count = pieces(geometry, batch, geometry.terms * geometry.out_channels, 3 * channels * size)
+    sides = largest(outputs, count)
+    spans = (
+        axis.span((0, side), (0, axis.kernel)).length
+        for axis, side in zip(geometry.axes, sides[1:], strict=True)
     )
+    pixels = sides[0] * prod(spans)
+    shares = min(channels, -(-pixels * channels * size // _BAND))
+    share = -(-channels // shares)
+    products = prod(sides) * share
+    apart = geometry.axes[-1].stride > 1
+    buffers = {
+        "band": pixels * share * size,
+        "apart": (pixels + prod(sides)) * share * size if apart else 0,
+        "product": products * size,
+        "part": products * size if apart else 0,
+        "cast": cast_bytes(dtype, products),
+    }
+    repeated = geometry.terms * filters * channels * _columns(geometry) * size
+    return Plan(NAME, geometry, batch, count, shares, layout, buffers, repeated, 1)
+
+
+def _columns(geometry: Geometry) -> int:
+    """Return for how many columns of outputs the filters stand side by side."""
+    channels, outputs = geometry.out_channels, geometry.outputs[-1]
+    most = min(_RUN // geometry.in_channels, _REPEATED // (geometry.terms * channels))
+    return -(-outputs // -(-outputs // max(1, most)))
 
 
 class _Sum(NamedTuple):
@@ -107,173 +77,134 @@ class _Sum(NamedTuple):
 
     Attributes
     ----------
-    taps, columns : slice
-        Of the block's columns of taps, and of the tile's outputs.
-    shape : tuple of int
-        (n, h, KH, KW, w * g) of the patches in the band; offset and strides count its elements.
-    offset : int
-    strides : tuple of int
+    taps : slice
+        Of the last axis.
+    columns : slice
+        Of the tile's outputs along the last axis.
+    start : tuple of int
+        Phase and column of the first pixel.
+    step : int
+        Columns from one of the taps to the next.
     first : bool
         Whether nothing has been summed for these outputs yet.
     """
 
     taps: slice
     columns: slice
-    shape: tuple[int, int, int, int, int]
-    offset: int
-    strides: tuple[int, int, int, int, int]
+    start: tuple[int, int]
+    step: int
     first: bool
 
 
-class _Band(NamedTuple):
-    """How a block of the image is laid out, and summed up.
+def layout(plan: Plan, tile: Tile) -> tuple[Any, ...]:
+    """Return the tile's channels, its sums, and room for what is read, by the bytes of an element.
 
-    Every ``apart``-th pixel lies beside the next, as those that a tap reads for neighbouring
-    outputs: shape (n, rows, apart, columns, g).
+    Every stride-th pixel of a row lies beside the next, as those that a tap reads for neighbouring
+    outputs: a phase.
     """
-
-    shape: tuple[int, int, int, int, int]
-    zeros: tuple[tuple[slice, ...], ...]
-    copies: tuple[tuple[tuple[slice, ...], tuple[slice, ...]], ...]
-    sums: tuple[_Sum, ...]
-
-
-@lru_cache(maxsize=1024)
-def _band(geometry: Geometry, tile: Tile, block: Taps, width: int) -> _Band:
-    """Work out a block's band; `width` outputs of a row are summed at once."""
-    rows = geometry.rows.span(tile.rows, block.rows)
-    columns = geometry.columns.span(tile.columns, block.columns)
-    apart, per_tap = columns.per_output, columns.per_tap
-    (n0, n1), (w0, w1), (g0, g1) = tile.batch, tile.columns, tile.groups
-    n, h, g = n1 - n0, tile.rows[1] - tile.rows[0], g1 - g0
-    shape = (n, rows.length, apart, -(-columns.length // apart), g)
-    every, high = slice(None), slice(rows.lo, rows.hi)
-    top = rows.first + rows.lo * rows.step
-    lines = slice(top, top + (rows.hi - rows.lo - 1) * rows.step + 1, rows.step)
-    zeros: list[tuple[slice, ...]] = [
-        (every, slice(0, rows.lo)),
-        (every, slice(rows.hi, rows.length)),
-    ]
-    copies = []
-    for kind in range(apart):
-        begin = max(0, -(-(columns.lo - kind) // apart))
-        end = max(begin, -(-(columns.hi - kind) // apart))
-        for border in (slice(0, begin), slice(end, shape[3])):
-            zeros.append((every, high, slice(kind, kind + 1), border))
-        if rows.lo < rows.hi and begin < end:
-            left = columns.first + (kind + begin * apart) * columns.step
-            step = apart * columns.step
-            pixels = slice(left, left + (end - begin - 1) * step + 1, step)
-            copies.append(
-                (
-                    (every, high, slice(kind, kind + 1), slice(begin, end)),
-                    (slice(n0, n1), lines, pixels, slice(g0, g1)),
-                )
-            )
-    row = apart * shape[3] * g
-    period = apart // gcd(apart, per_tap)
-    count = block.columns[1] - block.columns[0]
+    geometry = plan.geometry
+    filters = geometry.out_channels // geometry.in_channels
+    axis, width = geometry.axes[-1], _columns(geometry)
+    outputs = tile.outputs[-1][1] - tile.outputs[-1][0]
+    period = axis.stride // gcd(axis.stride, axis.dilation)
     sums = []
-    for tap in range(min(period, count)):
-        start = tap * per_tap
-        offset = (start % apart * shape[3] + start // apart) * g
-        strides = (
-            rows.length * row,
-            row * rows.per_output,
-            row * rows.per_tap,
-            period * per_tap // apart * g,
-            1,
-        )
-        taps = slice(block.columns[0] + tap, block.columns[1], period)
-        kernel = (block.rows[1] - block.rows[0], len(range(tap, count, period)))
-        for begin in range(0, w1 - w0, width):
-            run = min(width, w1 - w0 - begin)
+    for tap in range(min(period, axis.kernel)):
+        column, phase = divmod(tap * axis.dilation, axis.stride)
+        for start in range(0, outputs, width):
             sums.append(
                 _Sum(
-                    taps,
-                    slice(begin, begin + run),
-                    (n, h, *kernel, run * g),
-                    offset + begin * g,
-                    strides,
+                    slice(tap, None, period),
+                    slice(start, min(start + width, outputs)),
+                    (phase, column + start),
+                    period * axis.dilation // axis.stride,
                     tap == 0,
                 )
             )
-    return _Band(
-        shape,
-        tuple(border for border in zeros if border[-1].start < border[-1].stop),
-        tuple(copies),
-        tuple(sums),
-    )
+    channels = tuple(channel // filters for channel in tile.channels)
+    return channels, tuple(sums), {}
 
 
-def prepare(plan: Plan, patches: Patches, weights: Array, out: Array) -> Work:
-    """Return the work on a tile; see ``tiles.prepare``."""
-    blocks, geometry = plan.blocks, plan.geometry
-    images, dtype = patches.images, _dtype(weights.dtype)
-    filters, width = blocks.whole_tile[4], _width(blocks)
-    kernel = (geometry.rows.kernel, geometry.columns.kernel)
-    # (KH * KW, groups * filters) -> (filters, KH, KW, 1, groups), and once more for each column.
-    by_filter = weights.reshape(*kernel, 1, geometry.groups, filters).transpose(4, 0, 1, 2, 3)
-    repeated = np.empty((filters, *kernel, width, geometry.groups), dtype)
-    repeated[...] = by_filter
+def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
+    """Return the work on a task; see ``im2col.prepare``."""
+    dtype, channels, kernel = _dtype(weights.dtype), geometry.in_channels, geometry.kernel
+    filters = geometry.out_channels // channels
+    # (KH * KW, C * filters) -> (filters, KH, KW, 1, C), and once more for each column.
+    by_filter = weights.reshape(*kernel, 1, channels, filters)
+    repeated = np.empty((filters, *kernel, _columns(geometry), channels), dtype)
+    repeated[...] = np.moveaxis(by_filter, -1, 0)
+    # One group of all channels: a pixel's lie beside each other.
+    together = geometry._replace(filter_channels=channels)
+    patches = Patches(images, together, dtype)
+    direct = filters == 1 and out.dtype == dtype and out.flags.aligned
 
-    def work(tile: Tile, scratch: Scratch) -> bool:
-        (n0, n1), (h0, h1), (w0, w1), (g0, g1), _ = tile
-        target = out[n0:n1, h0:h1, w0:w1]
-        target = target.reshape(*target.shape[:3], geometry.groups, filters)[..., g0:g1, :]
-        shape = (n1 - n0, h1 - h0, w1 - w0, g1 - g0)
-        for one in range(filters):
-            place = target[..., one]
-            direct = out.dtype == dtype and place.flags.c_contiguous and place.flags.aligned
-            total = place if direct else scratch.take("product", shape, dtype)
-            for block in blocks.each_taps():
-                band = _band(geometry, tile, block, width)
-                pixels = scratch.take("band", band.shape, dtype)
-                for border in band.zeros:
-                    pixels[border] = 0
-                for there, here in band.copies:
-                    cast(images[here][:, :, None], pixels[there], scratch)
-                _add_up(band, pixels, repeated[one][slice(*block.rows), ..., g0:g1], total,
-                        block.rows[0] + block.columns[0] == 0, scratch)  # fmt: skip
-            if not direct:
+    def work(task: Task, scratch: Scratch) -> bool:
+        tile, ((c0, c1), sums, blocks) = task
+        block = blocks.get(dtype.itemsize)
+        if block is None:
+            taps = (*((0, size) for size in kernel), (c0, c1))
+            block = read(together, tile.outputs, (0, 1), taps, dtype.itemsize)
+            blocks[dtype.itemsize] = block
+        pixels = _phases(patches.band(block, scratch)[0], geometry, scratch)
+        target = out[tuple(slice(*one) for one in tile.outputs)]
+        target = target.reshape(*target.shape[:-1], channels, filters)[..., c0:c1, :]
+        for number, taps in enumerate(repeated):
+            place = target[..., number]
+            written = direct and place.flags.c_contiguous
+            total = place if written else scratch.take("product", place.shape, dtype)
+            for one in sums:
+                _add_up(one, pixels, taps[..., c0:c1], total, geometry, scratch)
+            if not written:
                 cast(total, place, scratch)
         return True
 
     return work
 
 
+def _phases(pixels: Array, geometry: Geometry, scratch: Scratch) -> Array:
+    """Return (n, *rows, columns, C) pixels as (phases, n, *rows, columns, C)."""
+    axis = geometry.axes[-1]
+    if axis.stride == 1:
+        return pixels[None]
+    *rows, columns, channels = pixels.shape
+    shape = (axis.stride, *rows, -(-columns // axis.stride), channels)
+    phases = scratch.take("apart", shape, pixels.dtype)
+    for phase in {tap * axis.dilation % axis.stride for tap in range(axis.kernel)}:
+        those = pixels[..., phase :: axis.stride, :]
+        phases[phase, ..., : those.shape[-2], :] = those
+    return phases
+
+
 def _add_up(
-    band: _Band, pixels: Array, filters: Array, total: Array, fresh: bool, scratch: Scratch
+    one: _Sum, pixels: Array, taps: Array, total: Array, geometry: Geometry, scratch: Scratch
 ) -> None:
-    """Add the products of a block of taps to `total`, (n, h, w, g); or begin it, where `fresh`."""
-    n, h, _, g = total.shape
-    size = total.itemsize
-    for one in band.sums:
-        patches = np.ndarray(
-            one.shape, pixels.dtype, pixels, one.offset * size, [size * s for s in one.strides]
-        )
-        run = one.shape[4]
-        factor = filters[:, one.taps, : run // g]
-        factor = factor.reshape(*factor.shape[:2], run)  # a view where all channels are there
-        start = one.columns.start * g * size
-        goal = np.ndarray((n, h, run), total.dtype, total, start, (*total.strides[:2], size))
-        if fresh and one.first:
-            np.einsum("nhijx,ijx->nhx", patches, factor, out=goal)
-        else:
-            part = scratch.take("part", (n, h, run), total.dtype)
-            np.einsum("nhijx,ijx->nhx", patches, factor, out=part)
-            np.add(goal, part, out=goal)
-
-
-def _width(blocks: Blocks) -> int:
-    """Return for how many columns of a tile the filters stand side by side."""
-    filters = prod(blocks.whole_taps) * prod(blocks.whole_tile[3:])
-    return even(blocks.tile[2], min(_RUN // blocks.tile[3], _REPEATED // filters))
+    """Add the products of some taps to `total`, (n, *outputs, C); or begin it, where first."""
+    *steps, item = pixels.strides
+    _, image, *rows, column = steps
+    outer, channels = geometry.axes[:-1], total.shape[-1]
+    factors = taps[..., one.taps, : one.columns.stop - one.columns.start, :]
+    factors = factors.reshape(*factors.shape[:-2], -1)  # (KH, taps, columns * C)
+    phase, first = one.start
+    shape = (*total.shape[:-2], *factors.shape)
+    strides = (
+        image,
+        *(row * axis.stride for row, axis in zip(rows, outer, strict=True)),
+        *(row * axis.dilation for row, axis in zip(rows, outer, strict=True)),
+        column * one.step,
+        item,
+    )
+    offset = phase * steps[0] + first * column
+    patches = np.ndarray(shape, pixels.dtype, pixels, offset, strides)
+    sums = total[..., one.columns, :].reshape(*total.shape[:-2], -1)
+    outputs, kernel = "abcd"[: total.ndim - 2], "ijkl"[: factors.ndim - 1]
+    rule = f"{outputs}{kernel}x,{kernel}x->{outputs}x"
+    if one.first:
+        np.einsum(rule, patches, factors, out=sums)
+    else:
+        part = scratch.take("part", sums.shape, sums.dtype)
+        np.einsum(rule, patches, factors, out=part)
+        np.add(sums, part, out=sums)
 
 
 def _dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return in which numbers is multiplied: int32 wraps by itself."""
-    dtype = dtype.newbyteorder("=")
-    if dtype.kind == "i":
-        return _INT32
-    return np.dtype(f"f{itemsize(dtype)}")
+    return np.dtype(np.int32) if dtype.kind == "i" else np.dtype(f"f{itemsize(dtype)}")

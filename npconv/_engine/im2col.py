@@ -48,6 +48,7 @@ def plan(
     *,
     name: str = NAME,
     block: tuple[int, ...] = (),
+    shared: int = 0,
 ) -> Plan:
     """Cut a convolution into tiles.
 
@@ -58,7 +59,7 @@ def plan(
         Number of images.
     dtype : dtype
         Of the input.
-    name, block
+    name, block, shared
         As in ``Plan``, where it is the block-Toeplitz convolution of another.
     """
     size, groups, kernel = itemsize(dtype), geometry.groups, geometry.kernel
@@ -99,12 +100,11 @@ def plan(
         buffers["part"] = rows * filters * size
     if dtype.kind == "i":
         buffers["int"] = rows * (share * terms + 2 * filters) * size
-    shared = 0
     if filter_bytes(dtype):
         if count == 1:
             buffers["filters"] = terms * filters * filter_bytes(dtype)
         else:
-            shared = geometry.terms * channels * filter_bytes(dtype)
+            shared += geometry.terms * channels * filter_bytes(dtype)
     return Plan(
         name, geometry, batch, count, shares, layout, buffers, shared, rows * terms * columns,
         block, sums,
@@ -130,7 +130,7 @@ def layout(plan: Plan, tile: Tile) -> tuple[Any, ...]:
     return shape, groups, columns, tuple(sums)
 
 
-def prepare(plan: Plan, images: Array, weights: Array, out: Array) -> Work:
+def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
     """Return the work on a task.
 
     Parameters
@@ -141,8 +141,10 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array) -> Work:
         Flattened filters.
     out : ndarray, shape (N, *outputs, OC)
         Any strides, alignment and byte order, like the images.
+    geometry : Geometry
+        Of the convolution itself, where the plan cuts another.
     """
-    arithmetic = numbers(images, weights, plan.geometry.terms)
+    arithmetic = numbers(images, weights, geometry.terms)
     stacks, convert = filters(plan, weights, arithmetic)
     product = multiplier(plan, images, stacks, arithmetic, convert=convert)
     direct = out.dtype == arithmetic.sums and out.flags.aligned

@@ -29,14 +29,15 @@ def right_multiply(images: Array, weights: Array, geometry: Geometry, out: Array
         Any strides, alignment and byte order.
     """
     plan = rules.choose(geometry, len(out), weights.dtype)
-    if not _run(plan, images, weights, out):
+    if not _run(plan, images, weights, geometry, out):
         # What is not finite met a zero that the filters do not have.
-        _run(rules.choose(geometry, len(out), weights.dtype, plain=True), images, weights, out)
+        plan = rules.choose(geometry, len(out), weights.dtype, plain=True)
+        _run(plan, images, weights, geometry, out)
 
 
-def _run(plan: Plan, images: Array, weights: Array, out: Array) -> bool:
+def _run(plan: Plan, images: Array, weights: Array, geometry: Geometry, out: Array) -> bool:
     """Compute all tiles; return whether all of their results stand."""
-    work = rules.ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out)
+    work = rules.ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out, geometry)
     if plan.light:
         return threads.alone(plan.tasks(), work)
     return threads.each(plan.tasks(), work, plan.most_threads)

@@ -1,0 +1,113 @@
+"""kn2row: for few filters on many channels, one product of each pixel, and shifted sums.
+
+Extracting patches copies each pixel once a tap. With few filters it is cheaper to multiply each
+pixel by all taps of all filters at once, and to add up the products where the taps meet (Vasudevan,
+Anderson, Gregg 2017, "Parallel multi channel convolution using general matrix multiplication").
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from npconv._blocks import Block, read
+from npconv._engine.halves import cast, cast_bytes
+from npconv._engine.numbers import filter_bytes, itemsize, numbers
+from npconv._engine.plan import Plan, Task, Work, pieces
+from npconv._engine.scratch import Scratch
+from npconv._engine.tiles import Tile, largest
+from npconv._geometry import Geometry
+from npconv._patches import Patches
+
+Array = np.ndarray[Any, Any]
+
+NAME = "kn2row"
+_MOST_COLUMNS = 256  # taps of all filters
+_MOST_CHANNELS = 1 << 15  # so that a row of pixels stays in cache
+
+
+def admits(geometry: Geometry) -> bool:
+    """Say whether it can compute a convolution."""
+    return (
+        geometry.groups == 1
+        and prod(geometry.kernel) > 1
+        and all(axis.stride == 1 for axis in geometry.axes)
+        and prod(geometry.kernel) * geometry.out_channels <= _MOST_COLUMNS
+        and geometry.in_channels <= _MOST_CHANNELS
+    )
+
+
+def pays(geometry: Geometry) -> bool:
+    """Say whether it is to be taken, where the rules before do not hold."""
+    return admits(geometry) and 4 * geometry.out_channels <= geometry.in_channels
+
+
+def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
+    """Cut a convolution into tiles of whole rows, as far as these fit."""
+    size, channels = itemsize(dtype), geometry.in_channels
+    columns = prod(geometry.kernel) * geometry.out_channels
+    count = pieces(geometry, batch, channels + columns, max(channels, columns) * size)
+    images, *sides = largest((batch, *geometry.outputs), count)
+    pixels, positions = images, images * prod(sides)
+    for axis, outputs in zip(geometry.axes, sides, strict=True):
+        pixels *= axis.span((0, outputs), (0, axis.kernel)).length
+    sums = positions * geometry.out_channels
+    buffers = {
+        "band": pixels * channels * size,
+        "products": pixels * columns * size,
+        "product": sums * size,
+        "cast": cast_bytes(dtype, sums),
+    }
+    if dtype.kind == "i":
+        buffers["int"] = pixels * (channels + 2 * columns) * size
+    shared = channels * columns * (dtype.itemsize + filter_bytes(dtype))
+    return Plan(
+        NAME, geometry, batch, count, 1, layout, buffers, shared, pixels * channels * columns
+    )
+
+
+def layout(plan: Plan, tile: Tile) -> dict[int, Block]:
+    """Return room for what is read, by the bytes of an element."""
+    return {}
+
+
+def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
+    """Return the work on a task; see ``im2col.prepare``."""
+    channels, filters, kernel = geometry.in_channels, geometry.out_channels, geometry.kernel
+    columns = prod(kernel) * filters
+    whole = tuple((0, taps) for taps in (*kernel, channels))
+    arithmetic = numbers(images, weights, geometry.terms)
+    # (KH * KW, C, OC) -> (C, KH * KW * OC)
+    by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, columns)
+    operands = arithmetic.prepare(by_pixel, Scratch())
+    patches = Patches(images, geometry, arithmetic.dtype)
+    size = arithmetic.dtype.itemsize
+
+    def work(task: Task, scratch: Scratch) -> bool:
+        (outputs, *_), blocks = task
+        block = blocks.get(size) or read(geometry, outputs, (0, 1), whole, size)
+        blocks[size] = block
+        pixels = patches.band(block, scratch)[0]  # (n, *pixels, C)
+        shape = pixels.shape[:-1]
+        product = scratch.take("products", (columns, prod(shape)), arithmetic.sums)
+        arithmetic.multiply(pixels.reshape(-1, channels), operands, product.T, scratch)
+        planes = product.reshape(*kernel, filters, *shape)
+        sizes = tuple(hi - lo for lo, hi in outputs)
+        sums = scratch.take("product", (filters, *sizes), arithmetic.sums)
+        for number, tap in enumerate(np.ndindex(kernel)):
+            places = (
+                slice(k * axis.dilation, k * axis.dilation + length)
+                for k, axis, length in zip(tap, geometry.axes, sizes[1:], strict=True)
+            )
+            plane = planes[tap][(slice(None), slice(None), *places)]
+            if number:
+                np.add(sums, plane, out=sums)
+            else:
+                np.copyto(sums, plane)
+        target = out[tuple(slice(*one) for one in outputs)]
+        cast(np.moveaxis(sums, 0, -1), target, scratch)
+        return True
+
+    return work

@@ -1,0 +1,212 @@
+"""block-Toeplitz: for few channels, a patch that serves a block of neighbouring outputs.
+
+Extracting patches and multiplying few columns are what costs with few channels. A patch that is
+larger by some strides holds what a block of outputs reads, and the filters of each of them stand
+in a band of zeros: im2col of another convolution, of larger strides and more filters.
+
+The zeros are exact for finite images. An infinity or NaN leaves a NaN, by which a tile says that
+its result does not stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from npconv._engine import im2col
+from npconv._engine.halves import cast
+from npconv._engine.numbers import numbers
+from npconv._engine.plan import Plan, Task, Work
+from npconv._engine.scratch import Scratch
+from npconv._geometry import Axis, Geometry
+
+Array = np.ndarray[Any, Any]
+
+NAME = "block-Toeplitz"
+_MOST_CHANNELS = 16  # of a group
+_COLUMNS = int(__import__("os").environ.get("TOE", "32"))  # of a product: with fewer, a vector is not filled
+_MOST_WEIGHTS = 1 << 20  # elements of the filters with their zeros
+
+
+def admits(geometry: Geometry) -> bool:
+    """Say whether it can compute a convolution."""
+    return prod(_block(geometry)) > 1 and _weights(geometry) <= _MOST_WEIGHTS
+
+
+def pays(geometry: Geometry) -> bool:
+    """Say whether it is to be taken, where the rules before do not hold."""
+    return admits(geometry)
+
+
+def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
+    """Cut a convolution into tiles; see ``im2col.plan``."""
+    block = _block(geometry)
+    size = dtype.itemsize
+    return im2col.plan(
+        widened(geometry, block), batch, dtype, name=NAME, block=block,
+        shared=_weights(geometry) * size,
+    )  # fmt: skip
+
+
+def _block(geometry: Geometry) -> tuple[int, ...]:
+    """Return how many outputs along each axis a patch serves: as many as make wide products.
+
+    The side is doubled along which the patch grows least.
+    """
+    block = [1] * len(geometry.axes)
+    if geometry.filter_channels > _MOST_CHANNELS:
+        return tuple(block)
+    filters = geometry.out_channels // geometry.groups
+    while filters * prod(block) < _COLUMNS:
+        growth = {
+            axis.stride * block[i] / (axis.kernel + (block[i] - 1) * axis.stride): i
+            for i, axis in enumerate(geometry.axes)
+            if 2 * block[i] <= axis.outputs and (axis.dilation == 1 or axis.kernel == 1)
+        }
+        if not growth:
+            break
+        block[growth[min(growth)]] *= 2
+    return tuple(block)
+
+
+def _weights(geometry: Geometry) -> int:
+    """Return the number of elements of the filters with their zeros."""
+    wide = widened(geometry, _block(geometry))
+    return wide.terms * wide.out_channels
+
+
+def widened(geometry: Geometry, block: tuple[int, ...]) -> Geometry:
+    """Return the convolution whose patches serve a block of outputs.
+
+    >>> axis = Axis.resolve(8, 3, 1, 1, "SAME")
+    >>> widened(Geometry((axis,), 1, 1, 2), (4,))  # doctest: +NORMALIZE_WHITESPACE
+    Geometry(axes=(Axis(size=8, kernel=6, stride=4, dilation=1, before=1, after=1, outputs=2),),
+             in_channels=1, filter_channels=1, out_channels=8)
+    """
+    axes = tuple(map(_widened, geometry.axes, block))
+    return geometry._replace(axes=axes, out_channels=geometry.out_channels * prod(block))
+
+
+def _widened(axis: Axis, outputs: int) -> Axis:
+    if outputs == 1:
+        return axis
+    kernel, stride = axis.kernel + (outputs - 1) * axis.stride, axis.stride * outputs
+    blocks = -(-axis.outputs // outputs)
+    after = max(0, (blocks - 1) * stride + kernel - axis.size - axis.before)
+    return Axis(axis.size, kernel, stride, 1, axis.before, after, blocks)
+
+
+def spread(flat: Array, geometry: Geometry, block: tuple[int, ...]) -> Array:
+    """Return the flattened filters of the widened convolution.
+
+    Parameters
+    ----------
+    flat : ndarray, shape (KH * KW * C / groups, OC)
+    geometry : Geometry
+        Of the convolution itself.
+    block : tuple of int
+
+    Returns
+    -------
+    ndarray, shape (KH' * KW' * C / groups, OC')
+        Of the widened sizes; the out_channels of a group run over the outputs of a block and,
+        fastest, the out_channels of that group.
+    """
+    groups, channels, kernel = geometry.groups, geometry.filter_channels, geometry.kernel
+    wide = widened(geometry, block).kernel
+    filters = geometry.out_channels // groups
+    result = np.zeros((*wide, channels, groups, *block, filters), flat.dtype)
+    count = len(kernel)
+    taps, outputs = result.strides[:count], result.strides[count + 2 : -1]
+    # The filters' places, all at once: the step to the next output moves its filter by a stride.
+    steps = (a + b * axis.stride for a, b, axis in zip(outputs, taps, geometry.axes, strict=True))
+    shape = (*kernel, channels, groups, *block, filters)
+    strides = (*taps, *result.strides[count : count + 2], *steps, result.strides[-1])
+    ones = (1,) * count
+    as_strided(result, shape, strides)[...] = flat.reshape(*kernel, channels, groups, *ones, filters)
+    return result.reshape(prod(wide) * channels, -1)
+
+
+def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
+    """Return the work on a task; see ``im2col.prepare``."""
+    block, groups = plan.block, geometry.groups
+    arithmetic = numbers(images, weights, geometry.terms)
+    stacks, convert = im2col.filters(plan, spread(weights, geometry, block), arithmetic)
+    product = im2col.multiplier(plan, images, stacks, arithmetic, convert=convert)
+    doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
+
+    def work(task: Task, scratch: Scratch) -> bool:
+        tile, (shape, owned, *_) = task
+        sums = scratch.take("product", shape, arithmetic.sums)
+        product(task, sums, scratch)
+        if doubtful and np.isnan(sums.min()):
+            return False
+        scatter(sums, tile.outputs, owned, block, groups, out, scratch)
+        return True
+
+    return work
+
+
+def scatter(
+    sums: Array,
+    outputs: tuple[tuple[int, int], ...],
+    owned: tuple[int, int],
+    block: tuple[int, ...],
+    groups: int,
+    out: Array,
+    scratch: Scratch,
+) -> None:
+    """Write a tile's sums, (groups, blocks, outputs of a block and filters), to the output.
+
+    Parameters
+    ----------
+    sums : ndarray, shape (groups, positions, channels) or (positions, channels)
+    outputs : tuple of Range
+        Of the widened convolution.
+    owned : Range
+        The tile's groups.
+    block : tuple of int
+    groups : int
+    out : ndarray, shape (N, *outputs, OC)
+    scratch : Scratch
+    """
+    images, *places = outputs
+    count = len(block)
+    blocks = [hi - lo for lo, hi in places]
+    # (g, n, *blocks, *block, o) -> (n, block, outputs of it, for each axis, g, o)
+    source = sums.reshape(owned[1] - owned[0], images[1] - images[0], *blocks, *block, -1)
+    order = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
+    source = source.transpose(1, *order, 0, source.ndim - 1)
+    own = slice(*(g * source.shape[-1] for g in owned))
+    for pieces in product(*map(_pieces, places, block, out.shape[1:-1])):
+        of: list[slice] = []
+        to, shape = [], []
+        for (lo, hi, size), (first, _), whole in zip(pieces, places, block, strict=True):
+            of += (slice(lo - first, hi - first), slice(size))
+            to.append(slice(lo * whole, lo * whole + (hi - lo) * size))
+            shape += (hi - lo, size)
+        target = out[(slice(*images), *to)][..., own]
+        cast(
+            source[(slice(None), *of)],
+            target.reshape(target.shape[0], *shape, *source.shape[-2:]),
+            scratch,
+        )
+
+
+def _pieces(place: tuple[int, int], size: int, outputs: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the whole blocks and the one that is cut off, as ranges and sizes.
+
+    >>> list(_pieces((0, 3), 4, 11)), list(_pieces((1, 2), 4, 8))
+    ([(0, 2, 4), (2, 3, 3)], [(1, 2, 4)])
+    """
+    lo, hi = place
+    whole = max(lo, min(hi, outputs // size))
+    if lo < whole:
+        yield lo, whole, size
+    if whole < hi:
+        yield whole, hi, outputs - whole * size
