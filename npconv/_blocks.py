@@ -106,7 +106,9 @@ def read(
     middle = 2 + len(axes)
     rows, columns = prod(shape[1:middle]), prod(shape[middle:])
 
-    pixels = tuple(slice(s.first + s.lo, s.first + s.hi) if s.lo < s.hi else slice(0) for s in spans)
+    pixels = tuple(
+        slice(s.first + s.lo, s.first + s.hi) if s.lo < s.hi else slice(0) for s in spans
+    )
     every = (slice(None), slice(None))
     inside = (*every, *(slice(s.lo, s.hi) for s in spans))
     borders = tuple(
@@ -159,7 +161,9 @@ def _view(
     strides.append(item)
 
     middle = 2 + count
-    row, column = (merged(shape[a:b], tuple(strides[a:b])) for a, b in ((1, middle), (middle, None)))
+    row, column = (
+        merged(shape[a:b], tuple(strides[a:b])) for a, b in ((1, middle), (middle, None))
+    )
     rows, columns = prod(shape[1:middle]), prod(shape[middle:])
     matrix = None
     if column is not None and row is not None:

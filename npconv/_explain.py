@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-describe=None
+from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
 from npconv._shapes import check_bytes
 
@@ -135,7 +135,8 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         algorithm, scratch, thread = "nothing to multiply", 0, 0
         torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
     else:
-        algorithm, thread, scratch = describe(geometry, batch, checked)
+        algorithm, tiles, thread, scratch = describe(geometry, batch, checked)
+        algorithm += f": {tiles}"
         torch_call = _torch_call(geometry, input_shape, layout)
     return Explanation(
         output_shape,

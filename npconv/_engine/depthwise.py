@@ -34,7 +34,7 @@ def admits(geometry: Geometry) -> bool:
     return geometry.filter_channels == 1 < geometry.groups and reach * 8 <= _BAND
 
 
-def pays(geometry: Geometry) -> bool:
+def pays(geometry: Geometry, batch: int) -> bool:
     """Say whether it is to be taken, where the rules before do not hold."""
     return admits(geometry)
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from npconv._blocks import read
+from npconv._blocks import Block, read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
 from npconv._engine.plan import LEAST_POSITIONS, TILE_BYTES, Plan, Task, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest, runs
-from npconv._geometry import Geometry, merged
+from npconv._geometry import Geometry, Range, merged
 from npconv._patches import Patches
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +36,7 @@ def admits(geometry: Geometry) -> bool:
     return True
 
 
-def pays(geometry: Geometry) -> bool:
+def pays(geometry: Geometry, batch: int) -> bool:
     """Say whether it is to be taken, where no other algorithm is."""
     return True
 
@@ -111,23 +111,41 @@ def plan(
     )  # fmt: skip
 
 
-def layout(plan: Plan, tile: Tile) -> tuple[Any, ...]:
-    """Return the sizes of a tile, its groups and filters and, for each part of its sums, the taps,
-    the filters' rows, and room for the blocks that are read, by the bytes of an element.
+class Part(NamedTuple):
+    """A part of a tile's sums.
+
+    Attributes
+    ----------
+    taps : tuple of Range
+        Along each axis, and of the channels of a group.
+    index : tuple or None
+        Of the filters, (terms, OC) or (groups, terms, OC / groups); None for all of them.
+    blocks : dict
+        What is read, by the bytes of an element, once it is known.
     """
+
+    taps: tuple[Range, ...]
+    index: tuple[Any, ...] | None
+    blocks: dict[int, Block]
+
+
+def layout(plan: Plan, tile: Tile) -> tuple[tuple[int, ...], Range, tuple[Part, ...]]:
+    """Return the shape of a tile's products, its groups, and the parts of its sums."""
     geometry = plan.geometry
     o0, o1 = tile.channels
     each = geometry.out_channels // geometry.groups
     groups = (o0 // each, -(-o1 // each))
-    count = groups[1] - groups[0]
-    columns = (o0, o1) if geometry.groups == 1 else (0, each)
-    stop, sums = 0, []
+    count, rows = groups[1] - groups[0], tile.stop - tile.start
+    stop, parts = 0, []
     for taps in runs((*geometry.kernel, geometry.filter_channels), plan.sums):
         start, stop = stop, stop + prod(hi - lo for lo, hi in taps)
-        sums.append((taps, slice(start, stop), {}))
-    rows = tile.stop - tile.start
-    shape = (rows, o1 - o0) if count == 1 else (count, rows, each)
-    return shape, groups, columns, tuple(sums)
+        index: tuple[Any, ...] | None = (slice(start, stop), slice(o0, o1))
+        if geometry.groups > 1:
+            index = (slice(*groups) if count > 1 else groups[0], slice(start, stop))
+        elif stop - start == geometry.terms and o1 - o0 == geometry.out_channels:
+            index = None
+        parts.append(Part(taps, index, {}))
+    return ((rows, o1 - o0) if count == 1 else (count, rows, each)), groups, tuple(parts)
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
@@ -144,9 +162,8 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     geometry : Geometry
         Of the convolution itself, where the plan cuts another.
     """
-    arithmetic = numbers(images, weights, geometry.terms)
-    stacks, convert = filters(plan, weights, arithmetic)
-    product = multiplier(plan, images, stacks, arithmetic, convert=convert)
+    arithmetic = numbers(images, weights, geometry)
+    product = multiplier(plan, images, weights, arithmetic)
     direct = out.dtype == arithmetic.sums and out.flags.aligned
 
     def work(task: Task, scratch: Scratch) -> bool:
@@ -168,59 +185,43 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     return work
 
 
-def filters(plan: Plan, weights: Array, arithmetic: Numbers) -> tuple[tuple[Array, ...], bool]:
-    """Return the filters as they are multiplied, each group's after the other's.
-
-    Returns
-    -------
-    tuple of ndarray, shape (groups, KH * KW * C / groups, OC / groups)
-    bool
-        Whether each tile has yet to convert its own.
-    """
-    convert = weights.dtype != arithmetic.dtype and plan.pieces == 1
-    if weights.dtype == arithmetic.dtype or convert:
-        if not (weights.flags.c_contiguous or weights.flags.f_contiguous):
-            weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
-        prepared: tuple[Array, ...] = (weights,)
-    else:
-        prepared = arithmetic.prepare(weights, Scratch())
-    groups = plan.geometry.groups
-    if groups == 1:
-        return tuple(one[None] for one in prepared), convert
-    split = (one.reshape(len(one), groups, -1) for one in prepared)
-    return tuple(one.transpose(1, 0, 2) for one in split), convert
-
-
 def multiplier(
-    plan: Plan,
-    images: Array,
-    stacks: tuple[Array, ...],
-    arithmetic: Numbers,
-    *,
-    convert: bool,
+    plan: Plan, images: Array, weights: Array, arithmetic: Numbers
 ) -> Callable[[Task, Array, Scratch], None]:
     """Return what writes a tile's products, (groups, positions, filters), to an array."""
-    patches = Patches(images, plan.geometry, arithmetic.dtype)
-    size = arithmetic.dtype.itemsize
+    geometry, dtype = plan.geometry, arithmetic.dtype
+    patches, size = Patches(images, geometry, dtype), dtype.itemsize
     several = plan.pieces * plan.shares * plan.sums > 1
+    convert = weights.dtype != dtype
+    flags = weights.flags
+    if not (flags.c_contiguous or flags.f_contiguous):
+        weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
+    filters: tuple[Array, ...] = (weights,)
+    if convert and plan.pieces > 1:  # else each tile converts its own
+        filters, convert = arithmetic.prepare(weights, Scratch()), False
+    if plan.groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
+        split = (one.reshape(len(one), plan.groups, -1) for one in filters)
+        filters = tuple(one.transpose(1, 0, 2) for one in split)
 
     def product(task: Task, total: Array, scratch: Scratch) -> None:
-        tile, (_, groups, columns, sums) = task
-        for part, (taps, rows, blocks) in enumerate(sums):
-            block = blocks.get(size)
+        tile, (_, groups, parts) = task
+        for part in parts:
+            block = part.blocks.get(size)
             if block is None:
-                block = blocks[size] = read(plan.geometry, tile.outputs, groups, taps, size)
-            place = (tile.outputs, groups, taps) if several else None
+                block = read(geometry, tile.outputs, groups, part.taps, size)
+                part.blocks[size] = block
+            place = (tile.outputs, groups, part.taps) if several else None
             matrix = patches.matrix(block, scratch, place)
-            own = slice(*groups) if matrix.ndim == 3 else groups[0]
-            operands = tuple(one[own, ..., rows, slice(*columns)] for one in stacks)
+            own = filters
+            if part.index is not None:
+                own = tuple([one[part.index] for one in filters])
             if convert:
-                operands = arithmetic.prepare(operands[0], scratch)
-            if part == 0:
-                arithmetic.multiply(matrix, operands, total, scratch)
+                own = arithmetic.prepare(own[0], scratch)
+            if part is parts[0]:
+                arithmetic.multiply(matrix, own, total, scratch)
             else:
                 more = scratch.take("part", total.shape, total.dtype)
-                arithmetic.multiply(matrix, operands, more, scratch)
+                arithmetic.multiply(matrix, own, more, scratch)
                 np.add(total, more, out=total)
 
     return product
@@ -228,13 +229,13 @@ def multiplier(
 
 def _place(out: Array, tile: Tile, shape: tuple[int, ...]) -> Array | None:
     """Return a tile of the output as matrices that BLAS can write, or None."""
-    item, (o0, o1) = out.itemsize, tile.channels
+    item = out.itemsize
     if out.flags.c_contiguous:  # the same as below, many times faster
         row = out.shape[-1] * item
-        offset = tile.start * row + o0 * item
+        offset = tile.start * row + tile.channels[0] * item
         strides = (row, item) if len(shape) == 2 else (shape[2] * item, row, item)
         return np.ndarray(shape, out.dtype, out, offset, strides)
-    target = out[tuple(slice(*one) for one in tile.outputs)][..., o0:o1]
+    target = out[tuple(slice(*one) for one in tile.outputs)][..., slice(*tile.channels)]
     rows, column = merged(target.shape[:-1], target.strides[:-1]), target.strides[-1]
     if rows is None or len(shape) == 3:
         return None

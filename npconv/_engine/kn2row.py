@@ -39,7 +39,7 @@ def admits(geometry: Geometry) -> bool:
     )
 
 
-def pays(geometry: Geometry) -> bool:
+def pays(geometry: Geometry, batch: int) -> bool:
     """Say whether it is to be taken, where the rules before do not hold."""
     return admits(geometry) and 4 * geometry.out_channels <= geometry.in_channels
 
@@ -78,7 +78,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     channels, filters, kernel = geometry.in_channels, geometry.out_channels, geometry.kernel
     columns = prod(kernel) * filters
     whole = tuple((0, taps) for taps in (*kernel, channels))
-    arithmetic = numbers(images, weights, geometry.terms)
+    arithmetic = numbers(images, weights, geometry)
     # (KH * KW, C, OC) -> (C, KH * KW * OC)
     by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, columns)
     operands = arithmetic.prepare(by_pixel, Scratch())

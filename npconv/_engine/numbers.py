@@ -12,6 +12,7 @@ import numpy as np
 
 from npconv._engine.halves import cast
 from npconv._engine.scratch import Scratch
+from npconv._geometry import Geometry
 
 Array = np.ndarray[Any, Any]
 
@@ -115,20 +116,19 @@ def filter_bytes(dtype: np.dtype[Any]) -> int:
     return 16 if dtype.kind == "i" else 4 * (dtype.itemsize == 2)
 
 
-def numbers(images: Array, weights: Array, terms: int) -> Numbers:
+def numbers(images: Array, weights: Array, geometry: Geometry) -> Numbers:
     """Choose the numbers for a dtype, and for integers by their sizes.
 
     Parameters
     ----------
     images, weights : ndarray
         Of the same dtype up to the byte order, one that conv2d takes; not empty.
-    terms : int
-        Of each sum.
+    geometry : Geometry
     """
-    dtype = weights.dtype.newbyteorder("=")
+    dtype = weights.dtype
     if dtype.kind != "i":
-        return _FLOATS[itemsize(dtype)]
-    most = _magnitude(images) * _magnitude(weights) * terms
+        return _FLOATS[8 if dtype.itemsize == 8 else 4]
+    most = _magnitude(images) * _magnitude(weights) * geometry.terms
     if most <= 2**24:
         return _NARROW
     return _WIDE if most <= 2**53 else _HALVES
@@ -139,4 +139,4 @@ def _magnitude(array: Array) -> int:
 
 
 _FLOATS = {4: Numbers(_FLOAT32, _FLOAT32), 8: Numbers(_FLOAT64, _FLOAT64)}
-_NARROW, _WIDE, _HALVES = Numbers(_FLOAT32, _INT64), Numbers(_FLOAT64, _INT64), Halves()
+_NARROW, _WIDE, _HALVES = Numbers(_FLOAT32, np.dtype(np.int32)), Numbers(_FLOAT64, _INT64), Halves()

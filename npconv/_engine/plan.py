@@ -66,6 +66,11 @@ class Plan:
     block: tuple[int, ...] = ()
     sums: int = 1
 
+    @cached_property
+    def groups(self) -> int:
+        """Number of groups."""
+        return self.geometry.groups
+
     def tasks(self) -> Iterable[Task]:
         """Return the tiles, which cover every output once, each with its layout."""
         return self._few or ((tile, self.layout(self, tile)) for tile in self._tiles())

@@ -52,4 +52,5 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
         return im2col.plan(geometry, batch, dtype)
     if _FORCED and ALGORITHMS[_FORCED].admits(geometry):
         return ALGORITHMS[_FORCED].plan(geometry, batch, dtype)
-    return next(one for one in ALGORITHMS.values() if one.pays(geometry)).plan(geometry, batch, dtype)
+    first = next(one for one in ALGORITHMS.values() if one.pays(geometry, batch))
+    return first.plan(geometry, batch, dtype)

@@ -30,6 +30,7 @@ class Scratch:
         self.holds: object = None
         self._era = _era
         self._buffers: dict[str, Array] = {}
+        self._large = False
 
     def take(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Return an uninitialised contiguous array; it lasts until `name` is taken again."""
@@ -43,14 +44,17 @@ class Scratch:
             buffer = np.empty(size + _ALIGNMENT, np.uint8)
             start = -buffer.ctypes.data % _ALIGNMENT
             buffer = self._buffers[name] = buffer[start : start + size]
+            self._large = self._large or size > _KEPT_BYTES
         return np.ndarray(shape, dtype, buffer)
 
     def keep(self) -> None:
         """Give back what is not worth keeping, and leave the rest to the thread's next call."""
         self.holds = None
-        for name, buffer in tuple(self._buffers.items()):
-            if buffer.nbytes > _KEPT_BYTES:
-                del self._buffers[name]
+        if self._large:
+            self._large = False
+            self._buffers = {
+                name: one for name, one in self._buffers.items() if one.nbytes <= _KEPT_BYTES
+            }
         _kept.scratch = self
 
 

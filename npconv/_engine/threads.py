@@ -165,7 +165,11 @@ def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
         try:
             found = _blas.hold(job)
             _pool.ask(job, _pool.grow(min(most, _threads or found) - 1))
-            _run(job)
+            scratch = take_scratch()
+            try:
+                job.run(scratch)
+            finally:
+                scratch.keep()
         finally:
             job.finish()
             _blas.let_go(job)
@@ -183,15 +187,12 @@ def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
 
 def alone(tasks: Iterable[Task], work: Work) -> bool:
     """Do the same in this thread, whatever BLAS is set to."""
-    job = _Job(tasks, work)
-    _run(job)
-    return job.stands
-
-
-def _run(job: _Job) -> None:
     scratch = take_scratch()
     try:
-        job.run(scratch)
+        for task in tasks:
+            if not work(task, scratch):
+                return False
+        return True
     finally:
         scratch.keep()
 

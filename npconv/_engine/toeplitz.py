@@ -29,7 +29,10 @@ Array = np.ndarray[Any, Any]
 
 NAME = "block-Toeplitz"
 _MOST_CHANNELS = 16  # of a group
-_COLUMNS = int(__import__("os").environ.get("TOE", "32"))  # of a product: with fewer, a vector is not filled
+_COLUMNS = int(
+    __import__("os").environ.get("TOE", "32")
+)  # of a product: with fewer, a vector is not filled
+_WORTH = int(__import__("os").environ.get("TW", "50000"))  # elements of the patches matrix
 _MOST_WEIGHTS = 1 << 20  # elements of the filters with their zeros
 
 
@@ -38,9 +41,9 @@ def admits(geometry: Geometry) -> bool:
     return prod(_block(geometry)) > 1 and _weights(geometry) <= _MOST_WEIGHTS
 
 
-def pays(geometry: Geometry) -> bool:
+def pays(geometry: Geometry, batch: int) -> bool:
     """Say whether it is to be taken, where the rules before do not hold."""
-    return admits(geometry)
+    return batch * prod(geometry.outputs) * geometry.terms >= _WORTH and admits(geometry)
 
 
 def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
@@ -128,16 +131,17 @@ def spread(flat: Array, geometry: Geometry, block: tuple[int, ...]) -> Array:
     shape = (*kernel, channels, groups, *block, filters)
     strides = (*taps, *result.strides[count : count + 2], *steps, result.strides[-1])
     ones = (1,) * count
-    as_strided(result, shape, strides)[...] = flat.reshape(*kernel, channels, groups, *ones, filters)
+    as_strided(result, shape, strides)[...] = flat.reshape(
+        *kernel, channels, groups, *ones, filters
+    )
     return result.reshape(prod(wide) * channels, -1)
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
     """Return the work on a task; see ``im2col.prepare``."""
     block, groups = plan.block, geometry.groups
-    arithmetic = numbers(images, weights, geometry.terms)
-    stacks, convert = im2col.filters(plan, spread(weights, geometry, block), arithmetic)
-    product = im2col.multiplier(plan, images, stacks, arithmetic, convert=convert)
+    arithmetic = numbers(images, weights, geometry)
+    product = im2col.multiplier(plan, images, spread(weights, geometry, block), arithmetic)
     doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
 
     def work(task: Task, scratch: Scratch) -> bool:
