@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._blocks import Block, read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
-from npconv._engine.plan import LEAST_POSITIONS, TILE_BYTES, Plan, Task, Work, pieces
+from npconv._engine.plan import MOVED, PIECES, TILE_BYTES, Plan, Task, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest, runs
 from npconv._geometry import Geometry, Range, merged
@@ -26,7 +26,6 @@ Array = np.ndarray[Any, Any]
 
 NAME = "im2col"
 _MOST_PATCHES = 4 << 20  # bytes of patches that several shares of the channels are multiplied by
-_LEAST_CHANNELS = 32  # of a share
 _CONVERTED = 1 << 21  # bytes of filters that a tile converts at once, where it converts its own
 _LEAST_TERMS = 128  # of the sums that they are for
 
@@ -66,15 +65,19 @@ def plan(
     channels, depth = geometry.out_channels, groups * geometry.terms
     positions = batch * prod(geometry.outputs)
     copied = depth if prod(kernel) > 1 else 0
-    count = pieces(geometry, batch, copied, max(depth, channels) * size)
+    effort = geometry.terms * channels + MOVED * copied
+    count = pieces(geometry, batch, effort, max(depth, channels) * size)
     shares = 1
-    while (  # few positions, many channels
-        count > 1
-        and positions // count < LEAST_POSITIONS
-        and 2 * positions * depth * size <= count * _MOST_PATCHES
-        and channels >= 2 * shares * _LEAST_CHANNELS
-    ):
-        count, shares = -(-count // 2), 2 * shares
+    if count > 1 and groups == 1 and not block:  # the outputs of a block stay together
+        # BLAS packs the patches once a share, and the filters, which takes longer, once a piece.
+        count, shares = min(
+            (
+                (-(-count // share), share)
+                for share in (1, 2, PIECES)
+                if share == 1 or positions * share * depth * size <= count * _MOST_PATCHES
+            ),
+            key=lambda cut: positions * cut[1] + 2 * channels * cut[0],
+        )
     if groups > 1 and depth * size > TILE_BYTES:
         shares = max(shares, -(-depth * size // TILE_BYTES))
     sides = largest((batch, *geometry.outputs), count)

@@ -15,7 +15,7 @@ import numpy as np
 from npconv._blocks import Block, read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import filter_bytes, itemsize, numbers
-from npconv._engine.plan import Plan, Task, Work, pieces
+from npconv._engine.plan import MOVED, Plan, Task, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest
 from npconv._geometry import Geometry
@@ -41,14 +41,16 @@ def admits(geometry: Geometry) -> bool:
 
 def pays(geometry: Geometry, batch: int) -> bool:
     """Say whether it is to be taken, where the rules before do not hold."""
-    return admits(geometry) and 4 * geometry.out_channels <= geometry.in_channels
+    filters = geometry.out_channels
+    return filters <= 8 and 8 * filters <= geometry.in_channels and admits(geometry)
 
 
 def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     """Cut a convolution into tiles of whole rows, as far as these fit."""
     size, channels = itemsize(dtype), geometry.in_channels
     columns = prod(geometry.kernel) * geometry.out_channels
-    count = pieces(geometry, batch, channels + columns, max(channels, columns) * size)
+    effort = channels * columns + MOVED * (channels + columns)
+    count = pieces(geometry, batch, effort, max(channels, columns) * size)
     images, *sides = largest((batch, *geometry.outputs), count)
     pixels, positions = images, images * prod(sides)
     for axis, outputs in zip(geometry.axes, sides, strict=True):

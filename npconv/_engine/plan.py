@@ -21,10 +21,9 @@ Work = Callable[[Task, "Scratch"], bool]
 
 TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
 TILE_BYTES = 3 << 19  # of patches or products: 0.5 to 3 MiB took the same time within 3 %
-LEAST_POSITIONS = 128  # of a tile: with fewer BLAS packs filters for longer than it multiplies
 PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
-WORTH_SHARING = 12_000_000  # multiply-adds that take about twice as long as handing over
-MOVED = 16  # multiply-adds that take as long as copying an element
+WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
+MOVED = 16  # multiply-adds that take as long as copying an element, or a product without BLAS
 _FEW = 256  # tiles that are worth keeping
 
 
@@ -107,22 +106,21 @@ class Plan:
         return self.shared + min(threads, self.most_threads) * self.thread_bytes
 
 
-def pieces(geometry: Geometry, batch: int, moved: int, position_bytes: int) -> int:
+def pieces(geometry: Geometry, batch: int, effort: int, position_bytes: int) -> int:
     """Say into how many runs the outputs are cut.
 
     Parameters
     ----------
     geometry : Geometry
     batch : int
-    moved : int
-        Elements that are copied for each position.
+    effort : int
+        Of each position, in multiply-adds of BLAS that take as long.
     position_bytes : int
         Of the buffers, or of what is read and written, for each position.
     """
     positions = batch * prod(geometry.outputs)
     count = -(-positions * position_bytes // TILE_BYTES)
-    effort = positions * (geometry.terms * geometry.out_channels + MOVED * moved)
-    if effort >= WORTH_SHARING or count > 1:
+    if positions * effort >= WORTH_SHARING or count > 1:
         count = max(PIECES, count)
         count += -count % PIECES
     return min(count, positions)

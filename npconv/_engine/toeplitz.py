@@ -28,11 +28,11 @@ from npconv._geometry import Axis, Geometry
 Array = np.ndarray[Any, Any]
 
 NAME = "block-Toeplitz"
-_MOST_CHANNELS = 16  # of a group
+_MOST_CHANNELS = 8  # of a group
 _COLUMNS = int(
     __import__("os").environ.get("TOE", "32")
 )  # of a product: with fewer, a vector is not filled
-_WORTH = int(__import__("os").environ.get("TW", "50000"))  # elements of the patches matrix
+_WORTH = 50_000  # elements of the patches matrix: with fewer, the filters take longer
 _MOST_WEIGHTS = 1 << 20  # elements of the filters with their zeros
 
 
@@ -62,7 +62,7 @@ def _block(geometry: Geometry) -> tuple[int, ...]:
     The side is doubled along which the patch grows least.
     """
     block = [1] * len(geometry.axes)
-    if geometry.filter_channels > _MOST_CHANNELS:
+    if geometry.filter_channels > _MOST_CHANNELS or prod(geometry.kernel) == 1:
         return tuple(block)
     filters = geometry.out_channels // geometry.groups
     while filters * prod(block) < _COLUMNS:
