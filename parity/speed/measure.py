@@ -11,6 +11,7 @@ from parity.speed import agreement, limits, machine, turns, yardsticks
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
+from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import (
     AGAIN,
     FORCED,
@@ -63,7 +64,8 @@ class Bench:
     """The processes of a measurement: the subject, TensorFlow, TensorFlow again, and others.
 
     TensorFlow as installed runs in two processes so that each row has its own A/A ratio; where it
-    is without oneDNN, there is another with oneDNN forced on.
+    is without oneDNN, there is another with oneDNN forced on. `parity.speed.ten_lines` is always
+    among the others.
 
     Attributes
     ----------
@@ -81,7 +83,7 @@ class Bench:
         self._limits = workers.start("limits", self._variables) if settings.bounds else None
         self._beside: dict[str, Worker] = {}
         self.skipped: dict[str, str] = {}
-        for name in settings.beside:
+        for name in (TEN_LINES, *settings.beside):
             try:
                 self._beside[name] = workers.start(name, self._variables)
             except StartError as error:
@@ -153,13 +155,12 @@ class Bench:
         }
         if forced and forced.verdict != NOT_COMPARED:
             contenders[FORCED] = Contender(self._yardsticks[yardsticks.FORCED], "kernel")
-        if self._beside:
-            row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
-            contenders |= {
-                name: Contender(self._beside[name], "kernel")
-                for name, note in row["beside"].items()
-                if "refused" not in note
-            }
+        row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
+        contenders |= {
+            name: Contender(self._beside[name], "kernel")
+            for name, note in row["beside"].items()
+            if "refused" not in note
+        }
         others = self._other_work()
         times = turns.take(
             contenders,

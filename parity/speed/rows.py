@@ -9,6 +9,7 @@ from typing import Any
 
 from parity.speed import statistics as paired
 from parity.speed.limits import CASTS, PRODUCT
+from parity.speed.recipes import TEN_LINES
 from parity.speed.turns import Times
 
 SUBJECT = "subject"
@@ -20,6 +21,8 @@ FORCED = "tensorflow with oneDNN forced on"
 
 LABELS = {"kernel": KERNEL, "from NumPy": FROM_NUMPY, "tf.function": FUNCTION}
 """What the subject's ratios to TensorFlow as installed are called; others bear their names."""
+PLAIN = "ten lines / TensorFlow"
+"""The one other ratio that is not the subject's: what the plainest NumPy takes."""
 TOO_BUSY = 0.05
 """The share of all cores beyond which other processes' work makes a row doubtful."""
 WITHHELD = "withheld"
@@ -58,6 +61,9 @@ def summarise(times: Times, multiply_adds: int) -> dict[str, Any]:
     for label, other in (*LABELS.items(), *zip(others, others, strict=True)):
         ratio = paired.paired_ratio(times[SUBJECT], times[other])
         ratios[label] = {**asdict(ratio), "verdict": paired.verdict(ratio, noise)}
+    if TEN_LINES in times:
+        plain = paired.paired_ratio(times[TEN_LINES], times[KERNEL])
+        ratios[PLAIN] = {**asdict(plain), "verdict": paired.verdict(plain, noise)}
     return {
         "rounds": len(times[KERNEL]),
         "interval_reached": known(times),
@@ -176,6 +182,7 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
                 "layers": len(ratios[label]),
                 "geometric_mean": means[label].ratio,
                 "geometric_mean_interval": _ends(means[label]),
+                "largest": max(ratios[label]),
             }
             for label in labels
             if label not in whole

@@ -12,7 +12,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
-from parity.speed.rows import FORCED, KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds, mean_bounds
+from parity.speed.recipes import TEN_LINES
+from parity.speed.rows import (
+    FORCED,
+    KERNEL,
+    LABELS,
+    PLAIN,
+    SUBJECT,
+    TOO_BUSY,
+    bounds,
+    mean_bounds,
+)
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
 
@@ -22,7 +32,7 @@ _VERDICTS = ("faster", "same", "slower", "withheld")
 def console() -> Console:
     """Return a console that does not squeeze tables when piped into a file."""
     found = Console()
-    return found if found.is_terminal else Console(width=190)
+    return found if found.is_terminal else Console(width=220)
 
 
 @contextmanager
@@ -65,6 +75,8 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
         "from\nNumPy",
         "tf.func-\ntion",
         *(["+oneDNN\nms", "ratio to\n+oneDNN"] if forced else []),
+        "ratio to\nten lines",
+        "ten lines\n/ TF",
         *(["scratch\nMiB"] if scratch else []),
         "other\nwork",
     ):
@@ -91,6 +103,7 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
             f"{row['ratios']['from NumPy']['ratio']:.2f}",
             f"{row['ratios']['tf.function']['ratio']:.2f}",
             *(_beside_forced(row) if forced else []),
+            *(_ratio(row["ratios"].get(name)) for name in (TEN_LINES, PLAIN)),
             *([f"{row['scratch_bytes'] / 2**20:.2f}"] if scratch else []),
             busy(row["other_work"]),
             f"[{colour}]{kernel['verdict']}[/]" + doubts(row),
@@ -111,11 +124,16 @@ def _beside_forced(row: dict[str, Any]) -> list[str]:
     return [digits(row["milliseconds"][FORCED]), interval(row["ratios"][FORCED])]
 
 
+def _ratio(found: dict[str, Any] | None) -> str:
+    return f"{found['ratio']:.2f}" if found else "-"
+
+
 def told(machine: dict[str, Any]) -> str:
-    """Return which TensorFlow stands behind TF and, if there is one, +oneDNN."""
+    """Return which TensorFlow stands behind TF and, if there is one, +oneDNN; and ten lines."""
     names = ("TF", "+oneDNN")
     said = zip(names, machine["yardsticks"].values(), strict=False)
-    return "; ".join(f"{name} is {sentence}" for name, sentence in said)
+    plain = "ten lines: im2col in plain NumPy, parity/speed/ten_lines.py"
+    return "; ".join([*(f"{name} is {sentence}" for name, sentence in said), plain])
 
 
 def notes(rows: list[dict[str, Any]]) -> list[str]:
@@ -148,12 +166,12 @@ def doubts(row: dict[str, Any]) -> str:
 def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table | None:
     """Return the optional contenders' times and the subject's ratios to them, if there are any."""
     rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
-    names = dict.fromkeys(name for row in rows for name in row.get("beside", {}))
-    names |= dict.fromkeys(
+    shown = (*LABELS, "A/A", FORCED, TEN_LINES, PLAIN)
+    names = dict.fromkeys(
         name
         for row in rows
-        for name in row.get("ratios", {})
-        if name not in (*LABELS, "A/A", FORCED)
+        for name in (*row.get("beside", {}), *row.get("ratios", {}))
+        if name not in shown
     )
     if not names:
         return None
@@ -216,6 +234,8 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         "from\nNumPy",
         "tf.func-\ntion",
         *(["to TF\n+oneDNN"] if forced else []),
+        "to ten lines,\nworst",
+        "ten lines\n/ TF",
         "TF / TF\nmean",
         "TF / TF\nworst",
         "narrow\nintervals",
@@ -239,7 +259,9 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
             f"{line['smallest']:.2f} - {line['largest']:.2f}",
             f"{mean['from NumPy']:.3f}",
             f"{mean['tf.function']:.3f}",
-            *([_forced_mean(line)] if forced else []),
+            *([_mean(line, FORCED)] if forced else []),
+            _mean(line, TEN_LINES, worst=True),
+            _mean(line, PLAIN),
             f"{mean['A/A']:.3f}",
             f"{line['noisiest']:.2f}",
             f"{line['intervals_reached']} of {line['layers']}",
@@ -251,12 +273,12 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _forced_mean(line: dict[str, Any]) -> str:
-    if FORCED not in line["beside"]:
+def _mean(line: dict[str, Any], name: str, *, worst: bool = False) -> str:
+    if name not in line["beside"]:
         return "-"
-    found = line["beside"][FORCED]
+    found = line["beside"][name]
     part = "" if found["layers"] == line["layers"] else f" ({found['layers']})"
-    return f"{found['geometric_mean']:.3f}{part}"
+    return f"{found['geometric_mean']:.3f}{part}" + (f", {found['largest']:.2f}" * worst)
 
 
 def busy(share: float | None) -> str:

@@ -13,6 +13,8 @@ import pytest
 from parity import __main__ as cli
 from parity.speed import command, document, limits, measure
 from parity.speed.processes import Workers
+from parity.speed.recipes import TEN_LINES
+from parity.speed.rows import PLAIN
 from parity.speed.statistics import LEAST_ROUNDS
 
 TOKEN = "float32 NHWC 1x8x8x2 w3x3x2x4 s2,2 d1,1 SAME normal:0"
@@ -60,7 +62,7 @@ def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
 ) -> None:
     path = tmp_path / "speed.json"
     words = f"--rounds 1 --seconds 0 --threads 1 --bounds --memory --dtype float16 --json {path}"
-    beside = ["--beside", "im2col", "scipy", "loop"]
+    beside = ["--beside", "scipy", "loop"]
     code = cli.main(["speed", "--row", TOKEN, "--batch", "2", *words.split(), *beside])
     assert code == 0
     found = document.read(path)
@@ -68,8 +70,8 @@ def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
     assert row["token"] == TOKEN.replace("float32", "float16").replace("1x8x8", "2x8x8")
     assert row["threads"] == found["settings"]["threads"] == 1
     assert row["beside"]["scipy"] == {"refused": "only at stride 1 and dilation 1"}
-    assert row["beside"]["im2col"]["error"] <= 1
-    assert {"im2col", limits.PRODUCT, limits.COPY, limits.CASTS, "tf.function"} <= set(
+    assert row["beside"][TEN_LINES]["error"] <= 1
+    assert {TEN_LINES, PLAIN, limits.PRODUCT, limits.COPY, limits.CASTS, "tf.function"} <= set(
         row["ratios"]
     )
     assert row["beside"]["loop"]["refused"] == "its result DISAGREES"  # np.sum rounds each step

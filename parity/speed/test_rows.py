@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from parity.speed import command, limits, rows, tables
+from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT
 from parity.speed.turns import Times
 
@@ -59,6 +60,19 @@ def test_every_contender_has_a_ratio_under_its_label() -> None:
     )
     assert ratios["kernel"]["verdict"] == "faster"
     assert ratios["pytorch"]["verdict"] == "slower"
+
+
+def test_ten_lines_are_held_against_tensorflow_too() -> None:
+    times = planted(**{TEN_LINES: 2.0})
+    found = rows.summarise(times, 10)["ratios"]
+    assert found[TEN_LINES]["ratio"] == pytest.approx(0.25, rel=0.02)
+    assert found[rows.PLAIN]["ratio"] == pytest.approx(2, rel=0.02)
+    assert found[rows.PLAIN]["verdict"] == "slower"
+    [line] = rows.summary([row(times), row(planted(**{TEN_LINES: 8.0})), row(planted())])
+    means = {name: line["beside"][name] for name in (TEN_LINES, rows.PLAIN)}
+    assert [one["layers"] for one in means.values()] == [2, 2]
+    assert [one["geometric_mean"] for one in means.values()] == pytest.approx([0.125, 4], rel=0.02)
+    assert means[TEN_LINES]["largest"] == pytest.approx(0.25, rel=0.02)
 
 
 def test_a_quiet_row_has_no_flag_and_a_narrow_interval() -> None:
