@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +28,15 @@ from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.failures import FAILURES, told
 from parity.speed.layers import Layer
 from parity.speed.processes import Workers
-from parity.speed.rows import TOO_BUSY, WITHHELD, peak_share, setting, summary, too_busy
+from parity.speed.rows import (
+    TOO_BUSY,
+    WITHHELD,
+    grouped,
+    peak_share,
+    setting,
+    summary,
+    too_busy,
+)
 from parity.speed.statistics import LEAST_ROUNDS
 
 SLOWER = 4
@@ -113,6 +122,11 @@ def add_settings(
         help="time the steps in NumPy alone: product, copying, casts",
     )
     parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="time each layer a second time while a process of this command's own takes a core",
+    )
+    parser.add_argument(
         "--memory",
         action=argparse.BooleanOptionalAction,
         default=memory,
@@ -131,6 +145,7 @@ def settings(arguments: argparse.Namespace) -> measure.Settings:
         beside=tuple(dict.fromkeys(arguments.beside)),
         bounds=arguments.bounds,
         memory=arguments.memory,
+        busy=arguments.busy,
     )
 
 
@@ -157,8 +172,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         if old is None:
             raise ValueError("--against needs --compare OLD.json")
         return compare(old, document.read(arguments.against), console)
-    if old and arguments.all_algorithms:
-        raise ValueError("--compare does not compare algorithms")
+    if arguments.all_algorithms and (old or arguments.busy):
+        raise ValueError("--compare and --busy are not for --all-algorithms")
     if arguments.row:
         chosen = [layers.parse(token) for token in arguments.row]
     else:
@@ -169,8 +184,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.all_algorithms:
         return algorithms(chosen, how, console, arguments.json)
     if old:  # before much time is spent
-        threads = [str(setting(count)) for count in how.threads]
-        comparison.admit(old, {(layer.case.token(), one) for layer in chosen for one in threads})
+        ways = product([str(setting(count)) for count in how.threads], {False, how.busy})
+        comparison.admit(old, {(one.case.token(), *way) for one, way in product(chosen, ways)})
     found = times(chosen, how, console)
     if arguments.json:
         document.write(found, arguments.json)
@@ -224,7 +239,7 @@ def algorithms(
 class _Bench(Protocol):
     def describe(self) -> dict[str, Any]: ...
 
-    def measure(self, layer: Layer, on_round: Callable[[], None]) -> dict[str, Any]: ...
+    def measure(self, layer: Layer, on_round: Callable[[], None]) -> list[dict[str, Any]]: ...
 
 
 def _each(
@@ -247,7 +262,7 @@ def _each(
             with tables.progress(console, "starting", len(chosen) * how.rounds) as bar:
                 for done, layer in enumerate(chosen):
                     bar.update(bar.task_ids[0], description=f"{layer.net}: {layer.name}")
-                    rows.append(bench.measure(layer, lambda: bar.advance(bar.task_ids[0])))
+                    rows.extend(bench.measure(layer, lambda: bar.advance(bar.task_ids[0])))
                     bar.update(bar.task_ids[0], completed=(done + 1) * how.rounds)
     return rows, said
 
@@ -267,12 +282,11 @@ def show(document: dict[str, Any], console: Console) -> None:
     """Print the tables."""
     rows = document["rows"]
     console.print(tables.told(document["machine"]), highlight=False)
-    for net, threads in dict.fromkeys((row["net"], row["threads"]) for row in rows):
-        console.print(tables.speed_table(rows, net, threads))
-        if others := tables.beside_table(rows, net, threads):
-            console.print(others)
-    if least := tables.bounds_table(rows):
-        console.print(least)
+    for key, some in grouped(rows).items():
+        console.print(tables.speed_table(some, key))
+        for found in (tables.bounds_table(some, key), tables.beside_table(some, key)):
+            if found:
+                console.print(found)
     console.print(tables.summary_table(document["summary"]))
     console.print(tables.machine_table(document["machine"]))
     for note in tables.notes(rows):

@@ -70,8 +70,10 @@ class Bench:
         found: dict[str, Any] = self._planner.call("describe")
         return found
 
-    def measure(self, layer: Layer, on_round: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Compare and time the admissible algorithms on one layer; return its row.
+    def measure(
+        self, layer: Layer, on_round: Callable[[], None] = lambda: None
+    ) -> list[dict[str, Any]]:
+        """Compare and time the admissible algorithms on one layer; return its row, alone.
 
         A row in which a result is beyond the proven bound names it and is not timed.
         """
@@ -99,9 +101,9 @@ class Bench:
             if not scale.largest(worker.call("prepare", token, ["kernel"])) <= 1
         ]
         if row["disagree"]:
-            return row
+            return [row]
         if list(admissible) == [chosen]:
-            return row | {"best": chosen, "regret": asdict(Ratio(1.0, 1.0, 1.0))}
+            return [row | {"best": chosen, "regret": asdict(Ratio(1.0, 1.0, 1.0))}]
         others = machine.OtherWork(worker.pid for worker in entrants.values())
         times = turns.take(
             {name: Contender(worker, "kernel") for name, worker in entrants.items()},
@@ -111,7 +113,7 @@ class Bench:
             enough=lambda times: settled(times, chosen),
             on_round=on_round,
         )
-        return row | {"other_work": others.share()} | judge(times, chosen)
+        return [row | {"other_work": others.share()} | judge(times, chosen)]
 
 
 def settled(times: Times, chosen: str) -> bool:

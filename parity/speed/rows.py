@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from parity.speed import statistics as paired
 from parity.speed.limits import CASTS, PRODUCT
@@ -43,6 +43,43 @@ def spoken(threads: int | str) -> str:
     ('1 thread', 'default threads')
     """
     return f"{threads} thread{'' if threads == 1 else 's'}"
+
+
+class Group(NamedTuple):
+    """What has a line of the summary: rows of one net, measured in one way."""
+
+    net: str
+    threads: int | str
+    busy: bool = False
+
+    @property
+    def title(self) -> str:
+        """The group in words.
+
+        Examples
+        --------
+        >>> Group("small", 1, True).title
+        'small, 1 thread, another process taking a core'
+        """
+        return f"{self.net}, {self.setting}"
+
+    @property
+    def setting(self) -> str:
+        """How it was measured, in words."""
+        return spoken(self.threads) + (", another process taking a core" if self.busy else "")
+
+
+def group(row: dict[str, Any]) -> Group:
+    """Return the group of a row, or of a line of the summary."""
+    return Group(row["net"], row["threads"], "busy" in row)
+
+
+def grouped(rows: Iterable[dict[str, Any]]) -> dict[Group, list[dict[str, Any]]]:
+    """Return rows by group, in their order."""
+    groups: dict[Group, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(group(row), []).append(row)
+    return groups
 
 
 def known(times: Times) -> bool:
@@ -147,14 +184,14 @@ def peak_share(row: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one line a net and setting of threads: geometric means, times of all layers."""
-    groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
-    for row in rows:
-        if "ratios" in row:
-            groups.setdefault((row["net"], row["threads"]), []).append(row)
-    return [_line(net, threads, timed) for (net, threads), timed in groups.items()]
+    return [
+        _line(key, timed)
+        for key, some in grouped(rows).items()
+        if (timed := [row for row in some if "ratios" in row])
+    ]
 
 
-def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str, Any]:
+def _line(key: Group, timed: list[dict[str, Any]]) -> dict[str, Any]:
     kernels = [row["ratios"]["kernel"] for row in timed]
     verdicts = [ratio["verdict"] for ratio in kernels]
     raised = [flag for row in timed for flag in row["flags"]]
@@ -170,8 +207,9 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
     }
     busy = any(too_busy(row["other_work"]) for row in timed)
     return {
-        "net": net,
-        "threads": threads,
+        "net": key.net,
+        "threads": key.threads,
+        **({"busy": _least(row["busy"] for row in timed)} if key.busy else {}),
         "layers": len(timed),
         "geometric_mean": {label: means[label].ratio for label in whole},
         "geometric_mean_interval": {label: _ends(means[label]) for label in whole},
@@ -201,6 +239,10 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
             for name in (SUBJECT, KERNEL)
         },
     }
+
+
+def _least(values: Iterable[float | None]) -> float | None:
+    return min((value for value in values if value is not None), default=None)
 
 
 def _ratio(row: dict[str, Any], label: str) -> paired.Ratio:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
+from parity.speed.limits import CASTS, COPY, PRODUCT
 from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import (
     FORCED,
@@ -20,6 +21,7 @@ from parity.speed.rows import (
     PLAIN,
     SUBJECT,
     TOO_BUSY,
+    Group,
     bounds,
     mean_bounds,
 )
@@ -49,17 +51,16 @@ def progress(to: Console, title: str, total: int) -> Iterator[Progress]:
         yield bar
 
 
-def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table:
-    """Return the rows of one net and setting, times in ms, ratios with their 95 % intervals.
+def speed_table(rows: list[dict[str, Any]], key: Group) -> Table:
+    """Return the rows of a group, times in ms, ratios with their 95 % intervals.
 
     TF is TensorFlow as installed, +oneDNN that with oneDNN forced on; `told` says what they are.
     """
-    rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
     scratch = any("scratch_bytes" in row for row in rows)
     peak = any("peak_share" in row for row in rows)
     forced = any(FORCED in row.get("ratios", {}) for row in rows)
     table = Table(
-        title=f"{net}, threads: {threads}. Time of the subject / time of TensorFlow as installed:"
+        title=f"{key.title}. Time of the subject / time of TensorFlow as installed:"
         " below 1 the subject is faster"
     )
     table.add_column("layer", no_wrap=True)
@@ -78,6 +79,7 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
         "ratio to\nten lines",
         "ten lines\n/ TF",
         *(["scratch\nMiB"] if scratch else []),
+        *(["cores\ntaken"] if key.busy else []),
         "other\nwork",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -105,6 +107,7 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
             *(_beside_forced(row) if forced else []),
             *(_ratio(row["ratios"].get(name)) for name in (TEN_LINES, PLAIN)),
             *([f"{row['scratch_bytes'] / 2**20:.2f}"] if scratch else []),
+            *([_taken(row["busy"])] if key.busy else []),
             busy(row["other_work"]),
             f"[{colour}]{kernel['verdict']}[/]" + doubts(row),
         )
@@ -126,6 +129,10 @@ def _beside_forced(row: dict[str, Any]) -> list[str]:
 
 def _ratio(found: dict[str, Any] | None) -> str:
     return f"{found['ratio']:.2f}" if found else "-"
+
+
+def _taken(cores: float | None) -> str:
+    return "unknown" if cores is None else f"{cores:.2f}"
 
 
 def told(machine: dict[str, Any]) -> str:
@@ -163,10 +170,9 @@ def doubts(row: dict[str, Any]) -> str:
     return f" [yellow]{' '.join(words)}[/]" if words else ""
 
 
-def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table | None:
+def beside_table(rows: list[dict[str, Any]], key: Group) -> Table | None:
     """Return the optional contenders' times and the subject's ratios to them, if there are any."""
-    rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
-    shown = (*LABELS, "A/A", FORCED, TEN_LINES, PLAIN)
+    shown = (*LABELS, "A/A", FORCED, TEN_LINES, PLAIN, PRODUCT, COPY, CASTS)
     names = dict.fromkeys(
         name
         for row in rows
@@ -175,7 +181,7 @@ def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Ta
     )
     if not names:
         return None
-    table = Table(title=f"{net}, threads: {threads}. Others' ms, and subject / other")
+    table = Table(title=f"{key.title}. Others' ms, and subject / other")
     table.add_column("layer", no_wrap=True)
     for name in ("subject", "TF", *names):
         table.add_column(name, justify="right")
@@ -193,30 +199,27 @@ def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Ta
     return table
 
 
-def bounds_table(rows: list[dict[str, Any]]) -> Table | None:
-    """Return one line a net and setting of threads: what NumPy takes at the least, if known."""
+def bounds_table(rows: list[dict[str, Any]], key: Group) -> Table | None:
+    """Return what the steps of NumPy take alone, layer by layer, and their means, if known."""
+    timed = [(row, found) for row in rows if (found := bounds(row))]
+    if not timed:
+        return None
     table = Table(
-        title="What bounds NumPy: product and casts alone, geometric means."
-        " BLAS has its threads, casts and einsum have one"
+        title=f"{key.title}. What bounds NumPy, ms: the steps alone, product and copy on all"
+        " threads; least: product and casts"
     )
-    table.add_column("net")
-    for heading in ("threads", "layers", "least / TF", "smallest -\nlargest", "subject / least"):
+    table.add_column("layer", no_wrap=True)
+    for heading in (PRODUCT, COPY, CASTS, SUBJECT, "TF", "least / TF", "subject / least"):
         table.add_column(heading, justify="right")
-    groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
-    for row in rows:
-        if found := bounds(row):
-            groups.setdefault((row["net"], row["threads"]), []).append(found)
-    for (net, threads), some in groups.items():
-        least, means = [one["least"]["ratio"] for one in some], mean_bounds(some)
-        table.add_row(
-            net,
-            str(threads),
-            str(len(some)),
-            interval(means["least"]),
-            f"{min(least):.2f} - {max(least):.2f}",
-            interval(means["above"]),
-        )
-    return table if groups else None
+    for row, found in timed:
+        times = row["milliseconds"]
+        names = (PRODUCT, COPY, CASTS, SUBJECT, KERNEL)
+        cells = [digits(times[name]) if name in times else "" for name in names]
+        table.add_row(row["name"], *cells, *map(interval, (found["least"], found["above"])))
+    means = mean_bounds([found for _, found in timed])
+    means_cells = map(interval, (means["least"], means["above"]))
+    table.add_row("geometric mean", "", "", "", "", "", *means_cells)
+    return table
 
 
 def summary_table(lines: list[dict[str, Any]]) -> Table:
@@ -253,7 +256,7 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         )
         table.add_row(
             line["net"],
-            str(line["threads"]),
+            f"{line['threads']}{', busy' if 'busy' in line else ''}",
             interval({"ratio": mean["kernel"], **line["geometric_mean_interval"]["kernel"]}),
             f"[{_COLOURS[line['verdict']]}]{line['verdict']}[/]",
             f"{line['smallest']:.2f} - {line['largest']:.2f}",

@@ -154,6 +154,26 @@ def test_the_bounds_do_the_work_of_the_convolution(
 
 
 @pytest.mark.parametrize(
+    "token", [TOKENS[0], "float32 NHWC 1x1x40x4 w1x3x4x8 s1,1 d1,1 SAME normal:0"]
+)
+def test_threads_copy_the_same_patches_a_piece_each(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case.parse(token)
+    x, w = case.arrays()
+    written = recorded(monkeypatch, "copyto")["copyto"]
+    pools = [{"user_api": "blas", "num_threads": 3}]
+    monkeypatch.setattr(limits.threadpoolctl, "threadpool_info", lambda: pools)
+    for piece in (limits.PIECE, 1):
+        monkeypatch.setattr(limits, "PIECE", piece)
+        Limits().bind(COPY, x, w, case.arguments())()
+    whole, *pieces = written
+    assert len(pieces) == 3
+    values = np.concatenate([one.reshape(-1) for one in pieces])
+    np.testing.assert_array_equal(np.sort(values), np.sort(whole.reshape(-1)))
+
+
+@pytest.mark.parametrize(
     ("dtype", "sizes"),
     [("float16", [2, 4, 4]), ("bfloat16", [2, 4, 4]), ("int32", [4, 8, 8]), ("float64", [])],
 )
