@@ -14,7 +14,7 @@ from parity import __main__ as cli
 from parity.speed import command, document, limits, measure
 from parity.speed.processes import Workers
 from parity.speed.recipes import TEN_LINES
-from parity.speed.rows import PLAIN
+from parity.speed.rows import PLAIN, group
 from parity.speed.statistics import LEAST_ROUNDS
 
 TOKEN = "float32 NHWC 1x8x8x2 w3x3x2x4 s2,2 d1,1 SAME normal:0"
@@ -61,12 +61,17 @@ def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "speed.json"
-    words = f"--rounds 1 --seconds 0 --threads 1 --bounds --memory --dtype float16 --json {path}"
+    words = (
+        f"--rounds 1 --seconds 0 --threads 1 --bounds --busy --memory --dtype float16 --json {path}"
+    )
     beside = ["--beside", "scipy", "loop"]
     code = cli.main(["speed", "--row", TOKEN, "--batch", "2", *words.split(), *beside])
     assert code == 0
     found = document.read(path)
-    [row] = found["rows"]
+    row, busy = found["rows"]
+    assert "busy" not in row
+    assert busy["busy"] is None or busy["busy"] > 0
+    assert [group(line) for line in found["summary"]] == [group(row), group(busy)]
     assert row["token"] == TOKEN.replace("float32", "float16").replace("1x8x8", "2x8x8")
     assert row["threads"] == found["settings"]["threads"] == 1
     assert row["beside"]["scipy"] == {"refused": "only at stride 1 and dilation 1"}
@@ -83,6 +88,7 @@ def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
     assert row["peak_share"]["subject"] > 0
     said = capsys.readouterr().out
     assert "product alone" in said
+    assert "another process taking a core" in said
     assert row["token"] in said
 
 
@@ -96,7 +102,14 @@ def test_the_memory_of_a_call_is_its_peak_beyond_the_result(
 
 
 @pytest.mark.parametrize(
-    "words", ["--against x.json", "--compare x.json", "--row x", "--row x --all-algorithms"]
+    "words",
+    [
+        "--against x.json",
+        "--compare x.json",
+        "--row x",
+        "--row x --all-algorithms",
+        "--all-algorithms --busy",
+    ],
 )
 def test_wrong_calls_end_with_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["speed", *words.split()]) == 2

@@ -72,6 +72,18 @@ def verdicts(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [one.verdict for one in comparison.compare(old, new)]
 
 
+def test_a_busy_row_is_never_joined_to_a_quiet_one() -> None:
+    old, new = document(), document()
+    new["rows"] += [{**row, "busy": 0.9} for row in new["rows"]]
+    changes = comparison.compare(old, new)
+    assert all("busy" not in one.row for one in changes)
+    assert len(changes) == len(old["rows"])
+    assert "4 rows are in one file only" in comparison.warnings(old, new)
+    assert len(comparison.compare(new, new)) == 8
+    with pytest.raises(ValueError, match="no layer is in both"):
+        comparison.compare(old, {**new, "rows": new["rows"][4:]})
+
+
 @pytest.mark.parametrize(
     ("factors", "found"),
     [
