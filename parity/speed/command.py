@@ -18,6 +18,7 @@ from parity.speed import (
     beside,
     comparison,
     document,
+    first,
     layers,
     machine,
     measure,
@@ -51,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--layers",
         choices=[*layers.available(), "all"],
-        default="all",
         help="layer set (default: all)",
     )
     which.add_argument(
@@ -63,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--all-algorithms",
         action="store_true",
         help="instead: time every algorithm, and how far the planner's choice is from the best",
+    )
+    parser.add_argument(
+        "--first",
+        action="store_true",
+        help="instead: time the first call of each layer beside the second; without --layers and"
+        " --row, of 160 layers for images of other sizes",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows and raw times")
     parser.add_argument(
@@ -172,17 +178,22 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         if old is None:
             raise ValueError("--against needs --compare OLD.json")
         return compare(old, document.read(arguments.against), console)
-    if arguments.all_algorithms and (old or arguments.busy):
-        raise ValueError("--compare and --busy are not for --all-algorithms")
+    instead = arguments.all_algorithms + arguments.first
+    if instead > 1 or (instead and (old or arguments.busy)):
+        raise ValueError("--all-algorithms, --first: one of them, without --compare and --busy")
     if arguments.row:
         chosen = [layers.parse(token) for token in arguments.row]
+    elif arguments.first and not arguments.layers:
+        chosen = first.drawn()
     else:
-        nets = layers.available() if arguments.layers == "all" else [arguments.layers]
+        nets = [arguments.layers] if arguments.layers in layers.available() else layers.available()
         chosen = [layer for net in nets for layer in layers.read(net)]
     chosen = [layers.altered(one, dtype=arguments.dtype, batch=arguments.batch) for one in chosen]
     how = settings(arguments)
     if arguments.all_algorithms:
         return algorithms(chosen, how, console, arguments.json)
+    if arguments.first:
+        return first_calls(chosen, how, console, arguments.json)
     if old:  # before much time is spent
         ways = product([str(setting(count)) for count in how.threads], {False, how.busy})
         comparison.admit(old, {(one.case.token(), *way) for one, way in product(chosen, ways)})
@@ -216,24 +227,46 @@ def algorithms(
     chosen: Iterable[Layer], how: measure.Settings, console: Console, path: Path | None
 ) -> int:
     """Measure, print and write the planner's regret; return 1 if a result disagrees."""
+    found = _instead(regret, chosen, how, console, path, document.REGRET)
+    console.print(regret.table(found["rows"]))
+    console.print(regret.summary_table(found["summary"]))
+    return 1 if any(row["disagree"] for row in found["rows"]) else 0
+
+
+def first_calls(
+    chosen: Iterable[Layer], how: measure.Settings, console: Console, path: Path | None
+) -> int:
+    """Measure, print and write what first calls take; return 1 if a result disagrees."""
+    found = _instead(first, chosen, how, console, path, document.FIRST)
+    console.print(first.worst_table(found["rows"]))
+    console.print(first.table(found["summary"]))
+    wrong = [row["token"] for row in found["rows"] if not row["agrees"]]
+    for token in wrong:
+        console.print(f"DISAGREES: {token}", style="bold red", markup=False)
+    return 1 if wrong else 0
+
+
+def _instead(
+    what: Any,
+    chosen: Iterable[Layer],
+    how: measure.Settings,
+    console: Console,
+    path: Path | None,
+    schema: dict[str, Any],
+) -> dict[str, Any]:
+    """Measure by the `Bench` of a module, write the document and return it."""
     block = machine.describe()
     start = time.monotonic()
-    rows, found = _each(regret.Bench, chosen, how, console)
-    summary = regret.summary(rows)
+    rows, said = _each(what.Bench, chosen, how, console)
+    found = {
+        "machine": block | said,
+        "settings": _settings(how, start),
+        "rows": rows,
+        "summary": what.summary(rows),
+    }
     if path:
-        document.write(
-            {
-                "machine": block | found,
-                "settings": _settings(how, start),
-                "rows": rows,
-                "summary": summary,
-            },
-            path,
-            document.REGRET,
-        )
-    console.print(regret.table(rows))
-    console.print(regret.summary_table(summary))
-    return 1 if any(row["disagree"] for row in rows) else 0
+        document.write(found, path, schema)
+    return found
 
 
 class _Bench(Protocol):

@@ -34,6 +34,7 @@ class Requests:
     def __init__(self, implementation: Implementation) -> None:
         self._implementation = implementation
         self._calls: dict[str, Call] = {}
+        self._kept: list[Any] = []  # results whose memory must not be used again
 
     def ready(self) -> None:
         """Answer once the implementation has been imported."""
@@ -77,6 +78,21 @@ class Requests:
     def sample(self, mode: str, repeats: int) -> float:
         """Return seconds a call."""
         return sampling.sample(self._calls[mode], repeats)
+
+    def first(self, token: str) -> tuple[list[float], Any]:
+        """Return seconds of a layer's first three calls here, and the first result.
+
+        Before each comes a call of the layer that was prepared last, see `parity.speed.first`.
+        """
+        x, w, arguments = _read(token)
+        call, known = self._implementation.bind("kernel", x, w, arguments), self._calls["kernel"]
+        seconds, results = [], []
+        for _ in range(3):
+            known()
+            x.max(), w.max()
+            seconds.append(sampling.once(call, results.append))
+        self._kept.append(results)
+        return seconds, np.asarray(results[0])
 
     def memory(self, token: str) -> int:
         """Return the peak of bytes that one call allocates beyond its result.
