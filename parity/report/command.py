@@ -76,8 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         f"By default the layers of {', '.join(others)} are left out, and so are"
         " other numbers of threads than each library's own (--threads '1 default' doubles the"
-        " time), what bounds NumPy (--bounds), other libraries (--beside), the largest rows of"
-        " the questions (--questions all) and the planner's regret (--regret)."
+        " time), a busy machine (--busy), what bounds NumPy (--bounds), other libraries"
+        " (--beside), the largest rows of the questions (--questions all) and the planner's regret"
+        " (--regret)."
     )
     subject.add_arguments(parser)
     speed.add_settings(parser, seconds=_SECONDS, memory=True)

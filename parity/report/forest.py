@@ -50,8 +50,7 @@ def draw(speed: dict[str, Any]) -> str:
         rows = [row for row in timed if group(row) == group(line)]
         y += 12
         body += _heading(line, rows, axis, y)
-        body += _second(line["beside"].get(FORCED, {}).get("geometric_mean"), axis, y)
-        body += _plain(line["beside"].get(PLAIN, {}).get("geometric_mean"), axis, y)
+        body += _beside(line["beside"], "geometric_mean", axis, y)
         y += 6
         for row in rows:
             y += _ROW
@@ -84,9 +83,11 @@ def draw(speed: dict[str, Any]) -> str:
 def _axis(rows: list[dict[str, Any]]) -> _Axis:
     ends = [row["ratios"]["kernel"][end] for row in rows for end in ("low", "high")]
     ends += [row["ratios"]["tf.function"]["ratio"] for row in rows]
-    second = [row["ratios"][FORCED]["ratio"] for row in rows if FORCED in row["ratios"]]
-    ends += second
-    ends += [row["ratios"][PLAIN]["ratio"] for row in rows if PLAIN in row["ratios"]]
+    second, plain = (
+        [row["ratios"][name]["ratio"] for row in rows if name in row["ratios"]]
+        for name in (FORCED, PLAIN)
+    )
+    ends += second + plain
     low, high = min([*ends, 0.5]), max([*ends, 2.0])
     return _Axis(
         max((tick for tick in _TICKS if tick <= low), default=_TICKS[0]),
@@ -178,8 +179,7 @@ def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
         # The band is what TensorFlow shows against itself in the same rounds.
         _line(left, max(right, left + 1), y, y, _RULE, 14),
         *_ring(function, y),
-        *_second(row["ratios"].get(FORCED, {}).get("ratio"), axis, y),
-        *_plain(row["ratios"].get(PLAIN, {}).get("ratio"), axis, y),
+        *_beside(row["ratios"], "ratio", axis, y),
         _line(low, max(high, low + 1), y, y, colour, 2.5),
         f'<circle cx="{axis.x(kernel["ratio"])}" cy="{y}" r="4" fill="{colour}"/>',
         _text(_RATIO, y + 4, f"{kernel['ratio']:.2f}", kernel["verdict"], "end"),
@@ -190,18 +190,16 @@ def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
     ]
 
 
-def _second(ratio: float | None, axis: _Axis, y: float) -> list[str]:
-    """Return the mark and the figure of the second yardstick, if there is one."""
-    if ratio is None:
-        return []
-    return [*_square(axis.x(ratio), y), _text(_SECOND, y + 4, f"{ratio:.2f}", "second", "end")]
-
-
-def _plain(ratio: float | None, axis: _Axis, y: float) -> list[str]:
-    """Return the mark and the figure of ten lines of NumPy, where they were timed."""
-    if ratio is None:
-        return []
-    return [*_cross(axis.x(ratio), y), _text(_PLAIN, y + 4, f"{ratio:.2f}", "plain", "end")]
+def _beside(found: dict[str, Any], key: str, axis: _Axis, y: float) -> list[str]:
+    """Return marks and figures of the second yardstick and of ten lines, where they were timed."""
+    made = []
+    marks = ((FORCED, _square, _SECOND, "second"), (PLAIN, _cross, _PLAIN, "plain"))
+    for name, mark, column, style in marks:
+        if name in found:
+            ratio = found[name][key]
+            made += mark(axis.x(ratio), y)
+            made.append(_text(column, y + 4, f"{ratio:.2f}", style, "end"))
+    return made
 
 
 def percent(share: float) -> str:

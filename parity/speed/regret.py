@@ -56,11 +56,13 @@ class Bench:
     def __init__(self, workers: Workers, settings: Settings, threads: int = 0) -> None:
         self.settings = settings
         self.threads = threads
-        self._start = lambda name: workers.start(
-            settings.subject, {**environment(threads=threads), "NPCONV_ALGORITHM": name}
-        )
+        self._workers = workers
         self._planner = self._start(None)
         self._forced = {name: self._start(name) for name in algorithms(self._planner)}
+
+    def _start(self, algorithm: str | None) -> Worker:
+        variables = environment(threads=self.threads) | {"NPCONV_ALGORITHM": algorithm}
+        return self._workers.start(self.settings.subject, variables)
 
     def describe(self) -> dict[str, Any]:
         """Return what the processes say of themselves."""

@@ -144,7 +144,7 @@ def told(machine: dict[str, Any]) -> str:
 
 
 def notes(rows: list[dict[str, Any]]) -> list[str]:
-    """Return what has to be said of rows: how the subject failed, what TensorFlow cannot do."""
+    """Return what has to be said of rows: how the subject failed, what others cannot do."""
     found: list[str] = []
     for row in rows:
         where = f"{row['net']}: {row['name']}"
@@ -154,6 +154,8 @@ def notes(rows: list[dict[str, Any]]) -> list[str]:
             if one["cannot"]:
                 instead = "; compared and timed in NHWC" if one["in_nhwc"] else ""
                 found.append(f"{where}: TensorFlow {name} cannot: {one['cannot']}{instead}")
+        if "refused" in (plain := row.get("beside", {}).get(TEN_LINES, {})):
+            found.append(f"{where}: ten lines of NumPy are not timed: {plain['refused']}")
         if "not_timed" in row:
             found.append(f"{where}: not timed: {row['not_timed']}")
     return list(dict.fromkeys(found))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from parity.case import Case
 from parity.speed import beside, limits, recipes
@@ -163,7 +164,7 @@ def test_threads_copy_the_same_patches_a_piece_each(
     x, w = case.arrays()
     written = recorded(monkeypatch, "copyto")["copyto"]
     pools = [{"user_api": "blas", "num_threads": 3}]
-    monkeypatch.setattr(limits.threadpoolctl, "threadpool_info", lambda: pools)
+    monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: pools)
     for piece in (limits.PIECE, 1):
         monkeypatch.setattr(limits, "PIECE", piece)
         Limits().bind(COPY, x, w, case.arguments())()

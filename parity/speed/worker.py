@@ -86,7 +86,8 @@ class Requests:
         """
         x, w, arguments = _read(token)
         call, known = self._implementation.bind("kernel", x, w, arguments), self._calls["kernel"]
-        seconds, results = [], []
+        seconds: list[float] = []
+        results: list[Any] = []
         for _ in range(3):
             known()
             x.max(), w.max()
