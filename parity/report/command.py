@@ -16,6 +16,7 @@ from parity.speed import command as speed
 from parity.speed import document as speed_document
 from parity.speed import layers, tables
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
+from parity.speed.arguments import add_settings, settings
 from parity.speed.failures import FAILURES, told
 from parity.speed.questions import command as asking
 from parity.speed.questions import document as answers
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " (--regret)."
     )
     subject.add_arguments(parser)
-    speed.add_settings(parser, seconds=_SECONDS, memory=True)
+    add_settings(parser, seconds=_SECONDS, memory=True)
     questions.add_arguments(parser)
     proof.add_arguments(parser)
 
@@ -119,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
                 subject.name(), examples, lambda name: bar.advance(bar.task_ids[0])
             )
         proved = proof.gather(arguments, console)
-        times = speed.times(chosen, speed.settings(arguments), console)
+        times = speed.times(chosen, settings(arguments), console)
         if asked:
             name, seconds = subject.name(), arguments.question_seconds
             optional["questions"] = asking.answer(asked, name, seconds, console)

@@ -27,9 +27,9 @@ def sample(call: Callable[[], Any], repeats: int) -> float:
     return _time(call, repeats) / repeats
 
 
-def once(call: Callable[[], Any], keep: Callable[[Any], None]) -> float:
-    """Return seconds of a single call, whose result goes to `keep`."""
-    return _time(lambda: keep(call()), 1)
+def once(call: Callable[[], Any]) -> float:
+    """Return seconds of a single call."""
+    return _time(call, 1)
 
 
 def _time(call: Callable[[], Any], repeats: int) -> float:

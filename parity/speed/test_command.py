@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parity import __main__ as cli
-from parity.speed import command, document, limits, measure
+from parity.speed import arguments, document, limits, measure
 from parity.speed.processes import Workers
 from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import PLAIN, group
@@ -32,8 +32,8 @@ def hungry(x: Any, w: Any, **arguments: Any) -> Any:
 
 def settings(*words: str) -> measure.Settings:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.settings(parser.parse_args(words))
+    arguments.add_arguments(parser)
+    return arguments.settings(parser.parse_args(words))
 
 
 @pytest.mark.parametrize(

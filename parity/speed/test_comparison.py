@@ -12,6 +12,7 @@ import pytest
 from parity import __main__ as cli
 from parity.speed import command, comparison, tables
 from parity.speed import document as files
+from parity.speed.arguments import SLOWER
 from parity.speed.layers import altered, read
 from parity.speed.rows import summarise, summary
 from parity.speed.test_rows import TOLD, agreeing, planted
@@ -120,7 +121,7 @@ def test_the_change_is_that_of_the_ratios() -> None:
     assert change.new / change.old == pytest.approx(1.2)
 
 
-@pytest.mark.parametrize(("factor", "code"), [(1.2, command.SLOWER), (1.03, 0)])
+@pytest.mark.parametrize(("factor", "code"), [(1.2, SLOWER), (1.03, 0)])
 def test_the_exit_code_tells_of_a_slowdown(factor: float, code: int, tmp_path: Path) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     files.write(document(), old)
@@ -222,7 +223,7 @@ def test_a_verdict_is_withheld_where_other_work_took_the_cores(
 def test_a_slower_layer_tells_although_another_verdict_is_withheld() -> None:
     new = busy(0, 0.5, subject=1.2)
     assert verdicts(document(), new) == ["withheld", "same", "SLOWER", "same"]
-    assert command.compare(document(), new, tables.console()) == command.SLOWER
+    assert command.compare(document(), new, tables.console()) == SLOWER
 
 
 def spoilt(kind: str) -> str:
