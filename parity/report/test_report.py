@@ -308,16 +308,16 @@ def test_ten_lines_have_a_mark_and_columns_of_their_own() -> None:
 
 def test_a_busy_machine_is_a_group_of_its_own() -> None:
     data = speed()
-    assert "taking a core" not in forest.draw(data)
+    assert "core taken" not in forest.draw(data)
     data["rows"] += [{**row, "busy": 0.5 + 0.1 * n} for n, row in enumerate(data["rows"])]
     data["summary"] = summary_of(data["rows"])
     picture = forest.draw(data)
     assert picture.count(">, default threads<") == 2
-    assert picture.count(">, default threads, another process taking a core<") == 2
+    assert picture.count(">, default threads, one core taken<") == 2
     assert picture.count("<title>float32") == len(data["rows"])
     html = page.render(document.build(results(), data, proof()), results())
-    assert html.count('class="group">small, default threads, another process taking a core<') == 1
-    assert "it took 0.50 to 0.90 cores" in html
+    assert html.count('class="group">small, default threads, one core taken<') == 1
+    assert "for that took 0.50 to 0.90 cores" in html
 
 
 def test_the_page_is_about_the_subject() -> None:

@@ -201,6 +201,13 @@ def show(document: dict[str, Any], console: Console) -> None:
         for found in (tables.bounds_table(some, key), tables.beside_table(some, key)):
             if found:
                 console.print(found)
+    if any("busy" in row for row in rows):
+        console.print(
+            "One core taken: figures of a busy machine. A process that this command started for"
+            " that computes without end; it is not counted as other work.",
+            style="bold",
+            highlight=False,
+        )
     console.print(tables.summary_table(document["summary"]))
     console.print(tables.machine_table(document["machine"]))
     for note in tables.notes(rows):

@@ -59,14 +59,14 @@ class Group(NamedTuple):
         Examples
         --------
         >>> Group("small", 1, True).title
-        'small, 1 thread, another process taking a core'
+        'small, 1 thread, one core taken'
         """
         return f"{self.net}, {self.setting}"
 
     @property
     def setting(self) -> str:
         """How it was measured, in words."""
-        return spoken(self.threads) + (", another process taking a core" if self.busy else "")
+        return spoken(self.threads) + (", one core taken" if self.busy else "")
 
 
 def group(row: dict[str, Any]) -> Group:

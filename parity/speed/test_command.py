@@ -88,7 +88,8 @@ def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
     assert row["peak_share"]["subject"] > 0
     said = capsys.readouterr().out
     assert "product alone" in said
-    assert "another process taking a core" in said
+    assert "one core taken" in said
+    assert "figures of a busy machine" in said
     assert row["token"] in said
 
 

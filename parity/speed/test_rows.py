@@ -136,8 +136,8 @@ def test_rows_of_a_busy_machine_are_a_group_of_their_own(
         tables.console().print(tables.speed_table(some, key))
     tables.console().print(tables.summary_table(lines))
     said = capsys.readouterr().out
-    assert said.count("another process taking a core") == 1
-    assert "0.75" in said.partition("another process")[2]
+    assert said.count("one core taken") == 1
+    assert "0.75" in said.partition("one core taken")[2]
     assert "1, busy" in said
     assert rows.summary([{**quiet, "busy": None}])[0]["busy"] is None
 
