@@ -72,25 +72,13 @@ def _columns(geometry: Geometry) -> int:
 class _Sum(NamedTuple):
     """One ``einsum``: some columns of outputs, and those taps whose pixels are neighbours.
 
-    Attributes
-    ----------
-    taps : slice
-        Of the last axis.
-    columns : slice
-        Of the tile's outputs along the last axis.
-    start : tuple of int
-        Phase and column of the first pixel.
-    step : int
-        Columns from one of the taps to the next.
-    first : bool
-        Whether nothing has been summed for these outputs yet.
+    ``start`` is the phase and the column of the first pixel, ``step`` the columns to the next tap.
     """
 
     taps: slice
     columns: slice
     start: tuple[int, int]
     step: int
-    first: bool
 
 
 class _Layout(NamedTuple):
@@ -145,15 +133,9 @@ def layout(plan: Plan, tile: Tile) -> _Layout:
     for tap in range(min(period, axis.kernel)):
         column, phase = divmod(tap * axis.dilation, stride)
         for start in range(0, o1 - o0, width):
-            sums.append(
-                _Sum(
-                    slice(tap, None, period),
-                    slice(start, min(start + width, o1 - o0)),
-                    (phase, column + start),
-                    period * axis.dilation // stride,
-                    tap == 0,
-                )
-            )
+            place = slice(start, min(start + width, o1 - o0))
+            step = period * axis.dilation // stride
+            sums.append(_Sum(slice(tap, None, period), place, (phase, column + start), step))
     there_are = tuple(one for one in zeros if one[-1].start < one[-1].stop)
     return _Layout(channels, band, there_are, tuple(copies), tuple(sums))
 
@@ -193,7 +175,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
 def _add_up(
     one: _Sum, pixels: Array, taps: Array, total: Array, geometry: Geometry, scratch: Scratch
 ) -> None:
-    """Add the products of some taps to `total`, (n, *outputs, C); or begin it, where first."""
+    """Add the products of some taps to `total`, (n, *outputs, C); or begin it."""
     *steps, item = pixels.strides
     _, image, *rows, column = steps
     outer, channels = geometry.axes[:-1], total.shape[-1]
@@ -213,7 +195,7 @@ def _add_up(
     sums = total[..., one.columns, :].reshape(*total.shape[:-2], -1)
     outputs, kernel = "abcd"[: total.ndim - 2], "ijkl"[: factors.ndim - 1]
     rule = f"{outputs}{kernel}x,{kernel}x->{outputs}x"
-    if one.first:
+    if one.taps.start == 0:  # nothing has been summed for these outputs yet
         np.einsum(rule, patches, factors, out=sums)
     else:
         part = scratch.take("part", sums.shape, sums.dtype)

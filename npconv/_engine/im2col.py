@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 NAME = "im2col"
 _MOST_PATCHES = 4 << 20  # bytes of patches that several shares of the channels are multiplied by
-_CONVERTED = 1 << 21  # bytes of filters that a tile converts at once, where it converts its own
+_CONVERTED = 2 << 20  # bytes of filters that a tile converts at once, where it converts its own
 _LEAST_TERMS = 128  # of the sums that they are for
 
 
@@ -49,25 +49,14 @@ def plan(
     block: tuple[int, ...] = (),
     shared: int = 0,
 ) -> Plan:
-    """Cut a convolution into tiles.
-
-    Parameters
-    ----------
-    geometry : Geometry
-    batch : int
-        Number of images.
-    dtype : dtype
-        Of the input.
-    name, block, shared
-        As in ``Plan``, where it is the block-Toeplitz convolution of another.
-    """
-    size, groups, kernel = itemsize(dtype), geometry.groups, geometry.kernel
-    channels, depth = geometry.out_channels, groups * geometry.terms
+    """Cut a convolution, which may be the block-Toeplitz one of another, into tiles."""
+    size, groups, terms = itemsize(dtype), geometry.groups, geometry.terms
+    channels, depth = geometry.out_channels, groups * terms
     positions = batch * prod(geometry.outputs)
-    copied = depth if prod(kernel) > 1 else 0
-    effort = geometry.terms * channels + MOVED * copied
+    copied = depth if prod(geometry.kernel) > 1 else 0
+    effort = terms * channels + MOVED * copied
     count = pieces(geometry, batch, effort, max(depth, channels) * size)
-    shares = 1
+    shares = -(-depth * size // TILE_BYTES) if groups > 1 else 1
     if count > 1 and groups == 1 and not block:  # the outputs of a block stay together
         # BLAS packs the patches once a share, and the filters, which takes longer, once a piece.
         count, shares = min(
@@ -78,57 +67,43 @@ def plan(
             ),
             key=lambda cut: positions * cut[1] + 2 * channels * cut[0],
         )
-    if groups > 1 and depth * size > TILE_BYTES:
-        shares = max(shares, -(-depth * size // TILE_BYTES))
     sides = largest((batch, *geometry.outputs), count)
-    rows = prod(sides)
-    share = -(-groups // shares) if groups > 1 else 1  # groups of a tile
-    filters = channels // groups * share if groups > 1 else -(-channels // shares)
-    converted = geometry.terms * filters * filter_bytes(dtype)
-    sums = -(-share * geometry.terms * size // (TILE_BYTES + 1))
-    if filter_bytes(dtype) and count == 1:  # a tile converts its own, not all of them at once
-        sums = max(sums, min(-(-converted // _CONVERTED), geometry.terms // _LEAST_TERMS))
-    terms = prod(largest((*kernel, geometry.filter_channels), sums))
-    columns = filters // share
-    read = share * sides[0] * geometry.filter_channels
+    rows, tile_groups = prod(sides), -(-groups // shares) if groups > 1 else 1
+    filters = channels // groups * tile_groups if groups > 1 else -(-channels // shares)
+
+    converted = filter_bytes(dtype)
+    own = converted > 0 and count == 1  # a filter is used in but one tile, which converts it
+    sums = -(-tile_groups * terms * size // (TILE_BYTES + 1))
+    if own:
+        sums = max(sums, min(-(-terms * filters * converted // _CONVERTED), terms // _LEAST_TERMS))
+    terms_at_once = prod(largest((*geometry.kernel, geometry.filter_channels), sums))
+    patches, products = rows * tile_groups * terms_at_once * size, rows * filters * size
+    band = tile_groups * sides[0] * geometry.filter_channels * size
     for axis, outputs in zip(geometry.axes, sides[1:], strict=True):
-        read *= axis.span((0, outputs), (0, axis.kernel)).length
+        band *= axis.span((0, outputs), (0, axis.kernel)).length
     buffers = {
-        "patches": rows * share * terms * size,
-        "band": min(read, rows * share * terms) * size if copied else 0,
-        "product": rows * filters * size,
+        "patches": patches,
+        "band": min(band, patches) if copied else 0,
+        "product": products,
+        "part": products if sums > 1 else 0,
         "cast": cast_bytes(dtype, rows * filters),
+        "halves": patches + 2 * products if dtype.kind == "i" else 0,
+        "filters": terms_at_once * filters * converted if own else 0,
     }
-    if sums > 1:
-        buffers["part"] = rows * filters * size
-    if dtype.kind == "i":
-        buffers["int"] = rows * (share * terms + 2 * filters) * size
-    if filter_bytes(dtype):
-        if count == 1:
-            buffers["filters"] = terms * filters * filter_bytes(dtype)
-        else:
-            shared += geometry.terms * channels * filter_bytes(dtype)
-    return Plan(
-        name, geometry, batch, count, shares, layout, buffers, shared, rows * terms * columns,
-        block, sums,
-    )  # fmt: skip
+    shared += 0 if own else terms * channels * converted
+    product = rows * terms_at_once * (filters // tile_groups)
+    return Plan(name, geometry, batch, count, shares, layout, buffers, shared, product, block, sums)
 
 
 class Part(NamedTuple):
-    """A part of a tile's sums.
+    """A part of a tile's sums: some taps, along each axis and of the channels of a group.
 
-    Attributes
-    ----------
-    taps : tuple of Range
-        Along each axis, and of the channels of a group.
-    index : tuple or None
-        Of the filters, (terms, OC) or (groups, terms, OC / groups); None for all of them.
-    blocks : dict
-        What is read, by the bytes of an element, once it is known.
+    ``where`` finds them in the filters, (terms, OC) or (groups, terms, OC / groups); None for all.
+    ``blocks`` says what is read, by the bytes of an element, once it is known.
     """
 
     taps: tuple[Range, ...]
-    index: tuple[Any, ...] | None
+    where: tuple[Any, ...] | None
     blocks: dict[int, Block]
 
 
@@ -142,28 +117,21 @@ def layout(plan: Plan, tile: Tile) -> tuple[tuple[int, ...], Range, tuple[Part, 
     stop, parts = 0, []
     for taps in runs((*geometry.kernel, geometry.filter_channels), plan.sums):
         start, stop = stop, stop + prod(hi - lo for lo, hi in taps)
-        index: tuple[Any, ...] | None = (slice(start, stop), slice(o0, o1))
+        where: tuple[Any, ...] | None = (slice(start, stop), slice(o0, o1))
         if geometry.groups > 1:
-            index = (slice(*groups) if count > 1 else groups[0], slice(start, stop))
+            where = (slice(*groups) if count > 1 else groups[0], slice(start, stop))
         elif stop - start == geometry.terms and o1 - o0 == geometry.out_channels:
-            index = None
-        parts.append(Part(taps, index, {}))
+            where = None
+        parts.append(Part(taps, where, {}))
     return ((rows, o1 - o0) if count == 1 else (count, rows, each)), groups, tuple(parts)
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
     """Return the work on a task.
 
-    Parameters
-    ----------
-    plan : Plan
-    images : ndarray, shape (N, *sizes, C)
-    weights : ndarray, shape (KH * KW * C / groups, OC)
-        Flattened filters.
-    out : ndarray, shape (N, *outputs, OC)
-        Any strides, alignment and byte order, like the images.
-    geometry : Geometry
-        Of the convolution itself, where the plan cuts another.
+    `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
+    order; `weights` the flattened filters, (KH * KW * C / groups, OC), of a `geometry` that the
+    plan may have changed.
     """
     arithmetic = numbers(images, weights, geometry)
     product = multiplier(plan, images, weights, arithmetic)
@@ -177,8 +145,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
             return True
         sums = scratch.take("product", shape, arithmetic.sums)
         product(task, sums, scratch)
-        index = tuple(slice(*one) for one in tile.outputs)
-        target = out[index][..., slice(*tile.channels)]
+        target = out[tuple(slice(*one) for one in tile.outputs)][..., slice(*tile.channels)]
         if sums.ndim == 3:  # (g, m, o) -> (m, g, o)
             sums = sums.transpose(1, 0, 2)
             target = target.reshape(*target.shape[:-1], *sums.shape[1:])
@@ -191,19 +158,19 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
 def multiplier(
     plan: Plan, images: Array, weights: Array, arithmetic: Numbers
 ) -> Callable[[Task, Array, Scratch], None]:
-    """Return what writes a tile's products, (groups, positions, filters), to an array."""
+    """Return what writes a task's products to an array of the shape that its layout says."""
     geometry, dtype = plan.geometry, arithmetic.dtype
     patches, size = Patches(images, geometry, dtype), dtype.itemsize
     several = plan.pieces * plan.shares * plan.sums > 1
-    convert = weights.dtype != dtype
-    flags = weights.flags
+    convert, flags = weights.dtype != dtype, weights.flags
     if not (flags.c_contiguous or flags.f_contiguous):
         weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
     filters: tuple[Array, ...] = (weights,)
     if convert and plan.pieces > 1:  # else each tile converts its own
         filters, convert = arithmetic.prepare(weights, Scratch()), False
-    if plan.groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
-        split = (one.reshape(len(one), plan.groups, -1) for one in filters)
+    groups = geometry.groups
+    if groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
+        split = (one.reshape(len(one), groups, -1) for one in filters)
         filters = tuple(one.transpose(1, 0, 2) for one in split)
 
     def product(task: Task, total: Array, scratch: Scratch) -> None:
@@ -216,8 +183,8 @@ def multiplier(
             place = (tile.outputs, groups, part.taps) if several else None
             matrix = patches.matrix(block, scratch, place)
             own = filters
-            if part.index is not None:
-                own = tuple([one[part.index] for one in filters])
+            if part.where is not None:
+                own = tuple([one[part.where] for one in filters])
             if convert:
                 own = arithmetic.prepare(own[0], scratch)
             if part is parts[0]:

@@ -19,11 +19,11 @@ Task = tuple[Tile, Any]
 Work = Callable[[Task, "Scratch"], bool]
 """Computes a task; says whether its result stands."""
 
-TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
-TILE_BYTES = 3 << 19  # of patches or products: 0.5 to 3 MiB took the same time within 3 %
+TILE_BYTES = 3 << 19  # of patches: 1 to 3 MiB took the same time, within 3 %
 PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
-WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
-MOVED = 16  # multiply-adds that take as long as copying an element, or a product without BLAS
+MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
+_WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
+_TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
 _FEW = 256  # tiles that are worth keeping
 
 
@@ -48,7 +48,7 @@ class Plan:
     product : int
         Multiply-adds of the largest product that BLAS computes.
     block : tuple of int
-        Neighbouring outputs along each axis that a patch serves.
+        Neighbouring outputs along each axis that a patch serves, where these are several.
     sums : int
         Into how many parts each sum is cut.
     """
@@ -65,62 +65,44 @@ class Plan:
     block: tuple[int, ...] = ()
     sums: int = 1
 
-    @cached_property
-    def groups(self) -> int:
-        """Number of groups."""
-        return self.geometry.groups
-
     def tasks(self) -> Iterable[Task]:
         """Return the tiles, which cover every output once, each with its layout."""
-        return self._few or ((tile, self.layout(self, tile)) for tile in self._tiles())
+        return self._few or self._tasks()
 
-    def _tiles(self) -> Iterable[Tile]:
-        geometry = self.geometry
-        outputs = (self.batch, *geometry.outputs)
-        return tiles(outputs, geometry.out_channels, geometry.groups, self.pieces, self.shares)
+    def _tasks(self) -> Iterable[Task]:
+        shape = self.geometry
+        outputs = (self.batch, *shape.outputs)
+        for tile in tiles(outputs, shape.out_channels, shape.groups, self.pieces, self.shares):
+            yield tile, self.layout(self, tile)
 
     @cached_property
     def _few(self) -> tuple[Task, ...]:
-        if self.pieces * self.shares > _FEW:
-            return ()
-        return tuple((tile, self.layout(self, tile)) for tile in self._tiles())
+        return tuple(self._tasks()) if self.pieces * self.shares <= _FEW else ()
 
     @cached_property
     def light(self) -> bool:
         """Whether BLAS would use one thread anyway: OpenBLAS does, up to 2**18 multiply-adds."""
         return self.pieces * self.shares == 1 and self.product <= 1 << 18
 
-    @property
-    def thread_bytes(self) -> int:
-        """Scratch of each thread."""
-        return sum(self.buffers.values())
-
     @cached_property
     def most_threads(self) -> int:
         """Over how many threads the tiles, and the memory, allow the work to be spread."""
-        memory = (TOTAL_BYTES - self.shared) // max(1, self.thread_bytes)
+        memory = (_TOTAL_BYTES - self.shared) // max(1, sum(self.buffers.values()))
         return max(1, min(self.pieces * self.shares, memory))
 
     def scratch_bytes(self, threads: int) -> int:
         """Return the bytes that a call takes beyond its arguments and its result."""
-        return self.shared + min(threads, self.most_threads) * self.thread_bytes
+        return self.shared + min(threads, self.most_threads) * sum(self.buffers.values())
 
 
 def pieces(geometry: Geometry, batch: int, effort: int, position_bytes: int) -> int:
-    """Say into how many runs the outputs are cut.
+    """Say into how many runs the outputs are cut, by what each position needs.
 
-    Parameters
-    ----------
-    geometry : Geometry
-    batch : int
-    effort : int
-        Of each position, in multiply-adds of BLAS that take as long.
-    position_bytes : int
-        Of the buffers, or of what is read and written, for each position.
+    `effort` counts the multiply-adds of BLAS that take as long.
     """
     positions = batch * prod(geometry.outputs)
     count = -(-positions * position_bytes // TILE_BYTES)
-    if positions * effort >= WORTH_SHARING or count > 1:
+    if positions * effort >= _WORTH_SHARING or count > 1:
         count = max(PIECES, count)
         count += -count % PIECES
     return min(count, positions)
