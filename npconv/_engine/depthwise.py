@@ -178,7 +178,7 @@ def _add_up(
     """Add the products of some taps to `total`, (n, *outputs, C); or begin it."""
     *steps, item = pixels.strides
     _, image, *rows, column = steps
-    outer, channels = geometry.axes[:-1], total.shape[-1]
+    outer = geometry.axes[:-1]
     factors = taps[..., one.taps, : one.columns.stop - one.columns.start, :]
     factors = factors.reshape(*factors.shape[:-2], -1)  # (KH, taps, columns * C)
     phase, first = one.start

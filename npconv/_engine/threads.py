@@ -119,19 +119,15 @@ class _Pool:
         self._seats: SimpleQueue[_Seat] = SimpleQueue()
         self._threads = 0
 
-    def grow(self, helpers: int) -> int:
-        """Have at least so many, if the system allows it; return how many of them there are."""
+    def ask(self, job: _Job, helpers: int) -> None:
+        """Have a job helped with, by as many threads as the system allows."""
         while self._threads < helpers:
             try:
                 threading.Thread(target=self._serve, name="npconv", daemon=True).start()
             except RuntimeError:  # "can't start new thread"
                 break
             self._threads += 1
-        return min(helpers, self._threads)
-
-    def ask(self, job: _Job, helpers: int) -> None:
-        """Have a job helped with."""
-        for _ in range(helpers):
+        for _ in range(min(helpers, self._threads)):
             seat = _Seat(job)
             job.seats.append(seat)
             self._seats.put(seat)
@@ -145,26 +141,12 @@ class _Pool:
 
 
 def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
-    """Call ``work(task, scratch)`` for each task, on several threads where there are several.
-
-    Parameters
-    ----------
-    tasks : iterable
-    work : callable
-        Independent of the order; it may raise.
-    most : int
-        Threads that it may be spread over.
-
-    Returns
-    -------
-    bool
-        Whether all results stand.
-    """
+    """Compute all tasks, in any order, on up to `most` threads; say whether all results stand."""
     job = _Job(tasks, work)
     try:
         try:
             found = _blas.hold(job)
-            _pool.ask(job, _pool.grow(min(most, _threads or found) - 1))
+            _pool.ask(job, min(most, _threads or found) - 1)
             scratch = take_scratch()
             try:
                 job.run(scratch)
@@ -189,7 +171,7 @@ def alone(tasks: Iterable[Task], work: Work) -> bool:
     """Do the same in this thread, whatever BLAS is set to."""
     scratch = take_scratch()
     try:
-        for task in tasks:
+        for task in tasks:  # noqa: SIM110 - all() takes longer
             if not work(task, scratch):
                 return False
         return True
