@@ -80,7 +80,7 @@ def special_values(shape, dtype, seed, share):
 
 def lattice(input_shape, filters_shape, dtype, seed=0, wide=True):
     """Input and filters whose convolution is exact in any order; all of int32's range wraps."""
-    taps = max(1, math.prod(filters_shape[:3]))
+    taps = max(1, math.prod(filters_shape[:-1]))
     if dtype == "int32":
         most = 2**31 - 1 if wide else 4
     else:
@@ -102,30 +102,32 @@ def pads_of(size, kernel, stride, dilation, padding):
 
 
 def definition(x, w, strides=(1, 1), padding="SAME", dilations=(1, 1)):
-    """Sum the documented formula tap by tap: NHWC of rank 4, `padding` a string or two pairs.
+    """Sum the documented formula tap by tap: (N, *sizes, C), `padding` a string or pairs.
 
     output[b, i, j, k] = sum over di, dj, q of
-    input[b, sh * i + dh * di, sw * j + dw * dj, q] * filter[di, dj, q, k], with zeros around.
-    Exact for integers below 2**53; int32 wraps.
+    input[b, sh * i + dh * di, sw * j + dw * dj, q] * filter[di, dj, q, k], with zeros around;
+    the same for any number of axes. Exact for integers below 2**53; int32 wraps.
     """
     wide = np.int64 if x.dtype.kind == "i" else np.float64
-    (kh, kw, ci, co), (n, height, width, channels) = w.shape, x.shape
-    pair = [padding] * 2 if isinstance(padding, str) else padding
-    top, bottom, oh = pads_of(height, kh, strides[0], dilations[0], pair[0])
-    left, right, ow = pads_of(width, kw, strides[1], dilations[1], pair[1])
-    padded = np.pad(x.astype(wide), [(0, 0), (top, bottom), (left, right), (0, 0)])
+    (n, *sizes, channels), (*kernel, ci, co) = x.shape, w.shape
+    pairs = [padding] * len(kernel) if isinstance(padding, str) else padding
+    axes = [pads_of(*one) for one in zip(sizes, kernel, strides, dilations, pairs, strict=True)]
+    padded = np.pad(x.astype(wide), [(0, 0), *(axis[:2] for axis in axes), (0, 0)])
     groups = channels // ci
-    total = np.zeros((n, oh, ow, co), wide)
-    for g in range(groups if total.size else 0):
-        read = slice(g * ci, (g + 1) * ci)
-        write = slice(g * co // groups, (g + 1) * co // groups)
-        for di in range(kh):
-            for dj in range(kw):
-                rows = np.arange(oh) * strides[0] + di * dilations[0]
-                columns = np.arange(ow) * strides[1] + dj * dilations[1]
-                seen = padded[:, rows[:, None], columns, read]
-                taps = w[di, dj, :, write].astype(wide)
-                total[..., write] += np.einsum("bijq,qk->bijk", seen, taps)
+    total = np.zeros((n, *(axis[2] for axis in axes), co), wide)
+    for tap in np.ndindex(*kernel) if total.size and groups else ():
+        seen = padded[
+            (
+                slice(None),
+                *(
+                    slice(k * d, k * d + (axis[2] - 1) * s + 1, s)
+                    for k, d, s, axis in zip(tap, dilations, strides, axes, strict=True)
+                ),
+            )
+        ]
+        seen = seen.reshape(*seen.shape[:-1], groups, ci)
+        taps = w[tap].astype(wide).reshape(ci, groups, co // groups)
+        total += np.einsum("...gq,qgk->...gk", seen, taps).reshape(total.shape)
     with np.errstate(over="ignore"):  # halves overflow to inf
         return total.astype(x.dtype)
 

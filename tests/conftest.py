@@ -18,7 +18,7 @@ sys.path += [str(ROOT), str(ROOT / "tests")]
 import builders  # noqa: E402
 
 import npconv  # noqa: E402
-from npconv._engine import cost, planner  # noqa: E402
+from npconv._engine import rules  # noqa: E402
 
 if os.environ.get("NPCONV_INSTALLED") and Path(npconv.__file__).parent.parent == ROOT:
     raise pytest.UsageError(f"NPCONV_INSTALLED is set, but npconv is the checkout's: {ROOT}")
@@ -47,13 +47,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture
-def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Cut tiles for so many cores, two where the test says nothing of it."""
-    count = getattr(request, "param", 2)
-    monkeypatch.setattr(cost, "CORES", count)
-    planner.choose.cache_clear()
-    yield count
-    planner.choose.cache_clear()
+def forced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Force the algorithm that the test is parametrized by, wherever it can compute a call."""
+    monkeypatch.setattr(rules, "_FORCED", request.param)
+    rules.choose.cache_clear()
+    yield request.param
+    rules.choose.cache_clear()
 
 
 @pytest.fixture

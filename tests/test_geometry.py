@@ -16,7 +16,6 @@ import npconv
 MODULES = ["npconv", *(m.name for m in pkgutil.walk_packages(npconv.__path__, "npconv."))]
 
 
-@pytest.mark.usefixtures("cores")
 @pytest.mark.parametrize("module", MODULES)
 def test_doctests(module):
     assert doctest.testmod(importlib.import_module(module)).failed == 0

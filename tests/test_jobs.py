@@ -1,129 +1,158 @@
-"""Helpers, BLAS and cores, whatever goes wrong: late helpers, Ctrl-C, no memory, no threads."""
+"""Helpers at a job, whatever goes wrong: late ones, failures, Ctrl-C, no memory, no threads."""
 
 from __future__ import annotations
 
-import os
+import gc
 import threading
-from pathlib import Path
-from types import SimpleNamespace
+import weakref
 
 import numpy as np
 import pytest
 from builders import assert_same, lattice
 
 import npconv
-from npconv._engine import cores
-from npconv._engine.blas import Blas, _libraries, _Library
+from npconv._engine import threads as engine
 from npconv._engine.scratch import Scratch
-from npconv._engine.threads import _Job, _Pool
+from npconv._engine.threads import _Job, _Pool, _Seat
+
+LAYER = ((1, 64, 64, 64), (3, 3, 64, 64), "float32")
 
 
-def job_of(work, tasks=range(6), helpers=1):
-    return _Job([task + 1 for task in tasks], work, helpers)
+def job_of(work, tasks=range(6), seats=1):
+    job = _Job(tasks, work)
+    job.seats += [_Seat(job) for _ in range(seats)]
+    return job
+
+
+def started(target):
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    return thread
 
 
 def test_a_helper_that_comes_late_does_nothing():
     done = []
-    job = job_of(lambda task, scratch: done.append(task))
+    job = job_of(lambda task, scratch: done.append(task) is None)
+    seat = job.seats[0]
     job.run(Scratch())
     job.finish()
-    job.help()
-    assert done == [1, 2, 3, 4, 5, 6]
+    seat.take()
+    assert done == [0, 1, 2, 3, 4, 5]
+    assert job.stands
+
+
+def test_a_seat_that_nobody_took_keeps_nothing():
+    """It lies in the queue until a helper comes by."""
+    job = job_of(lambda task, scratch: True)
+    seat, dead = job.seats[0], weakref.ref(job)
+    job.finish()
+    gc.disable()
+    try:
+        del job
+        assert dead() is None
+    finally:
+        gc.enable()
+    seat.take()
+
+
+def test_a_result_that_does_not_stand_stops_everybody():
+    done = []
+    job = job_of(lambda task, scratch: done.append(task) or task != 2)
+    job.run(Scratch())
+    job.seats[0].take()
+    job.finish()
+    assert done == [0, 1, 2]
+    assert not job.stands
+
+
+def test_tasks_are_not_all_in_memory_at_once():
+    alive, most = weakref.WeakSet(), []
+
+    class Task:
+        pass
+
+    def tasks():
+        for _ in range(100):
+            task = Task()
+            alive.add(task)
+            yield task
+
+    job = job_of(lambda task, scratch: most.append(len(alive)) is None, tasks())
+    job.run(Scratch())
+    assert max(most) <= 2
 
 
 def test_a_helper_without_memory_is_not_waited_for(monkeypatch):
     def fail():
         raise MemoryError("planted")
 
-    monkeypatch.setattr("npconv._engine.threads.take_scratch", fail)
-    job = job_of(lambda task, scratch: None)
-    job.help()
-    with pytest.raises(MemoryError, match="planted"):
-        job.finish()
+    monkeypatch.setattr(engine, "take_scratch", fail)
+    job = job_of(lambda task, scratch: True)
+    job.seats[0].take()
+    job.finish()
+    assert str(job.error) == "planted"
 
 
 def test_without_a_further_thread_the_caller_does_all(threads, monkeypatch):
-    x, w = lattice((1, 64, 64, 64), (3, 3, 64, 64), "float32")
+    x, w = lattice(*LAYER)
     threads(4)
     expected = npconv.conv2d(x, w, 1, "SAME")
 
     def fail(self):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("npconv._engine.threads._pool", _Pool())
+    monkeypatch.setattr(engine, "_pool", _Pool())
     monkeypatch.setattr(threading.Thread, "start", fail)
     assert_same(npconv.conv2d(x, w, 1, "SAME"), expected)
 
 
-@pytest.mark.parametrize(
-    ("paths", "counts"),
-    [
-        (("numpy.libs/libopenblas.so", "scipy.libs/libopenblas.so"), [1]),
-        (("scipy.libs/libopenblas.so", "numpy/.dylibs/libopenblas.dylib"), [2]),
-        (("lib/libmkl_rt.so", "scipy.libs/libopenblas.so"), [1, 2]),
-    ],
-)
-def test_only_the_blas_that_numpy_brought_is_held(paths, counts, monkeypatch):
-    """Where that is not to be told, every one."""
-    packages = Path(np.__file__).parent.parent
-    controllers = [
-        SimpleNamespace(
-            filepath=str(packages / path),
-            dynlib=None,
-            get_num_threads=lambda count=count: count,
-            set_num_threads=lambda count: None,
-        )
-        for count, path in enumerate(paths, 1)
-    ]
-    found = SimpleNamespace(select=lambda **_: SimpleNamespace(lib_controllers=controllers))
-    monkeypatch.setattr("threadpoolctl.ThreadpoolController", lambda: found)
-    assert [one.get() for one in _libraries()] == counts
+def failing_in(helper, error, begun):
+    def work(task, scratch):
+        if threading.current_thread().name == "npconv" or not helper:
+            begun.set()
+            raise error("planted")
+        return begun.wait(10)
 
-
-def test_ctrl_c_while_blas_is_set_leaves_it_as_it_was(monkeypatch):
-    told = []
-
-    def tell(count):
-        told.append(count)
-        if len(told) == 1:
-            raise KeyboardInterrupt
-
-    blas = Blas()
-    blas._known = [_Library(lambda: 7, tell)]
-    with pytest.raises(KeyboardInterrupt), blas:
-        pytest.fail("nothing is multiplied")
-    assert told == [1, 7]
-    with blas:
-        assert told == [1, 7, 1]
-    assert told == [1, 7, 1, 7]
+    return work
 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
-def test_what_a_helper_meets_is_raised_by_the_caller(error):
-    begun, left = threading.Event(), threading.Event()
-
-    def work(task, scratch):
-        if threading.current_thread() is helper:
-            begun.set()
-            raise error("planted")
-        begun.wait(10)
-        left.wait(10)
-
-    def serve():
-        job.help()
-        left.set()
-
-    job = job_of(work)
-    helper = threading.Thread(target=serve)
-    helper.start()
-    begun.wait(10)
-    job.run(Scratch())
+@pytest.mark.parametrize("helper", [True, False])
+def test_whoever_fails_the_caller_raises(helper, error, threads):
+    threads(2)
+    work = failing_in(helper, error, threading.Event())
     with pytest.raises(error, match="planted"):
-        job.finish()
-    helper.join()
+        engine.each(range(6), work, 2)
+    assert engine.each(range(6), lambda task, scratch: True, 2)
+
+
+@pytest.mark.parametrize("helpers", [0, 1])
+def test_a_failure_is_no_reference_cycle(helpers, threads):
+    """Also where the caller and a helper fail at once."""
+    threads(1 + helpers)
+    together = threading.Barrier(1 + helpers)
+
+    def attempt():
+        array = np.zeros(9)
+
+        def work(task, scratch):
+            array[0] = 1
+            together.wait(10)
+            raise MemoryError("planted")
+
+        with pytest.raises(MemoryError):
+            engine.each(range(6), work, 1 + helpers)
+        return weakref.ref(array)
+
+    gc.disable()
+    try:
+        assert attempt()() is None
+    finally:
+        gc.enable()
 
 
 def test_ctrl_c_while_a_helper_still_writes_is_raised_after_it_has_finished():
+    """However often it comes."""
     written = []
     begun, interrupted = threading.Event(), threading.Event()
 
@@ -131,56 +160,29 @@ def test_ctrl_c_while_a_helper_still_writes_is_raised_after_it_has_finished():
         begun.set()
         interrupted.wait(10)
         written.append(task)
+        return True
 
-    class Left:
-        """Is interrupted once, then waits as ever."""
+    class Leaving:
+        """Is interrupted twice, then waits as ever."""
 
-        def __init__(self, queue):
-            self.put, self._get = queue.put, queue.get
+        def __init__(self, lock):
+            self.release, self._acquire, self.interrupts = lock.release, lock.acquire, 0
 
-        def get(self):
-            if not interrupted.is_set():
+        def acquire(self):
+            self.interrupts += 1
+            if self.interrupts == 2:
                 interrupted.set()
+            if self.interrupts <= 2:
                 raise KeyboardInterrupt
-            return self._get()
+            return self._acquire()
 
-    job = job_of(work, tasks=range(1))
-    helper = threading.Thread(target=job.help)
-    helper.start()
+    job = job_of(work, tasks=range(3))
+    seat = job.seats[0]
+    helper = started(seat.take)
     begun.wait(10)
-    job._left = Left(job._left)
+    seat._leaving = Leaving(seat._leaving)
     with pytest.raises(KeyboardInterrupt):
         job.finish()
-    assert written == [1]
-    helper.join()
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
-def test_the_caller_may_run_where_it_could_before(threads, monkeypatch):
-    x, w = lattice((1, 64, 64, 64), (3, 3, 64, 64), "float32")
-    threads(4)
-    before = os.sched_getaffinity(0)
-    npconv.conv2d(x, w, 1, "SAME")
-    assert os.sched_getaffinity(0) == before
-    with monkeypatch.context() as patch:
-        patch.setattr("npconv._engine.scratch.Scratch.take", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            npconv.conv2d(x, w, 1, "SAME")
-    assert os.sched_getaffinity(0) == before
-
-
-@pytest.mark.skipif(
-    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
-    reason="cores to choose from, on Linux",
-)
-def test_ctrl_c_while_helpers_are_moved_comes_before_the_caller_is(monkeypatch):
-    moved = []
-
-    def move(thread, allowed):
-        moved.append(thread)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cores, "_move", move)
-    with pytest.raises(KeyboardInterrupt):
-        cores.keep_apart([-1])
-    assert moved == [-1]
+    assert seat._leaving.interrupts >= 2
+    assert written == [0]  # and no further task was begun
+    helper.join(10)

@@ -27,7 +27,8 @@ from npconv._engine.scratch import Scratch, take_scratch
 class _Job:
     """Tasks that several threads take from one end until none is left or one has failed.
 
-    The tasks are never all in memory at once.
+    The tasks are never all in memory at once. A context: it is left when no helper writes to the
+    result any more, and BLAS is let go.
     """
 
     def __init__(self, tasks: Iterable[Task], work: Work) -> None:
@@ -37,6 +38,15 @@ class _Job:
         self._tasks = iter(tasks)
         self._work = work
         self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            self.error = None  # which is not raised, and whose traceback holds this job
+        self.finish()
+        _blas.let_go(self)
 
     def run(self, scratch: Scratch) -> None:
         """Compute tasks until none is left."""
@@ -90,17 +100,17 @@ class _Seat:
         job = self.job
         if job is None or self._taken.setdefault("by", "helper") != "helper":
             return
-        scratch = None
         try:
             _blas.limit()
             scratch = take_scratch()
-            job.run(scratch)
+            try:
+                job.run(scratch)
+            finally:
+                scratch.keep()
         except BaseException as error:
             job.error = error
         finally:
             del job  # an error's traceback holds this frame
-            if scratch is not None:
-                scratch.keep()
             self._left = True
             self._leaving.release()
 
@@ -143,21 +153,14 @@ class _Pool:
 def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
     """Compute all tasks, in any order, on up to `most` threads; say whether all results stand."""
     job = _Job(tasks, work)
-    try:
+    with job, job, job:  # Ctrl-C, twice, may keep two of them from being left
+        found = _blas.hold(job)
+        _pool.ask(job, min(most, _threads or found) - 1)
+        scratch = take_scratch()
         try:
-            found = _blas.hold(job)
-            _pool.ask(job, min(most, _threads or found) - 1)
-            scratch = take_scratch()
-            try:
-                job.run(scratch)
-            finally:
-                scratch.keep()
+            job.run(scratch)
         finally:
-            job.finish()
-            _blas.let_go(job)
-    finally:  # once more: Ctrl-C may have come before either began
-        job.finish()
-        _blas.let_go(job)
+            scratch.keep()
     if job.error is not None:
         error, job.error = job.error, None
         try:

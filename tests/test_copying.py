@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npconv._engine import runs
+from npconv._engine import copying
 
 SHAPE = (5, 6, 7, 8, 9)  # 15,120 elements, more than are worth a thought
 
@@ -34,7 +34,7 @@ def test_any_views(name, data):
     dtype = np.dtype(name)
     source = data.draw(views(dtype))
     target = data.draw(views(dtype).filter(lambda one: one.flags.writeable))
-    runs.copy(source, target)
+    copying.copy(source, target)
     assert target.tobytes() == source.tobytes()
 
 
@@ -42,10 +42,10 @@ def test_short_runs_are_one_element(monkeypatch):
     seen = []
     monkeypatch.setattr(np, "copyto", lambda target, source: seen.append((target, source)))
     source, target = np.zeros((64, 32, 3, 4), "f4"), np.zeros((32, 64, 3, 4), "f4")
-    runs.copy(source.transpose(1, 0, 2, 3), target)
-    runs.copy(source[:8].transpose(1, 0, 2, 3), target[:, :8])  # too few
-    runs.copy(source.transpose(1, 0, 3, 2), target.transpose(0, 1, 3, 2))  # no runs
-    runs.copy(source, source.copy())  # a single one
+    copying.copy(source.transpose(1, 0, 2, 3), target)
+    copying.copy(source[:8].transpose(1, 0, 2, 3), target[:, :8])  # too few
+    copying.copy(source.transpose(1, 0, 3, 2), target.transpose(0, 1, 3, 2))  # no runs
+    copying.copy(source, source.copy())  # a single one
     assert [(one.shape, one.dtype) for one, _ in seen] == [
         ((32, 64), np.dtype("V48")),
         ((32, 8, 3, 4), np.dtype("f4")),
