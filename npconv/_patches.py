@@ -105,14 +105,8 @@ class Patches:
         if self.geometry.groups == 1:
             return pixels[None, ..., channels]
         # (n, *pixels, in_channels) -> (g, n, *pixels, channels)
-<<<<<<< HEAD
         shape = (*pixels.shape[:-1], self.geometry.groups, self.geometry.filter_channels)
         split = pixels.reshape(shape)
-=======
-        split = pixels.reshape(
-            *pixels.shape[:-1], self.geometry.groups, self.geometry.filter_channels
-        )
->>>>>>> enginetests
         split = split[..., groups, channels]
         return split.transpose(split.ndim - 2, *range(split.ndim - 2), split.ndim - 1)
 
