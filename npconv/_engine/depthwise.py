@@ -6,6 +6,7 @@ one pass. The filters stand once more for each column of a tile, so that it runs
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import gcd, prod
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from npconv._engine.numbers import itemsize
 from npconv._engine.plan import Plan, Task, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest
-from npconv._geometry import Geometry
+from npconv._geometry import Axis, Geometry
 
 Array = np.ndarray[Any, Any]
 
@@ -28,9 +29,10 @@ _REPEATED = 1 << 18  # elements of all filters, side by side, at the most where 
 
 
 def admits(geometry: Geometry) -> bool:
-    """Say whether it can compute a convolution: not where a single output reaches too far."""
-    reach = prod((axis.kernel - 1) * axis.dilation + 1 for axis in geometry.axes)
-    return geometry.filter_channels == 1 < geometry.groups and reach * 8 <= _BAND
+    """Say whether it can compute a convolution: not where most of what it reads is not used."""
+    reaches = [(axis.kernel - 1) * axis.dilation + 1 for axis in geometry.axes]
+    near = all(a.stride <= reach for a, reach in zip(geometry.axes, reaches, strict=True))
+    return geometry.filter_channels == 1 < geometry.groups and near and prod(reaches) * 8 <= _BAND
 
 
 def pays(geometry: Geometry, batch: int) -> bool:
@@ -128,16 +130,22 @@ def layout(plan: Plan, tile: Tile) -> _Layout:
             copies.append(
                 ((images, *there, pixels, channels), (phase, every, *inside, slice(begin, end)))
             )
-    period, width = stride // gcd(stride, axis.dilation), _columns(geometry)
-    sums = []
-    for tap in range(min(period, axis.kernel)):
-        column, phase = divmod(tap * axis.dilation, stride)
-        for start in range(0, o1 - o0, width):
-            place = slice(start, min(start + width, o1 - o0))
-            step = period * axis.dilation // stride
-            sums.append(_Sum(slice(tap, None, period), place, (phase, column + start), step))
     there_are = tuple(one for one in zeros if one[-1].start < one[-1].stop)
-    return _Layout(channels, band, there_are, tuple(copies), tuple(sums))
+    sums = _sums(axis, o1 - o0, _columns(geometry))
+    return _Layout(channels, band, there_are, tuple(copies), sums)
+
+
+@lru_cache(maxsize=256)
+def _sums(axis: Axis, outputs: int, width: int) -> tuple[_Sum, ...]:
+    """Return what is summed for so many outputs along the last axis, so many of them at once."""
+    period, sums = axis.stride // gcd(axis.stride, axis.dilation), []
+    for tap in range(min(period, axis.kernel)):
+        column, phase = divmod(tap * axis.dilation, axis.stride)
+        for start in range(0, outputs, width):
+            place = slice(start, min(start + width, outputs))
+            step = period * axis.dilation // axis.stride
+            sums.append(_Sum(slice(tap, None, period), place, (phase, column + start), step))
+    return tuple(sums)
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:

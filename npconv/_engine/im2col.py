@@ -56,8 +56,11 @@ def plan(
     copied = depth if prod(geometry.kernel) > 1 else 0
     effort = terms * channels + MOVED * copied
     count = pieces(geometry, batch, effort, max(depth, channels) * size)
-    shares = -(-depth * size // TILE_BYTES) if groups > 1 else 1
-    if count > 1 and groups == 1 and not block:  # the outputs of a block stay together
+    shares = 1
+    if groups > 1 and positions * groups < channels * count:  # few positions of many groups
+        shares = min(groups, count)
+        count = -(-count // shares)
+    elif count > 1 and groups == 1 and not block:  # the outputs of a block stay together
         # BLAS packs the patches once a share, and the filters, which takes longer, once a piece.
         count, shares = min(
             (
