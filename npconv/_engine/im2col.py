@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._blocks import Block, read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
-from npconv._engine.plan import MOVED, PIECES, TILE_BYTES, Plan, Task, Work, pieces
+from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Task, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest, runs
 from npconv._geometry import Geometry, Range, merged
@@ -65,7 +65,7 @@ def plan(
         count, shares = min(
             (
                 (-(-count // share), share)
-                for share in (1, 2, PIECES)
+                for share in (1 << i for i in range(count.bit_length()))
                 if share == 1 or positions * share * depth * size <= count * _MOST_PATCHES
             ),
             key=lambda cut: positions * cut[1] + 2 * channels * cut[0],

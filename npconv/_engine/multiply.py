@@ -65,11 +65,14 @@ def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Descriptio
         ]
     text = f"{' x '.join(map(str, (images, *sides)))} outputs at once"
     if plan.shares > 1:
-        text += f", {-(-geometry.out_channels // plan.shares)} of {geometry.out_channels} filters"
+        name = "groups" if geometry.groups > 1 else "filters"
+        whole = geometry.groups if geometry.groups > 1 else geometry.out_channels
+        text += f", {-(-whole // plan.shares)} of {whole} {name}"
     if plan.block:
         text += f", {' x '.join(map(str, plan.block))} of them a patch"
     if plan.sums > 1:
-        text += f", sums in {plan.sums} parts"
+        *taps, channels = largest((*geometry.kernel, geometry.filter_channels), plan.sums)
+        text += f", {' x '.join(map(str, taps))} taps of {channels} channels"
     one, all_ = (
         max(each.scratch_bytes(count) for each in plans) for count in (1, threads.get_num_threads())
     )
