@@ -14,7 +14,7 @@ import numpy as np
 
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import itemsize
-from npconv._engine.plan import Plan, Task, Work, pieces
+from npconv._engine.plan import Plan, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest
 from npconv._geometry import Axis, Geometry
@@ -61,7 +61,7 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
         "cast": cast_bytes(dtype, products),
     }
     repeated = geometry.terms * filters * channels * _columns(geometry) * size
-    return Plan(NAME, geometry, batch, count, shares, layout, buffers, repeated, 1)
+    return Plan(NAME, geometry, batch, count, shares, buffers, repeated, 1)
 
 
 def _columns(geometry: Geometry) -> int:
@@ -97,7 +97,7 @@ class _Layout(NamedTuple):
     sums: tuple[_Sum, ...]
 
 
-def layout(plan: Plan, tile: Tile) -> _Layout:
+def _layout(plan: Plan, tile: Tile) -> _Layout:
     """Work out what a tile reads and sums up."""
     geometry, images = plan.geometry, slice(*tile.outputs[0])
     filters = geometry.out_channels // geometry.in_channels
@@ -149,7 +149,7 @@ def _sums(axis: Axis, outputs: int, width: int) -> tuple[_Sum, ...]:
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a task; see ``im2col.prepare``."""
+    """Return the work on a tile; see ``im2col.prepare``."""
     dtype, channels, kernel = _dtype(weights.dtype), geometry.in_channels, geometry.kernel
     filters = geometry.out_channels // channels
     # (KH * KW, C * filters) -> (filters, KH, KW, 1, C), and once more for each column.
@@ -158,8 +158,10 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     repeated[...] = by_filter.transpose(by_filter.ndim - 1, *range(by_filter.ndim - 1))
     direct = filters == 1 and out.dtype == dtype and out.flags.aligned
 
-    def work(task: Task, scratch: Scratch) -> bool:
-        tile, (own, band, zeros, copies, sums) = task
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        key = (tile.start, tile.channels)
+        known: Any = plan.once(key, lambda: _layout(plan, tile))
+        own, band, zeros, copies, sums = known
         pixels = scratch.take("band", band, dtype)
         for border in zeros:
             pixels[border] = 0

@@ -6,7 +6,7 @@ extracted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._blocks import Block, read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
-from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Task, Work, pieces
+from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest, runs
 from npconv._geometry import Geometry, Range, merged
@@ -95,42 +95,52 @@ def plan(
     }
     shared += 0 if own else terms * channels * converted
     product = rows * terms_at_once * (filters // tile_groups)
-    return Plan(name, geometry, batch, count, shares, layout, buffers, shared, product, block, sums)
+    return Plan(name, geometry, batch, count, shares, buffers, shared, product, block, sums)
 
 
 class Part(NamedTuple):
-    """A part of a tile's sums: some taps, along each axis and of the channels of a group.
+    """A part of a tile's sums: what is read, and by which filters that is multiplied.
 
-    ``where`` finds them in the filters, (terms, OC) or (groups, terms, OC / groups); None for all.
-    ``blocks`` says what is read, by the bytes of an element, once it is known.
+    These are (terms, OC) or (groups, terms, OC / groups); ``filters`` is None for all of them.
+    ``place`` tells the patches from others.
     """
 
-    taps: tuple[Range, ...]
-    where: tuple[Any, ...] | None
-    blocks: dict[int, Block]
+    block: Block
+    filters: tuple[Any, ...] | None
+    place: object
 
 
-def layout(plan: Plan, tile: Tile) -> tuple[tuple[int, ...], Range, tuple[Part, ...]]:
-    """Return the shape of a tile's products, its groups, and the parts of its sums."""
-    geometry = plan.geometry
-    o0, o1 = tile.channels
-    each = geometry.out_channels // geometry.groups
-    groups = (o0 // each, -(-o1 // each))
-    count, rows = groups[1] - groups[0], tile.stop - tile.start
-    stop, parts = 0, []
+def _parts(plan: Plan, tile: Tile, itemsize: int) -> Iterator[Part]:
+    """Work out the parts of a tile's sums, for elements of so many bytes."""
+    geometry, stop = plan.geometry, 0
+    groups = _groups(geometry, tile)
+    own = slice(*groups) if groups[1] - groups[0] > 1 else groups[0]
+    several = plan.pieces * plan.shares * plan.sums > 1
     for taps in runs((*geometry.kernel, geometry.filter_channels), plan.sums):
         start, stop = stop, stop + prod(hi - lo for lo, hi in taps)
-        where: tuple[Any, ...] | None = (slice(start, stop), slice(o0, o1))
+        filters: tuple[Any, ...] | None = (slice(start, stop), slice(*tile.channels))
         if geometry.groups > 1:
-            where = (slice(*groups) if count > 1 else groups[0], slice(start, stop))
-        elif stop - start == geometry.terms and o1 - o0 == geometry.out_channels:
-            where = None
-        parts.append(Part(taps, where, {}))
-    return ((rows, o1 - o0) if count == 1 else (count, rows, each)), groups, tuple(parts)
+            filters = (own, slice(start, stop))
+        elif plan.shares * plan.sums == 1:
+            filters = None
+        block = read(geometry, tile.outputs, groups, taps, itemsize)
+        yield Part(block, filters, (tile.outputs, groups, taps) if several else None)
+
+
+def _groups(geometry: Geometry, tile: Tile) -> Range:
+    each = geometry.out_channels // geometry.groups
+    return tile.channels[0] // each, -(-tile.channels[1] // each)
+
+
+def shape_of(geometry: Geometry, tile: Tile) -> tuple[int, ...]:
+    """Return the shape of a tile's products: (positions, OC), after its groups where several."""
+    (g0, g1), (o0, o1) = _groups(geometry, tile), tile.channels
+    rows = tile.stop - tile.start
+    return (rows, o1 - o0) if g1 - g0 == 1 else (g1 - g0, rows, (o1 - o0) // (g1 - g0))
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a task.
+    """Return the work on a tile.
 
     `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
     order; `weights` the flattened filters, (KH * KW * C / groups, OC), of a `geometry` that the
@@ -140,14 +150,14 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     product = multiplier(plan, images, weights, arithmetic)
     direct = out.dtype == arithmetic.sums and out.flags.aligned
 
-    def work(task: Task, scratch: Scratch) -> bool:
-        tile, (shape, *_) = task
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        shape = shape_of(plan.geometry, tile)
         place = _place(out, tile, shape) if direct else None
         if place is not None:  # BLAS writes to the output itself
-            product(task, place, scratch)
+            product(tile, place, scratch)
             return True
         sums = scratch.take("product", shape, arithmetic.sums)
-        product(task, sums, scratch)
+        product(tile, sums, scratch)
         target = out[tuple(slice(*one) for one in tile.outputs)][..., slice(*tile.channels)]
         if sums.ndim == 3:  # (g, m, o) -> (m, g, o)
             sums = sums.transpose(1, 0, 2)
@@ -160,11 +170,10 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
 
 def multiplier(
     plan: Plan, images: Array, weights: Array, arithmetic: Numbers
-) -> Callable[[Task, Array, Scratch], None]:
-    """Return what writes a task's products to an array of the shape that its layout says."""
+) -> Callable[[Tile, Array, Scratch], None]:
+    """Return what writes a tile's products to an array of their shape."""
     geometry, dtype = plan.geometry, arithmetic.dtype
     patches, size = Patches(images, geometry, dtype), dtype.itemsize
-    several = plan.pieces * plan.shares * plan.sums > 1
     convert, flags = weights.dtype != dtype, weights.flags
     if not (flags.c_contiguous or flags.f_contiguous):
         weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
@@ -176,26 +185,21 @@ def multiplier(
         split = (one.reshape(len(one), groups, -1) for one in filters)
         filters = tuple(one.transpose(1, 0, 2) for one in split)
 
-    def product(task: Task, total: Array, scratch: Scratch) -> None:
-        tile, (_, groups, parts) = task
-        for part in parts:
-            block = part.blocks.get(size)
-            if block is None:
-                block = read(geometry, tile.outputs, groups, part.taps, size)
-                part.blocks[size] = block
-            place = (tile.outputs, groups, part.taps) if several else None
-            matrix = patches.matrix(block, scratch, place)
+    def product(tile: Tile, total: Array, scratch: Scratch) -> None:
+        key = (tile.start, tile.channels, size)
+        sums = total
+        for part in plan.once(key, lambda: _parts(plan, tile, size)):
+            matrix = patches.matrix(part.block, scratch, part.place)
             own = filters
-            if part.where is not None:
-                own = tuple([one[part.where] for one in filters])
+            if part.filters is not None:
+                own = tuple([one[part.filters] for one in filters])
             if convert:
                 own = arithmetic.prepare(own[0], scratch)
-            if part is parts[0]:
-                arithmetic.multiply(matrix, own, total, scratch)
-            else:
-                more = scratch.take("part", total.shape, total.dtype)
-                arithmetic.multiply(matrix, own, more, scratch)
-                np.add(total, more, out=total)
+            arithmetic.multiply(matrix, own, sums, scratch)
+            if sums is not total:
+                np.add(total, sums, out=total)
+            elif plan.sums > 1:
+                sums = scratch.take("part", total.shape, total.dtype)
 
     return product
 

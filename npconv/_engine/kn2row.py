@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from npconv._blocks import Block, read
+from npconv._blocks import read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import filter_bytes, itemsize, numbers
-from npconv._engine.plan import MOVED, Plan, Task, Work, pieces
+from npconv._engine.plan import MOVED, Plan, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest
 from npconv._geometry import Geometry
@@ -67,16 +67,11 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     }
     shared = channels * columns * (dtype.itemsize + filter_bytes(dtype))
     product = pixels * channels * columns
-    return Plan(NAME, geometry, batch, count, 1, layout, buffers, shared, product)
-
-
-def layout(plan: Plan, tile: Tile) -> dict[int, Block]:
-    """Return room for what is read, by the bytes of an element."""
-    return {}
+    return Plan(NAME, geometry, batch, count, 1, buffers, shared, product)
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a task; see ``im2col.prepare``."""
+    """Return the work on a tile; see ``im2col.prepare``."""
     channels, filters, kernel = geometry.in_channels, geometry.out_channels, geometry.kernel
     arithmetic = numbers(images, weights, geometry)
     # (KH * KW, C, OC) -> (C, KH * KW * OC)
@@ -85,10 +80,10 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     patches, size = Patches(images, geometry, arithmetic.dtype), arithmetic.dtype.itemsize
     whole = tuple((0, taps) for taps in (*kernel, channels))
 
-    def work(task: Task, scratch: Scratch) -> bool:
-        (outputs, *_), blocks = task
-        block = blocks.get(size) or read(geometry, outputs, (0, 1), whole, size)
-        blocks[size] = block
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        outputs = tile.outputs
+        key = (tile.start, size)
+        (block,) = plan.once(key, lambda: [read(geometry, outputs, (0, 1), whole, size)])
         pixels = patches.band(block, scratch)[0]  # (n, *pixels, C)
         shape = (by_pixel.shape[1], prod(pixels.shape[:-1]))
         product = scratch.take("products", shape, arithmetic.sums)

@@ -37,8 +37,8 @@ def _run(plan: Plan, images: Array, weights: Array, geometry: Geometry, out: Arr
     """Compute all tiles; return whether all of their results stand."""
     work = rules.ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out, geometry)
     if plan.light:
-        return threads.alone(plan.tasks(), work)
-    return threads.each(plan.tasks(), work, plan.most_threads)
+        return threads.alone(plan.tiles(), work)
+    return threads.each(plan.tiles(), work, plan.most_threads)
 
 
 class Description(NamedTuple):

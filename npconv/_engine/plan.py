@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from npconv._engine.tiles import Tile, tiles
 
@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch
     from npconv._geometry import Geometry
 
-Task = tuple[Tile, Any]
-"""A tile, and what its algorithm has worked out of it."""
-Work = Callable[[Task, "Scratch"], bool]
-"""Computes a task; says whether its result stands."""
+T = TypeVar("T")
+Work = Callable[[Tile, "Scratch"], bool]
+"""Computes a tile; says whether its result stands."""
 
-TILE_BYTES = 3 << 19  # of patches: 1 to 3 MiB took the same time, within 3 %
+TILE_BYTES = 2 << 20  # of patches: 1 to 3 MiB took the same time, within 3 %
 PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
 MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
 _WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
@@ -39,8 +38,6 @@ class Plan:
     batch : int
     pieces, shares : int
         Into how many runs the outputs, and into how many ranges the channels are cut.
-    layout : callable
-        Works out the integers of a tile, once.
     buffers : mapping of str to int
         Bytes of each thread's buffers.
     shared : int
@@ -58,26 +55,28 @@ class Plan:
     batch: int
     pieces: int
     shares: int
-    layout: Callable[[Plan, Tile], Any]
     buffers: Mapping[str, int]
     shared: int
     product: int
     block: tuple[int, ...] = ()
     sums: int = 1
+    _known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def tasks(self) -> Iterable[Task]:
-        """Return the tiles, which cover every output once, each with its layout."""
-        return self._few or self._tasks()
-
-    def _tasks(self) -> Iterable[Task]:
-        shape = self.geometry
+    def tiles(self) -> Iterable[Tile]:
+        """Return the tiles, which cover every output once."""
+        shape, cut = self.geometry, (self.pieces, self.shares)
         outputs = (self.batch, *shape.outputs)
-        for tile in tiles(outputs, shape.out_channels, shape.groups, self.pieces, self.shares):
-            yield tile, self.layout(self, tile)
+        return self.once("tiles", lambda: tiles(outputs, shape.out_channels, shape.groups, *cut))
 
-    @cached_property
-    def _few(self) -> tuple[Task, ...]:
-        return tuple(self._tasks()) if self.pieces * self.shares <= _FEW else ()
+    def once(self, key: Any, work_out: Callable[[], Iterable[T]]) -> Iterable[T]:
+        """Return what is worked out, each time where the tiles are too many to keep it."""
+        known: tuple[T, ...] | None = self._known.get(key)
+        if known is not None:
+            return known
+        found = work_out()
+        if self.pieces * self.shares <= _FEW:
+            found = self._known[key] = tuple(found)
+        return found
 
     @cached_property
     def light(self) -> bool:

@@ -20,22 +20,23 @@ from typing import Any
 import numpy as np
 
 from npconv._engine.blas import Blas
-from npconv._engine.plan import Task, Work
+from npconv._engine.plan import Work
 from npconv._engine.scratch import Scratch, take_scratch
+from npconv._engine.tiles import Tile
 
 
 class _Job:
-    """Tasks that several threads take from one end until none is left or one has failed.
+    """Tiles that several threads take from one end until none is left or one has failed.
 
-    The tasks are never all in memory at once. A context: it is left when no helper writes to the
+    The tiles are never all in memory at once. A context: it is left when no helper writes to the
     result any more, and BLAS is let go.
     """
 
-    def __init__(self, tasks: Iterable[Task], work: Work) -> None:
+    def __init__(self, tiles: Iterable[Tile], work: Work) -> None:
         self.seats: list[_Seat] = []
         self.stands = True  # as long as all results do
         self.error: BaseException | None = None  # of a helper
-        self._tasks = iter(tasks)
+        self._tiles = iter(tiles)
         self._work = work
         self._lock = threading.Lock()
 
@@ -49,14 +50,14 @@ class _Job:
         _blas.let_go(self)
 
     def run(self, scratch: Scratch) -> None:
-        """Compute tasks until none is left."""
+        """Compute tiles until none is left."""
         try:
             while True:
                 with self._lock:
-                    task = next(self._tasks, None)
-                if task is None:
+                    tile = next(self._tiles, None)
+                if tile is None:
                     return
-                if not self._work(task, scratch):
+                if not self._work(tile, scratch):
                     self.stands = False
                     self.stop()
         except BaseException:
@@ -64,8 +65,8 @@ class _Job:
             raise
 
     def stop(self) -> None:
-        """Let nobody begin another task."""
-        self._tasks = iter(())
+        """Let nobody begin another tile."""
+        self._tiles = iter(())
 
     def finish(self) -> None:
         """Wait for the helpers, whatever happens meanwhile: they write to the result."""
@@ -150,9 +151,9 @@ class _Pool:
                 del seat  # what it holds must not live until the next one
 
 
-def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
-    """Compute all tasks, in any order, on up to `most` threads; say whether all results stand."""
-    job = _Job(tasks, work)
+def each(tiles: Iterable[Tile], work: Work, most: int) -> bool:
+    """Compute all tiles, in any order, on up to `most` threads; say whether all results stand."""
+    job = _Job(tiles, work)
     with job, job, job:  # Ctrl-C, twice, may keep two of them from being left
         found = _blas.hold(job)
         _pool.ask(job, min(most, _threads or found) - 1)
@@ -170,12 +171,12 @@ def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
     return job.stands
 
 
-def alone(tasks: Iterable[Task], work: Work) -> bool:
+def alone(tiles: Iterable[Tile], work: Work) -> bool:
     """Do the same in this thread, whatever BLAS is set to."""
     scratch = take_scratch()
     try:
-        for task in tasks:  # noqa: SIM110 - all() takes longer
-            if not work(task, scratch):
+        for tile in tiles:  # noqa: SIM110 - all() takes longer
+            if not work(tile, scratch):
                 return False
         return True
     finally:

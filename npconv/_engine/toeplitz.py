@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._engine import im2col
 from npconv._engine.halves import cast
 from npconv._engine.numbers import numbers
-from npconv._engine.plan import Plan, Task, Work
+from npconv._engine.plan import Plan, Work
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile
 from npconv._geometry import Axis, Geometry, Range
@@ -117,35 +117,34 @@ def spread(flat: Array, geometry: Geometry, block: tuple[int, ...]) -> Array:
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a task; see ``im2col.prepare``."""
+    """Return the work on a tile; see ``im2col.prepare``."""
     arithmetic = numbers(images, weights, geometry)
     wide = spread(weights, geometry, plan.block)
     multiply = im2col.multiplier(plan, images, wide, arithmetic)
     doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
 
-    def work(task: Task, scratch: Scratch) -> bool:
-        tile, (shape, groups, _) = task
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        shape = im2col.shape_of(plan.geometry, tile)
         sums = scratch.take("product", shape, arithmetic.sums)
-        multiply(task, sums, scratch)
+        multiply(tile, sums, scratch)
         if doubtful and np.isnan(sums.min()):
             return False
-        _scatter(sums, tile, groups, plan.block, out, scratch)
+        _scatter(sums, tile, plan, out, scratch)
         return True
 
     return work
 
 
-def _scatter(
-    sums: Array, tile: Tile, groups: Range, block: tuple[int, ...], out: Array, scratch: Scratch
-) -> None:
+def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) -> None:
     """Write the sums of a tile of the widened convolution to the output."""
     (n0, n1), *places = tile.outputs
-    count, sides = len(block), [hi - lo for lo, hi in places]
+    block, count, sides = plan.block, len(plan.block), [hi - lo for lo, hi in places]
+    groups = sums.shape[0] if sums.ndim == 3 else 1
     # (g, n, *blocks, *block, o) -> (n, blocks, outputs of a block, for each axis, g, o)
-    source = sums.reshape(groups[1] - groups[0], n1 - n0, *sides, *block, -1)
+    source = sums.reshape(groups, n1 - n0, *sides, *block, -1)
     order = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
     source = source.transpose(1, *order, 0, source.ndim - 1)
-    channels = slice(*(group * source.shape[-1] for group in groups))
+    channels = slice(*(channel // prod(block) for channel in tile.channels))
     for pieces in product(*map(_pieces, places, block, out.shape[1:-1])):
         of: list[slice] = [slice(None)]
         to, shape = [slice(n0, n1)], [n1 - n0]
