@@ -196,6 +196,7 @@ def multiplier(
             if convert:
                 own = arithmetic.prepare(own[0], scratch)
             arithmetic.multiply(matrix, own, sums, scratch)
+            del matrix, own  # or a buffer would live beside the larger one that replaces it
             if sums is not total:
                 np.add(total, sums, out=total)
             elif plan.sums > 1:
