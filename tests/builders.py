@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
+
+import npconv
 
 DTYPES = {
     "float16": np.dtype(np.float16),
@@ -130,6 +136,18 @@ def definition(x, w, strides=(1, 1), padding="SAME", dilations=(1, 1)):
         total += np.einsum("...gq,qgk->...gk", seen, taps).reshape(total.shape)
     with np.errstate(over="ignore"):  # halves overflow to inf
         return total.astype(x.dtype)
+
+
+def run_python(code, timeout=60, **environment):
+    """Run code in a process of its own, whose npconv is the one that is tested here."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(npconv.__file__).parent.parent,
+        timeout=timeout,
+        env={**os.environ, **environment},
+    )
 
 
 class Plain(np.ndarray):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +14,7 @@ from builders import (
     calls,
     definition,
     lattice,
+    run_python,
     special_values,
 )
 from hypothesis import HealthCheck, given, settings
@@ -172,16 +169,6 @@ def test_no_product_is_larger_than_planned(forced, monkeypatch):
 )
 def test_each_is_chosen_where_it_is_meant_to_be(name, input_shape, filters_shape):
     assert used(input_shape, filters_shape, 1, "SAME").startswith(name)
-
-
-def run_python(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=Path(npconv.__file__).parent.parent,
-        env={**os.environ, **environment},
-    )
 
 
 def test_the_environment_forces_an_algorithm():

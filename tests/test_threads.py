@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import DTYPES, assert_same, lattice
+from builders import DTYPES, assert_same, lattice, run_python
 from threadpoolctl import threadpool_info
 
 import npconv
@@ -138,18 +135,6 @@ def test_set_num_threads(threads):
     for wrong, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError)):
         with pytest.raises(error, match="threads"):
             threads(wrong)
-
-
-def run_python(code, **environment):
-    root = Path(npconv.__file__).parent.parent
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=root,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
 
 
 @pytest.mark.parametrize(

@@ -70,20 +70,13 @@ class _Job:
 
     def finish(self) -> None:
         """Wait for the helpers, whatever happens meanwhile: they write to the result."""
-        interrupt = None
-        while True:
-            try:
-                for seat in self.seats:
-                    seat.give_up()
-                break
-            except BaseException as error:  # Ctrl-C
-                interrupt = error
-                self.stop()
-        if interrupt is not None:
-            try:
-                raise interrupt
-            finally:
-                del interrupt  # its traceback holds this frame
+        try:
+            for seat in self.seats:
+                seat.give_up()
+        except BaseException:  # Ctrl-C; kept in no variable, which its traceback would hold
+            self.stop()
+            self.finish()
+            raise
 
 
 class _Seat:
