@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from npconv._attributes import (
-    Format,
     read_data_format,
     read_mode,
     read_padding,
@@ -21,12 +20,11 @@ from npconv._attributes import (
     show,
 )
 from npconv._geometry import Axis, Geometry, merged
-from npconv._shapes import Shape, check_bytes, check_outputs, resolve
+from npconv._shapes import check_bytes, check_outputs, resolve
+from npconv._types import Array, Format, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-Array = np.ndarray[Any, Any]
 
 _DTYPES: dict[tuple[str, int], np.dtype[Any]] = {
     ("f", 2): np.dtype(np.float16),
@@ -155,13 +153,7 @@ def read_shapes(
     data_format: Any,
     dilations: Any,
 ) -> tuple[Geometry, Shape, Format]:
-    """Check shapes and attributes; return the geometry, the result's shape and the data_format.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See ``npconv.conv2d``.
-    """
+    """Check shapes and attributes; return the geometry, the result's shape and the data_format."""
     layout = read_data_format(data_format)
     steps = read_steps("strides", strides, layout)
     pads = read_padding(padding, layout)
@@ -180,13 +172,7 @@ class PatchesCall(NamedTuple):
 def read_patches_call(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any
 ) -> PatchesCall:
-    """Check the arguments of ``extract_patches`` and bring them into one form.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See ``npconv.extract_patches``.
-    """
+    """Check the arguments of ``extract_patches`` and bring them into one form."""
     array = read_array("images", images)
     dtype = read_dtype("images", array.dtype)
     if array.ndim != 4:
@@ -215,13 +201,7 @@ def read_patches_call(
 
 
 def read_array(name: str, value: Any) -> Array:
-    """Return `value` as a plain array.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it is none, such as a list of lists of different lengths.
-    """
+    """Return `value` as a plain array, unlike a list of lists of different lengths."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -230,13 +210,7 @@ def read_array(name: str, value: Any) -> Array:
 
 
 def read_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of the result, in native byte order.
-
-    Raises
-    ------
-    TypeError
-        If it is none that TensorFlow's conv2d takes.
-    """
+    """Return the dtype of the result, in native byte order, if TensorFlow's conv2d takes it."""
     native = _DTYPES.get((dtype.kind, dtype.itemsize))
     if native is not None:
         return native
@@ -246,13 +220,7 @@ def read_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
-    """Check that the filters cast to the dtype of the input within the same kind.
-
-    Raises
-    ------
-    TypeError
-        If they do not.
-    """
+    """Check that the filters cast to the dtype of the input within the same kind."""
     kind: str = filters.kind
     if kind == "V":  # bfloat16 and its like
         number = next((to for to in ("i4", "f4") if np.can_cast(filters, to)), kind)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping, Sequence
 from operator import index
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+
+from npconv._types import Format, Mode
 
 INT32_MAX = 2**31 - 1
 
@@ -31,55 +33,30 @@ show = _Short().repr
 T = TypeVar("T")
 
 Pair = tuple[int, int]
-Format = Literal["NHWC", "NCHW"]
 # A mode, or (before, after) of the rows and of the columns.
-Padding = Literal["SAME", "VALID"] | tuple[Pair, Pair]
+Padding = Mode | tuple[Pair, Pair]
 
 _EXPLICIT_FORM = "[[0, 0], [top, bottom], [left, right], [0, 0]] (in the order of data_format)"
 _PADDING_FORMS = f"'SAME', 'VALID' or {_EXPLICIT_FORM}"
 
 
 def read_data_format(value: Any) -> Format:
-    """Return 'NHWC' or 'NCHW'; None means 'NHWC'.
-
-    Raises
-    ------
-    TypeError
-        If it is no string.
-    ValueError
-        If it is another string.
-    """
-    if value is None:
+    """Return 'NHWC' or 'NCHW'; None means 'NHWC'."""
+    if value is None or (isinstance(value, str) and value == "NHWC"):
         return "NHWC"
-    if isinstance(value, str):
-        if value == "NHWC":
-            return "NHWC"
-        if value == "NCHW":
-            return "NCHW"
-        hint = _meant(value, ("NHWC", "NCHW"))
-        raise ValueError(f"data_format: expected 'NHWC' or 'NCHW', received {show(value)}{hint}")
-    raise TypeError(f"data_format: expected the string 'NHWC' or 'NCHW', received {show(value)}")
+    if not isinstance(value, str):
+        raise TypeError(
+            f"data_format: expected the string 'NHWC' or 'NCHW', received {show(value)}"
+        )
+    if value != "NCHW":
+        raise ValueError(f"data_format: expected 'NHWC' or 'NCHW', received {show(value)}")
+    return "NCHW"
 
 
 def read_steps(name: str, value: Any, data_format: Format) -> Pair:
-    """Return the steps along rows and columns of ``strides`` or ``dilations``.
+    """Return the steps along rows and columns of ``strides`` or ``dilations``, called `name`.
 
-    Parameters
-    ----------
-    name : str
-        The argument's name, for messages.
-    value : int, sequence of 1, 2 or 4 ints, 1-D integer array, or None
-        2 are (rows, columns); 4 are in the order of `data_format`; None is 1.
-    data_format : {'NHWC', 'NCHW'}
-        Where rows and columns stand among four.
-
-    Raises
-    ------
-    TypeError
-        If it is neither an integer nor a sequence of integers.
-    ValueError
-        If its length is not 1, 2 or 4, a step is not in 1..2**31 - 1, or the step along the batch
-        or the channels is not 1.
+    One integer is both, 2 are (rows, columns), 4 are in the order of `data_format`; None is 1.
     """
     steps = _read_steps(name, value)
     if len(steps) == 4:
@@ -97,15 +74,7 @@ def read_steps(name: str, value: Any, data_format: Format) -> Pair:
 
 
 def read_quad(name: str, value: Any) -> Pair:
-    """Return rows and columns of the ``sizes``, ``strides`` or ``rates`` of patches.
-
-    Raises
-    ------
-    TypeError
-        If it is not a sequence of integers.
-    ValueError
-        If there are not four, one is not in 1..2**31 - 1, or the first or last is not 1.
-    """
+    """Return rows and columns of the ``sizes``, ``strides`` or ``rates`` of patches."""
     form = f"{name}: expected [1, rows, columns, 1] with integers from 1 to {INT32_MAX}"
     quad = _read_integers(name, value, form, (4,))
     if not all(1 <= step <= INT32_MAX for step in quad) or quad[::3] != [1, 1]:
@@ -113,21 +82,8 @@ def read_quad(name: str, value: Any) -> Pair:
     return quad[1], quad[2]
 
 
-def read_mode(value: Any, forms: str) -> Literal["SAME", "VALID"] | None:
-    """Return the mode that a padding string names; None where it is no string.
-
-    Parameters
-    ----------
-    value : object
-        The argument.
-    forms : str
-        What is allowed, for messages.
-
-    Raises
-    ------
-    ValueError
-        If it is another string.
-    """
+def read_mode(value: Any, forms: str) -> Mode | None:
+    """Return the mode that a string names, None for no string; `forms` says what is allowed."""
     mode = value.decode("latin-1") if isinstance(value, bytes) else value
     if not isinstance(mode, str):
         return None
@@ -135,34 +91,20 @@ def read_mode(value: Any, forms: str) -> Literal["SAME", "VALID"] | None:
         return "SAME"
     if mode == "VALID":
         return "VALID"
-    hint = "; pass the list itself" if mode == "EXPLICIT" else _meant(mode, ("SAME", "VALID"))
+    hint = "; pass the list itself" if mode == "EXPLICIT" else ""
     raise ValueError(f"padding: expected {forms}, received {show(value)}{hint}")
 
 
 def read_padding(value: Any, data_format: Format) -> Padding:
     """Return the mode, or the zeros before and after the rows and the columns.
 
-    Parameters
-    ----------
-    value : {'SAME', 'VALID'} or list or tuple of 4 pairs of ints
-        The pairs are in the order of `data_format`.
-    data_format : {'NHWC', 'NCHW'}
-        Where rows and columns stand among the pairs.
-
-    Raises
-    ------
-    TypeError
-        If it is of another type, or a pad is no integer.
-    ValueError
-        If it is another string, a list of another shape, or holds a negative pad, or one along
-        the batch or the channels.
+    These are a list or tuple of four pairs of integers, in the order of `data_format`.
     """
     mode = read_mode(value, _PADDING_FORMS)
     if mode is not None:
         return mode
     if not isinstance(value, (list, tuple)):
-        hint = _torch_hint(value, data_format)
-        message = f"padding: expected {_PADDING_FORMS}, received {show(value)}{hint}"
+        message = f"padding: expected {_PADDING_FORMS}, received {show(value)}"
         array = isinstance(value, np.ndarray) and value.ndim
         raise ValueError(message) if array else TypeError(message)
     for position, pair in enumerate(value):
@@ -170,7 +112,6 @@ def read_padding(value: Any, data_format: Format) -> Padding:
             raise ValueError(
                 f"padding: each element must be a list or tuple of two integers, received "
                 f"{show(value)} with {show(pair)} at index {position}"
-                f"{_torch_hint(value, data_format)}"
             )
     if len(value) != 4:
         raise ValueError(
@@ -198,15 +139,14 @@ def in_nhwc_order(values: Sequence[T], data_format: Format) -> tuple[T, T, T, T]
     return batch, rows, columns, channels
 
 
-def show_pads(rows: Pair, columns: Pair, data_format: Format) -> str:
-    """Return explicit padding as it is written.
+def in_order(rows: T, columns: T, none: T, data_format: Format) -> list[T]:
+    """Return four values in the order of `data_format`, `none` for batch and channels.
 
-    >>> show_pads((0, 1), (2, 3), "NCHW")
-    '[[0, 0], [0, 0], [0, 1], [2, 3]]'
+    >>> in_order([0, 1], [2, 3], [0, 0], "NCHW")
+    [[0, 0], [0, 0], [0, 1], [2, 3]]
     """
-    none = [0, 0]
-    pads = [list(rows), list(columns)]
-    return str([none, *pads, none] if data_format == "NHWC" else [none, none, *pads])
+    pair = [rows, columns]
+    return [none, *pair, none] if data_format == "NHWC" else [none, none, *pair]
 
 
 def _read_steps(name: str, value: Any) -> Sequence[int]:
@@ -236,7 +176,10 @@ def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -
 
 def _read_integer(name: str, element: Any, value: Any) -> int:
     try:
-        integer = _index(element)
+        # Old NumPy takes its bool_ for an index, with a warning, and any array of one element.
+        if isinstance(element, np.bool_) or (isinstance(element, np.ndarray) and element.ndim):
+            raise TypeError
+        integer = index(element)
     except TypeError:
         raise TypeError(
             f"{name}: expected integers, received {show(value)} with {show(element)}"
@@ -246,25 +189,3 @@ def _read_integer(name: str, element: Any, value: Any) -> int:
             f"{name}: expected integers of at most 128 bits, received {integer.bit_length()} bits"
         )
     return integer
-
-
-def _index(value: Any) -> int:
-    # Old NumPy takes its bool_ for an index, with a warning, and any array of one element.
-    if isinstance(value, np.bool_) or (isinstance(value, np.ndarray) and value.ndim):
-        raise TypeError
-    return index(value)
-
-
-def _meant(value: str, names: tuple[str, ...]) -> str:
-    folded = value.strip().upper()
-    return f"; did you mean {folded!r}?" if folded in names else ""
-
-
-def _torch_hint(value: Any, data_format: Format) -> str:
-    """Return what a PyTorch-style int or pair of ints was probably meant to say."""
-    try:
-        pair = value if isinstance(value, (list, tuple, np.ndarray)) else (value, value)
-        rows, columns = (_index(pad) for pad in pair)
-    except (TypeError, ValueError):
-        return ""
-    return f"; did you mean {show_pads((rows, rows), (columns, columns), data_format)}?"

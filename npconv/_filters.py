@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
-import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_array
+from npconv._types import Array, S
 
-Array = np.ndarray[Any, Any]
 
-
+@overload
+def flatten_filters(filters: NDArray[S]) -> NDArray[S]: ...
+@overload
+def flatten_filters(filters: ArrayLike) -> Array: ...
 def flatten_filters(filters: Any) -> Array:
     """Flatten filters to the matrix that the patches are multiplied by.
 

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from npconv._attributes import INT32_MAX, Format, Padding, Pair, in_nhwc_order, show_pads
+from npconv._attributes import INT32_MAX, Padding, Pair, in_nhwc_order, in_order
 from npconv._geometry import Axis, Geometry
-
-Shape = tuple[int, ...]
+from npconv._types import Format, Shape
 
 
 @lru_cache(maxsize=1024)
@@ -27,13 +26,7 @@ def resolve(
     layout: Format,
     dilations: Pair,
 ) -> tuple[Geometry, Shape]:
-    """Check the shapes of a call; return its geometry and the shape of its result.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit together.
-    """
+    """Check the shapes of a call; return its geometry and the shape of its result."""
     if len(input_shape) < 4:
         raise ValueError(
             f"input: expected at least four dimensions ({', '.join(layout)}), "
@@ -59,10 +52,10 @@ def resolve(
             f"filters: in_channels must divide the input's {channels} channels, "
             f"received {filter_channels} (input {input_shape}, filters {filters_shape})"
         )
-    pads = (padding, padding) if isinstance(padding, str) else padding
+    both = (padding, padding) if isinstance(padding, str) else padding
     geometry = Geometry(
-        Axis.resolve(rows, height, strides[0], dilations[0], pads[0]),
-        Axis.resolve(columns, width, strides[1], dilations[1], pads[1]),
+        Axis.resolve(rows, height, strides[0], dilations[0], both[0]),
+        Axis.resolve(columns, width, strides[1], dilations[1], both[1]),
         channels,
         filter_channels,
         out_channels,
@@ -81,8 +74,9 @@ def resolve(
         )
     out_shape = lead + (result if layout == "NHWC" else (result[2], *result[:2]))
     if 0 not in out_shape and 0 not in input_shape:
-        if not isinstance(padding, str):
-            _check_pads(padding, layout)
+        if not isinstance(padding, str) and max(*padding[0], *padding[1]) >= INT32_MAX:
+            pads = in_order([*padding[0]], [*padding[1]], [0, 0], layout)
+            raise ValueError(f"padding: pads must be less than {INT32_MAX}, received {pads}")
         _check_windows(geometry, filters_shape)
     return geometry, out_shape
 
@@ -109,13 +103,6 @@ def check_outputs(geometry: Geometry, received: str) -> None:
                 f"input has {axis.size} and {axis.before} + {axis.after} of padding; at stride "
                 f"{axis.stride} the output would have size {axis.outputs}"
             )
-
-
-def _check_pads(pads: tuple[Pair, Pair], layout: Format) -> None:
-    if max(*pads[0], *pads[1]) >= INT32_MAX:
-        raise ValueError(
-            f"padding: pads must be less than {INT32_MAX}, received {show_pads(*pads, layout)}"
-        )
 
 
 def _check_windows(geometry: Geometry, filters_shape: Shape) -> None:

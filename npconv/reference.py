@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
 from npconv._attributes import read_padding, read_steps
 from npconv._shapes import check_bytes
-
-Array = np.ndarray[Any, Any]
+from npconv._types import Array, Format, Pads, Steps
 
 __all__ = ["conv2d"]
 
 
 def conv2d(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: Any = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
+    input: ArrayLike,
+    filters: ArrayLike,
+    strides: Steps,
+    padding: Pads,
+    data_format: Format | None = "NHWC",
+    dilations: Steps = None,
+    name: object = None,
 ) -> Array:
     """Compute a 2-D convolution by its definition, one product at a time.
 
@@ -34,19 +34,13 @@ def conv2d(
     Returns
     -------
     ndarray
-        See ``npconv.conv2d``. Summed in the order of (KH, KW, C), in float32 for float16 and
-        bfloat16, modulo 2**32 for int32, otherwise in the dtype itself.
+        See ``npconv.conv2d``, which has the formula. Summed in the order of (KH, KW, C), in
+        float32 for float16 and bfloat16, modulo 2**32 for int32, otherwise in the dtype itself.
 
     Raises
     ------
     TypeError, ValueError, MemoryError
         See ``npconv.conv2d``.
-
-    Notes
-    -----
-    ``out[n, i, j, o] = sum(input[n, s*i + d*di - top, s*j + d*dj - left, c] *
-    filters[di, dj, c, o] for di, dj, c)``, where the input is zero outside its borders; the
-    formula of https://www.tensorflow.org/api_docs/python/tf/nn/conv2d.
 
     Examples
     --------

@@ -1,0 +1,198 @@
+"""What was probably meant by a call that is refused.
+
+A hint is a change of arguments: the habits of PyTorch, Keras and NumPy are tried on the whole call,
+in exact integers, and only what ``conv2d`` would then accept is named. Nothing here runs before an
+error is about to be raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
+from npconv._attributes import in_order, read_data_format
+from npconv._geometry import Geometry
+from npconv._types import Format, Shape
+
+MISSING: Any = object()
+"""Stands for an argument that was not given."""
+
+_DEFAULTS = {"input": MISSING, "filters": MISSING, "strides": MISSING, "padding": MISSING,
+             "data_format": "NHWC", "dilations": None}  # fmt: skip
+_NAMES = {"x": "input", "image": "input", "images": "input", "w": "filters", "weight": "filters",
+          "kernel": "filters", "rate": "dilations", "layout": "data_format"}  # fmt: skip
+_FORMATS = {"CHANNELS_LAST": "NHWC", "CHANNELS_FIRST": "NCHW"}
+_PAD_MODES = {"REFLECT": "reflect", "SYMMETRIC": "symmetric", "EDGE": "edge", "REPLICATE": "edge",
+              "WRAP": "wrap", "CIRCULAR": "wrap"}  # fmt: skip
+_OIHW = "filters.transpose(2, 3, 1, 0)"
+_MOST_OUTPUTS = 2**40  # beyond what anybody can have meant
+
+
+class Meant(NamedTuple):
+    """A call that is accepted: what was changed, as text by argument, and what it computes."""
+
+    changes: dict[str, str]
+    geometry: Geometry
+
+
+Known = tuple[Shape, np.dtype[Any] | None]
+
+
+def known(name: str, value: Any) -> Known:
+    """Return shape and dtype of an array that is called `name`."""
+    array = read_array(name, value)
+    return array.shape, array.dtype
+
+
+def better(
+    error: TypeError | ValueError,
+    unknown: Mapping[str, Any],
+    out: Any,
+    *values: Any,
+    known: Callable[[str, Any], Known] = known,
+) -> TypeError | ValueError:
+    """Return what to raise for a call with these values, in their order, and unknown keywords.
+
+    That is Python's TypeError where keywords are unknown or arguments missing, otherwise `error`;
+    with a hint if there is one.
+    """
+    call = dict(zip(_DEFAULTS, values, strict=True))
+    missing = [repr(name) for name in call if call[name] is MISSING]
+    if unknown:
+        error = TypeError(f"conv2d() got an unexpected keyword argument {next(iter(unknown))!r}")
+    elif missing:
+        return TypeError(f"conv2d() is missing a required argument: {', '.join(missing)}")
+    texts, left = {}, []
+    for word, value in unknown.items():
+        name = _NAMES.get(word) or next(iter(get_close_matches(word, _DEFAULTS, 1)), "")
+        if name and call[name] is _DEFAULTS[name]:
+            call[name], texts[name] = value, name
+        else:
+            left.append(word)
+    try:
+        meant = _meant(call, out, known)
+    except (TypeError, ValueError):
+        return error
+    for name in texts.keys() - {"input", "filters"}:
+        texts[name] = f"{name}={call[name]!r}"
+    texts |= meant.changes
+    parts = [texts[name] for name in _DEFAULTS if name in texts]
+    parts += [_without(word, unknown[word], meant.geometry) for word in left]
+    if not parts or "" in parts:
+        return error
+    message = str(error)
+    if len(parts) == 1:
+        parts[0] = parts[0].removeprefix(f"{message.partition(':')[0]}=")
+    message += f"; did you mean {', '.join(parts)}?"
+    if _OIHW in parts:
+        message += " PyTorch's filters are (out_channels, in_channels, KH, KW)."
+    return ValueError(message) if isinstance(error, ValueError) else TypeError(message)
+
+
+def _without(word: str, value: Any, geometry: Geometry) -> str:
+    """Say how to do without a keyword of other libraries; nothing where that is not the same."""
+    if word == "groups" and isinstance(value, int) and value == geometry.groups:
+        return f"no groups (the channels make {value})"
+    if word == "bias" and value is not None and np.shape(value) == (geometry.out_channels,):
+        return "bias added to the result"
+    return f"no {word}" if word == "use_cudnn_on_gpu" or (word, value) == ("bias", None) else ""
+
+
+def _meant(call: dict[str, Any], out: Any, known: Callable[[str, Any], Known]) -> Meant:
+    """Return the accepted call that differs least; raise TypeError or ValueError if none is."""
+    shape, dtype = known("input", call["input"])
+    kernel, filters_dtype = known("filters", call["filters"])
+    dtype = np.dtype(np.float32) if dtype is None else dtype
+    filters_dtype = dtype if filters_dtype is None else filters_dtype
+    cast = _cast(dtype, filters_dtype)
+    result_dtype = read_dtype("input", np.dtype(cast) if cast else dtype)
+    check_cast(filters_dtype, result_dtype)
+    image = "np.asarray(input)" if isinstance(call["input"], list) else "input"
+    if len(shape) == 3:
+        image, shape = f"{image}[np.newaxis]", (1, *shape)
+    image += f".astype({cast!r})" if cast else ""
+    written = "NHWC" if call["data_format"] is None else call["data_format"]
+    name = str(written).strip().upper()
+    given = read_data_format(_FORMATS.get(name, name))
+    mode = _PAD_MODES.get(str(call["padding"]).upper())
+    found: list[tuple[Any, ...]] = []
+    layouts = 2 if given == written else 1  # what was spelled in another way was meant
+    for layout, changed, filters, taps in _readings(shape, kernel, given, layouts, out):
+        pads = "SAME" if mode else _pads(call["padding"], layout)
+        try:
+            geometry, result, _ = read_shapes(
+                shape, taps, call["strides"], pads, layout, call["dilations"]
+            )
+        except (TypeError, ValueError):
+            continue
+        if filters == _OIHW and geometry.groups > 1 and not taps[0] == taps[1] != kernel[0]:
+            continue  # far-fetched
+        if not 0 < prod(result) < _MOST_OUTPUTS:
+            continue
+        if out is not None and (out.shape, out.dtype.newbyteorder("=")) != (result, result_dtype):
+            continue
+        changes = {"input": image, "filters": filters}
+        if mode:
+            rows, columns = ([axis.before, axis.after] for axis in geometry[:2])
+            zeros = [[0, 0]] * (len(shape) - 4) + in_order(rows, columns, [0, 0], layout)
+            changes["input"], pads = f"np.pad({image}, {zeros}, {mode!r})", "VALID"
+        if pads is not call["padding"]:
+            changes["padding"] = f"padding={pads!r}"
+        if written != layout:
+            changes["data_format"] = f"data_format={layout!r}"
+        changes = {name: text for name, text in changes.items() if text != name}
+        order = (changed > 0, changed > 0 and geometry.groups > 1, changed, len(found))
+        found.append((*order, Meant(changes, geometry)))
+    return min(found)[-1]  # type: ignore[no-any-return]
+
+
+def _cast(dtype: np.dtype[Any], filters: np.dtype[Any]) -> str:
+    """Return the dtype to which an input is to be cast; nothing where it is taken as it is."""
+    try:
+        check_cast(filters, read_dtype("input", dtype))
+    except TypeError:
+        whole = "int32" if filters.kind in "bui" else "float32"
+        return {"b": whole, "u": whole, "i": whole, "f": "float64"}.get(dtype.kind, "")
+    return ""
+
+
+def _readings(
+    shape: Shape, kernel: Shape, given: Format, layouts: int, out: Any
+) -> Iterator[tuple[Format, int, str, Shape]]:
+    """Yield what layout and filters may be, with how much that changes."""
+    for changed, layout in enumerate((given, "NCHW" if given == "NHWC" else "NHWC")[:layouts]):
+        yield layout, changed, "filters", kernel
+        if len(kernel) == 4 and len(shape) >= 4:
+            height, width, depth, count = kernel
+            channels = shape[-1 if layout == "NHWC" else -3]
+            if depth == count == 1 < channels <= 4 and height == width:  # for each colour
+                taps = (height, width, 1, channels)
+                yield layout, changed + 1, f"np.tile(filters, (1, 1, 1, {channels}))", taps
+            else:
+                yield layout, changed + 1, _OIHW, (depth, count, width, height)
+            if depth == channels and out is not None:  # as tf.nn.depthwise_conv2d takes them
+                taps = (height, width, 1, depth * count)
+                yield layout, changed + 1, f"filters.reshape{taps}", taps
+
+
+def _pads(value: Any, layout: Format) -> Any:
+    """Return the padding that a spelling of another library says; `value` itself if it is none."""
+    if isinstance(value, (str, bytes)):
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        folded = text.strip().upper()
+        return folded if text != folded in ("SAME", "VALID") else value
+    if not isinstance(value, (int, np.integer, list, tuple, np.ndarray)):
+        return value
+    grid = np.asarray(value)
+    if grid.dtype.kind not in "iu":
+        return value
+    if grid.ndim < 2 and grid.size <= 2:  # before and after alike
+        grid = np.repeat(np.broadcast_to(grid, 2), 2).reshape(2, 2)
+    if grid.shape == (2, 2):
+        return in_order(*grid.tolist(), [0, 0], layout)
+    return grid.tolist() if isinstance(value, np.ndarray) else value
