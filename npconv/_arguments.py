@@ -12,26 +12,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from npconv._attributes import (
+    Array,
+    Format,
+    Shape,
     read_data_format,
     read_mode,
     read_padding,
     read_quad,
     read_steps,
     show,
+    wrong,
 )
 from npconv._geometry import Axis, Geometry, merged
-from npconv._shapes import check_bytes, check_outputs, resolve
-from npconv._types import Array, Format, Shape
+from npconv._shapes import check_bytes, check_outputs, resolve, wrong_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DTYPES: dict[tuple[str, int], np.dtype[Any]] = {
-    ("f", 2): np.dtype(np.float16),
-    ("f", 4): np.dtype(np.float32),
-    ("f", 8): np.dtype(np.float64),
-    ("i", 4): np.dtype(np.int32),
-}
+_DTYPES = {(dtype.kind, dtype.itemsize): dtype for dtype in map(np.dtype, ("f2", "f4", "f8", "i4"))}
 _DTYPE_NAMES = "float16, bfloat16, float32, float64 or int32"
 
 
@@ -146,14 +144,10 @@ def _check(
 
 
 def read_shapes(
-    input_shape: Shape,
-    filters_shape: Shape,
-    strides: Any,
-    padding: Any,
-    data_format: Any,
-    dilations: Any,
+    input_shape: Shape, filters_shape: Shape, *attributes: Any
 ) -> tuple[Geometry, Shape, Format]:
     """Check shapes and attributes; return the geometry, the result's shape and the data_format."""
+    strides, padding, data_format, dilations = attributes
     layout = read_data_format(data_format)
     steps = read_steps("strides", strides, layout)
     pads = read_padding(padding, layout)
@@ -176,16 +170,14 @@ def read_patches_call(
     array = read_array("images", images)
     dtype = read_dtype("images", array.dtype)
     if array.ndim != 4:
-        raise ValueError(
-            f"images: expected four dimensions (N, H, W, C), received shape {array.shape}"
-        )
+        raise wrong_shape("images: expected four dimensions (N, H, W, C)", array.shape)
     kernel, steps, spacing = (
         read_quad(name, value)
         for name, value in (("sizes", sizes), ("strides", strides), ("rates", rates))
     )
     mode = read_mode(padding, "'SAME' or 'VALID'")
     if mode is None:
-        raise TypeError(f"padding: expected 'SAME' or 'VALID', received {show(padding)}")
+        raise wrong("padding: expected 'SAME' or 'VALID'", padding, TypeError)
     batch, rows, columns, channels = array.shape
     geometry = Geometry(
         Axis.resolve(rows, kernel[0], steps[0], spacing[0], mode),

@@ -8,36 +8,38 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping, Sequence
 from operator import index
-from typing import Any, TypeVar
+from typing import Any, Literal, SupportsIndex, TypeVar
 
 import numpy as np
-
-from npconv._types import Format, Mode
+from numpy.typing import NDArray
 
 INT32_MAX = 2**31 - 1
 
-
-class _Short(reprlib.Repr):
-    """What was received, in its own order and at a length that a message can bear."""
-
-    repr_dict = repr_set = reprlib.Repr.repr_instance
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlist = self.maxtuple = 10
-        self.maxother = self.maxstring = 100
-
-
-show = _Short().repr
-
+S = TypeVar("S", bound=np.generic)
 T = TypeVar("T")
-
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+Format = Literal["NHWC", "NCHW"]
+Mode = Literal["SAME", "VALID"]  # no str: a type checker is to find a padding that is none
+Steps = SupportsIndex | Sequence[SupportsIndex] | NDArray[np.integer[Any]] | None
+Pads = Mode | Sequence[Sequence[SupportsIndex]]
 Pair = tuple[int, int]
-# A mode, or (before, after) of the rows and of the columns.
-Padding = Mode | tuple[Pair, Pair]
+Padding = Mode | tuple[Pair, Pair]  # (before, after) of the rows and of the columns
+
+# What was received, in its own order and at a length that a message can bear.
+_short = reprlib.Repr()
+_short.repr_dict = _short.repr_set = _short.repr_instance  # type: ignore[method-assign]
+_short.maxlist = _short.maxtuple = 10
+_short.maxother = _short.maxstring = 100
+show = _short.repr
 
 _EXPLICIT_FORM = "[[0, 0], [top, bottom], [left, right], [0, 0]] (in the order of data_format)"
 _PADDING_FORMS = f"'SAME', 'VALID' or {_EXPLICIT_FORM}"
+
+
+def wrong(expected: str, value: Any, kind: type[Exception] = ValueError) -> Exception:
+    """Return the error that says what was expected, and what was received."""
+    return kind(f"{expected}, received {show(value)}")
 
 
 def read_data_format(value: Any) -> Format:
@@ -45,11 +47,9 @@ def read_data_format(value: Any) -> Format:
     if value is None or (isinstance(value, str) and value == "NHWC"):
         return "NHWC"
     if not isinstance(value, str):
-        raise TypeError(
-            f"data_format: expected the string 'NHWC' or 'NCHW', received {show(value)}"
-        )
+        raise wrong("data_format: expected the string 'NHWC' or 'NCHW'", value, TypeError)
     if value != "NCHW":
-        raise ValueError(f"data_format: expected 'NHWC' or 'NCHW', received {show(value)}")
+        raise wrong("data_format: expected 'NHWC' or 'NCHW'", value)
     return "NCHW"
 
 
@@ -64,12 +64,10 @@ def read_steps(name: str, value: Any, data_format: Format) -> Pair:
     else:
         batch, rows, columns, channels = 1, steps[0], steps[-1], 1
     if rows <= 0 or columns <= 0 or max(rows, columns) > INT32_MAX:
-        raise ValueError(f"{name}: expected steps from 1 to {INT32_MAX}, received {show(value)}")
+        raise wrong(f"{name}: expected steps from 1 to {INT32_MAX}", value)
     if batch != 1 or channels != 1:
-        raise ValueError(
-            f"{name}: expected 1 along batch and channels (data_format={data_format!r}), "
-            f"received {show(value)}"
-        )
+        form = f"1 along batch and channels (data_format={data_format!r})"
+        raise wrong(f"{name}: expected {form}", value)
     return rows, columns
 
 
@@ -78,35 +76,30 @@ def read_quad(name: str, value: Any) -> Pair:
     form = f"{name}: expected [1, rows, columns, 1] with integers from 1 to {INT32_MAX}"
     quad = _read_integers(name, value, form, (4,))
     if not all(1 <= step <= INT32_MAX for step in quad) or quad[::3] != [1, 1]:
-        raise ValueError(f"{form}, received {show(value)}")
+        raise wrong(form, value)
     return quad[1], quad[2]
 
 
 def read_mode(value: Any, forms: str) -> Mode | None:
     """Return the mode that a string names, None for no string; `forms` says what is allowed."""
     mode = value.decode("latin-1") if isinstance(value, bytes) else value
-    if not isinstance(mode, str):
-        return None
-    if mode == "SAME":
-        return "SAME"
-    if mode == "VALID":
-        return "VALID"
+    modes: dict[str, Mode] = {"SAME": "SAME", "VALID": "VALID"}
+    if not isinstance(mode, str) or mode in modes:
+        return modes[mode] if isinstance(mode, str) else None
     hint = "; pass the list itself" if mode == "EXPLICIT" else ""
     raise ValueError(f"padding: expected {forms}, received {show(value)}{hint}")
 
 
 def read_padding(value: Any, data_format: Format) -> Padding:
-    """Return the mode, or the zeros before and after the rows and the columns.
-
-    These are a list or tuple of four pairs of integers, in the order of `data_format`.
-    """
+    """Return the mode, or the zeros of four pairs before and after the rows and the columns."""
     mode = read_mode(value, _PADDING_FORMS)
     if mode is not None:
         return mode
     if not isinstance(value, (list, tuple)):
-        message = f"padding: expected {_PADDING_FORMS}, received {show(value)}"
         array = isinstance(value, np.ndarray) and value.ndim
-        raise ValueError(message) if array else TypeError(message)
+        raise wrong(
+            f"padding: expected {_PADDING_FORMS}", value, ValueError if array else TypeError
+        )
     for position, pair in enumerate(value):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ValueError(
@@ -121,14 +114,12 @@ def read_padding(value: Any, data_format: Format) -> Padding:
     for pair in value:
         before, after = (_read_integer("padding", pad, value) for pad in pair)
         if before < 0 or after < 0:
-            raise ValueError(f"padding: pads must not be negative, received {show(value)}")
+            raise wrong("padding: pads must not be negative", value)
         pads.append((before, after))
     batch, rows, columns, channels = in_nhwc_order(pads, data_format)
     if any(batch) or any(channels):
-        raise ValueError(
-            f"padding: batch and channels cannot be padded (data_format={data_format!r}), "
-            f"received {show(value)}"
-        )
+        where = f"(data_format={data_format!r})"
+        raise wrong(f"padding: batch and channels cannot be padded {where}", value)
     return rows, columns
 
 
@@ -164,11 +155,11 @@ def _read_steps(name: str, value: Any) -> Sequence[int]:
 
 def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -> list[int]:
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not hasattr(value, "__getitem__"):
-        raise TypeError(f"{form}, received {show(value)}")
+        raise wrong(form, value, TypeError)
     try:
         length = len(value)
     except TypeError:  # a 0-d array
-        raise TypeError(f"{form}, received {show(value)}") from None
+        raise wrong(form, value, TypeError) from None
     if length not in lengths:
         raise ValueError(f"{form}, received {length}: {show(value)}")
     return [_read_integer(name, element, value) for element in value]
@@ -181,11 +172,9 @@ def _read_integer(name: str, element: Any, value: Any) -> int:
             raise TypeError
         integer = index(element)
     except TypeError:
-        raise TypeError(
-            f"{name}: expected integers, received {show(value)} with {show(element)}"
-        ) from None
-    if integer.bit_length() > 128:  # more than Python may be willing to print
-        raise ValueError(
-            f"{name}: expected integers of at most 128 bits, received {integer.bit_length()} bits"
-        )
+        message = f"{name}: expected integers, received {show(value)} with {show(element)}"
+        raise TypeError(message) from None
+    bits = integer.bit_length()
+    if bits > 128:  # more than Python may be willing to print
+        raise ValueError(f"{name}: expected integers of at most 128 bits, received {bits} bits")
     return integer

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_call
+from npconv._attributes import Array, Format, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._filters import flatten_filters
-from npconv._hints import MISSING, better
+from npconv._hints import MISSING, better, known
 from npconv._patches import Patches
-from npconv._types import Array, Format, Pads, S, Steps
 
 
 @overload
@@ -117,11 +117,11 @@ def conv2d(
     """
     try:
         if unknown:
-            raise TypeError
+            raise TypeError(f"conv2d() got an unexpected keyword argument {next(iter(unknown))!r}")
         call = read_call(input, filters, strides, padding, data_format, dilations, out)
     except (TypeError, ValueError) as error:
         values = input, filters, strides, padding, data_format, dilations
-        raise better(error, unknown, out, *values) from error.__cause__
+        raise better(error, known, values, {"out": out, **unknown}) from error.__cause__
     with np.errstate(all="ignore"):
         weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
         for images, result in call.batches:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import wraps
 from html import escape
-from inspect import signature
 from math import prod
 from operator import index
-from typing import Any, NamedTuple, get_overloads, overload
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from npconv._arguments import _check_out, check_cast, read_array, read_dtype, read_shapes
+from npconv._attributes import Array, Format, Pads, Shape, Steps
 from npconv._drawing import draw
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
-from npconv._hints import MISSING, Known, better, known
+from npconv._hints import better, known
 from npconv._shapes import check_bytes
-from npconv._types import Array, Format, Integers, Pads, Shape, Steps
 
-_INTEGER_BITS = "always"
+F = TypeVar("F", bound=Callable[..., Any])
+
 _FLOAT_BITS = (
     "for any number of threads, and any machine with the same NumPy and BLAS kernels; "
     "the same images in another batch may differ"
@@ -32,33 +34,26 @@ class Explanation(NamedTuple):
 
     Attributes
     ----------
-    output_shape : tuple of int
-    pads : tuple of int
-        (top, bottom, left, right), in pixels of zeros.
+    output_shape, pads, patches_shape : tuple of int
+        Pads are (top, bottom, left, right), in pixels of zeros; the patches matrix, which is never
+        stored whole, is (N * OH * OW, KH * KW * C).
     groups : int
-        How often the filters' in_channels go into the input's channels; 1 is an ordinary
-        convolution. TensorFlow has no argument for it: a mismatch of channels is taken for groups.
+        The input's channels / the filters' in_channels: TensorFlow takes a mismatch for groups.
     note : str
-        What of the shapes would give another number of groups, and is often meant instead.
-    patches_shape : tuple of int
-        (N * OH * OW, KH * KW * C), of the matrix that is multiplied but never stored whole.
+        How these shapes could have been meant to have another number of groups.
     multiply_adds : int
         Products that are added up, those with padding among them.
     scratch_bytes, thread_bytes : int
-        Memory that the call takes beyond its arguments and its result, at the most but for some
-        kilobytes of Python's and NumPy's own, where these are C-contiguous and of one dtype: on as
-        many threads as ``get_num_threads`` says, and on one. Buffers of up to 2 MiB, of tiles, are
-        kept for the next call.
-    algorithm, tiles : str
-        How the engine goes about it, by name, and what it computes at once.
-    bits : str
-        Under which circumstances the result is the same to the last bit.
+        Memory beyond the arguments and the result, at the most but for some kilobytes of Python's
+        and NumPy's own, where these are C-contiguous and of one dtype: on as many threads as
+        ``get_num_threads`` says, and on one. Buffers of tiles, up to 2 MiB, stay for the next call.
+    algorithm, tiles, bits : str
+        How the engine goes about it, what it computes at once, and where the result is the same to
+        the last bit.
     torch_call : str
-        The expression, with ``F`` for ``torch.nn.functional``, that computes the same from
-        tensors of the same shapes.
-    geometry : Geometry
-        The integers of the rows, the columns and the channels.
-    batch : int
+        What computes the same from tensors of these shapes; ``F`` is ``torch.nn.functional``.
+    geometry, batch
+        What is drawn.
     """
 
     output_shape: Shape
@@ -79,11 +74,11 @@ class Explanation(NamedTuple):
     def __repr__(self) -> str:
         top, bottom, left, right = self.pads
         rows, columns = self.patches_shape
-        channels = f"of {self.geometry.filter_channels} channels"
+        channels = self.geometry.filter_channels
         lines = {
             "output": self.output_shape,
             "padding": f"top {top}, bottom {bottom}, left {left}, right {right}",
-            "groups": f"{self.groups} {channels}" + (f"; {self.note}" if self.note else ""),
+            "groups": f"{self.groups} of {channels} channels{self.note and f'; {self.note}'}",
             "patches": f"{rows} x {columns}",
             "multiply-adds": f"{self.multiply_adds:,}",
             "scratch": f"at most {self.thread_bytes / 2**20:.2f} MiB on one thread",
@@ -98,22 +93,32 @@ class Explanation(NamedTuple):
         return f"<div>{draw(self.geometry, self.batch)}<pre>{escape(repr(self))}</pre></div>"
 
 
-@overload
-def explain(
-    input: Integers, filters: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
-    *, out: Array | None = None, dtype: DTypeLike | None = None,
-) -> Explanation: ...  # fmt: skip
-@overload
+def _known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
+    """Return what is known of an array, or of one that only its shape stands for."""
+    if isinstance(value, (tuple, list)) and all(hasattr(size, "__index__") for size in value):
+        shape = tuple(index(size) for size in value)
+        if min(shape, default=0) < 0:
+            raise ValueError(f"{name}: a shape must not be negative, received {shape}")
+        return shape, np.dtype(np.float32 if name == "input" else bool)  # bool casts to any
+    return known(name, value)
+
+
+def _hinting(function: F) -> F:
+    @wraps(function)
+    def hinting(*values: Any, **named: Any) -> Any:
+        try:
+            return function(*values, **named)
+        except (TypeError, ValueError) as error:
+            raise better(error, _known, values, named) from error.__cause__
+
+    return hinting  # type: ignore[return-value]
+
+
+@_hinting
 def explain(
     input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
     *, out: Array | None = None, dtype: DTypeLike | None = None,
-) -> Explanation: ...  # fmt: skip
-def explain(
-    input: Any = MISSING, filters: Any = MISSING, strides: Any = MISSING, padding: Any = MISSING,
-    data_format: Any = "NHWC", dilations: Any = None, name: Any = None,
-    *, out: Any = None, dtype: Any = None, **unknown: Any,
 ) -> Explanation:  # fmt: skip
     """Say what ``conv2d`` would do with these arguments, without doing it.
 
@@ -140,7 +145,7 @@ def explain(
     The odd row and column of zeros that SAME adds at stride 2, at the bottom and right:
 
     >>> import npconv
-    >>> npconv.explain((1, 224, 224, 3), (7, 7, 3, 64), 2, "SAME")
+    >>> npconv.explain((1, 224, 224, 3), (7, 7, 3, 64), 2, "SAME")  # doctest: +ELLIPSIS
     output         (1, 112, 112, 64)
     padding        top 2, bottom 3, left 2, right 3
     groups         1 of 3 channels
@@ -150,66 +155,36 @@ def explain(
     PyTorch        F.conv2d(F.pad(input.permute(0, 3, 1, 2), (2, 3, 2, 3)), \
 filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     """
-    chosen = None if dtype is None else _read_dtype(dtype)
-
-    def read(name: str, value: Any) -> Known:
-        shape, own = _shape_and_dtype(name, value)
-        return shape, own if chosen is None or name == "filters" else chosen
-
+    input_shape, input_dtype = _known("input", input)
+    filters_shape, filters_dtype = _known("filters", filters)
     try:
-        if unknown:
-            raise TypeError
-        input_shape, input_dtype = read("input", input)
-        filters_shape, filters_dtype = read("filters", filters)
-        checked = read_dtype("input", np.dtype(np.float32) if input_dtype is None else input_dtype)
-        check_cast(checked if filters_dtype is None else filters_dtype, checked)
-        attributes = strides, padding, data_format, dilations
-        geometry, output_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
-        check_bytes("input, filters, padding", output_shape, checked)
-        if out is not None:
-            arrays = read_array("input", input), read_array("filters", filters)
-            _check_out(out, output_shape, checked, *arrays)
-    except (TypeError, ValueError) as error:
-        values = input, filters, strides, padding, data_format, dilations
-        raise better(error, unknown, out, *values, known=read) from error.__cause__
+        asked = input_dtype if dtype is None else np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"dtype: {error}") from error
+    checked = read_dtype("input" if dtype is None else "dtype", asked)
+    check_cast(filters_dtype, checked)
+    attributes = strides, padding, data_format, dilations
+    geometry, output_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
+    check_bytes("input, filters, padding", output_shape, checked)
+    if out is not None:
+        arrays = read_array("input", input), read_array("filters", filters)
+        _check_out(out, output_shape, checked, *arrays)
     rows, columns = geometry.rows, geometry.columns
     batch = prod(input_shape[:-3])
-    positions = batch * rows.outputs * columns.outputs
-    taps = rows.kernel * columns.kernel
+    positions, taps = batch * rows.outputs * columns.outputs, rows.kernel * columns.kernel
+    sums, algorithm, tiles, thread, scratch, bits = 0, "none", "nothing to multiply", 0, 0, "always"
+    torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
     if prod(output_shape) and prod(input_shape):
         sums = positions * taps * geometry.filter_channels * geometry.out_channels
         algorithm, tiles, thread, scratch = _describe(geometry, batch, checked)
-        bits = _INTEGER_BITS if checked.kind == "i" else _FLOAT_BITS
+        bits = "always" if checked.kind == "i" else _FLOAT_BITS
         torch_call = _torch_call(geometry, input_shape, layout)
-    else:
-        sums, algorithm, tiles, thread, scratch, bits = (
-            0,
-            "none",
-            "nothing to multiply",
-            0,
-            0,
-            "always",
-        )
-        torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
     return Explanation(
-        output_shape,
-        (rows.before, rows.after, columns.before, columns.after),
-        geometry.groups,
+        output_shape, (rows.before, rows.after, columns.before, columns.after), geometry.groups,
         _note(geometry, input_shape, filters_shape, *attributes),
-        (positions, taps * geometry.in_channels),
-        sums,
-        scratch,
-        thread,
-        algorithm,
-        tiles,
-        bits,
-        torch_call,
-        geometry,
-        batch,
-    )
-
-
-explain.__signature__ = signature(get_overloads(explain)[1])  # type: ignore[attr-defined]
+        (positions, taps * geometry.in_channels), sums, scratch, thread,
+        algorithm, tiles, bits, torch_call, geometry, batch,
+    )  # fmt: skip
 
 
 def _describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str, str, int, int]:
@@ -234,23 +209,6 @@ def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attribu
         depthwise = f"filters.reshape{(*filters_shape[:2], 1, channels)}"
         return f"{channels} with {depthwise}, as tf.nn.depthwise_conv2d has it"
     return ""
-
-
-def _read_dtype(dtype: Any) -> np.dtype[Any]:
-    try:
-        return read_dtype("dtype", np.dtype(dtype))
-    except TypeError as error:
-        raise TypeError(f"dtype: {error}") from error
-
-
-def _shape_and_dtype(name: str, value: Any) -> Known:
-    """Return what is known of an array, or of one that only its shape stands for."""
-    if isinstance(value, (tuple, list)) and all(hasattr(size, "__index__") for size in value):
-        shape = tuple(index(size) for size in value)
-        if min(shape, default=0) < 0:
-            raise ValueError(f"{name}: a shape must not be negative, received {shape}")
-        return shape, None
-    return known(name, value)
 
 
 def _torch_call(geometry: Geometry, input_shape: Shape, data_format: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, overload
 
 from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_array
-from npconv._types import Array, S
+from npconv._attributes import Array, S
+from npconv._shapes import check_filters
 
 
 @overload
@@ -44,10 +46,5 @@ def flatten_filters(filters: Any) -> Array:
     (18, 8)
     """
     array = read_array("filters", filters)
-    if array.ndim != 4:
-        raise ValueError(
-            "filters: expected four dimensions (height, width, in_channels, out_channels), "
-            f"received shape {array.shape}"
-        )
-    height, width, in_channels, out_channels = array.shape
-    return array.reshape(height * width * in_channels, out_channels)
+    check_filters(array.shape)
+    return array.reshape(prod(array.shape[:3]), array.shape[3])

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-from npconv._attributes import in_order, read_data_format
+from npconv._attributes import Format, Shape, in_order, read_data_format
 from npconv._geometry import Geometry
-from npconv._types import Format, Shape
+
+Error = TypeError | ValueError
+Known = Callable[[str, Any], tuple[Shape, np.dtype[Any]]]
 
 MISSING: Any = object()
 """Stands for an argument that was not given."""
@@ -33,56 +35,37 @@ _OIHW = "filters.transpose(2, 3, 1, 0)"
 _MOST_OUTPUTS = 2**40  # beyond what anybody can have meant
 
 
-class Meant(NamedTuple):
-    """A call that is accepted: what was changed, as text by argument, and what it computes."""
-
-    changes: dict[str, str]
-    geometry: Geometry
-
-
-Known = tuple[Shape, np.dtype[Any] | None]
-
-
-def known(name: str, value: Any) -> Known:
+def known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
     """Return shape and dtype of an array that is called `name`."""
     array = read_array(name, value)
     return array.shape, array.dtype
 
 
-def better(
-    error: TypeError | ValueError,
-    unknown: Mapping[str, Any],
-    out: Any,
-    *values: Any,
-    known: Callable[[str, Any], Known] = known,
-) -> TypeError | ValueError:
-    """Return what to raise for a call with these values, in their order, and unknown keywords.
-
-    That is Python's TypeError where keywords are unknown or arguments missing, otherwise `error`;
-    with a hint if there is one.
-    """
-    call = dict(zip(_DEFAULTS, values, strict=True))
-    missing = [repr(name) for name in call if call[name] is MISSING]
-    if unknown:
-        error = TypeError(f"conv2d() got an unexpected keyword argument {next(iter(unknown))!r}")
-    elif missing:
-        return TypeError(f"conv2d() is missing a required argument: {', '.join(missing)}")
+def better(error: Error, known: Known, values: tuple[Any, ...], named: Mapping[str, Any]) -> Error:
+    """Return what to raise for a call with these arguments that gave `error`: it, with a hint."""
+    call = _DEFAULTS | dict(zip(_DEFAULTS, values, strict=False))
+    call |= {name: named[name] for name in named if name in call}
+    unknown = {word: named[word] for word in named if word not in (*call, "name", "out", "dtype")}
+    missing = ", ".join(repr(name) for name in call if call[name] is MISSING)
+    if missing and not unknown:
+        return TypeError(f"conv2d() is missing a required argument: {missing}")
+    if named.get("dtype") is not None:  # the input's is not what `known` says
+        return error
     texts, left = {}, []
     for word, value in unknown.items():
-        name = _NAMES.get(word) or next(iter(get_close_matches(word, _DEFAULTS, 1)), "")
+        name = _NAMES.get(word) or "".join(get_close_matches(word, call, 1))
         if name and call[name] is _DEFAULTS[name]:
             call[name], texts[name] = value, name
         else:
             left.append(word)
     try:
-        meant = _meant(call, out, known)
+        changes, geometry = _meant(call, named.get("out"), known)
     except (TypeError, ValueError):
         return error
-    for name in texts.keys() - {"input", "filters"}:
-        texts[name] = f"{name}={call[name]!r}"
-    texts |= meant.changes
+    texts |= {name: f"{name}={call[name]!r}" for name in texts if name not in ("input", "filters")}
+    texts |= changes
     parts = [texts[name] for name in _DEFAULTS if name in texts]
-    parts += [_without(word, unknown[word], meant.geometry) for word in left]
+    parts += [_without(word, unknown[word], geometry) for word in left]
     if not parts or "" in parts:
         return error
     message = str(error)
@@ -100,41 +83,37 @@ def _without(word: str, value: Any, geometry: Geometry) -> str:
         return f"no groups (the channels make {value})"
     if word == "bias" and value is not None and np.shape(value) == (geometry.out_channels,):
         return "bias added to the result"
-    return f"no {word}" if word == "use_cudnn_on_gpu" or (word, value) == ("bias", None) else ""
+    return f"no {word}" if word == "use_cudnn_on_gpu" or (word == "bias" and value is None) else ""
 
 
-def _meant(call: dict[str, Any], out: Any, known: Callable[[str, Any], Known]) -> Meant:
-    """Return the accepted call that differs least; raise TypeError or ValueError if none is."""
-    shape, dtype = known("input", call["input"])
-    kernel, filters_dtype = known("filters", call["filters"])
-    dtype = np.dtype(np.float32) if dtype is None else dtype
-    filters_dtype = dtype if filters_dtype is None else filters_dtype
-    cast = _cast(dtype, filters_dtype)
-    result_dtype = read_dtype("input", np.dtype(cast) if cast else dtype)
-    check_cast(filters_dtype, result_dtype)
+def _meant(call: dict[str, Any], out: Any, known: Known) -> tuple[dict[str, str], Geometry]:
+    """Return how the accepted call differs that differs least, as text by argument."""
+    (shape, dtype), (kernel, filters_dtype) = (known(n, call[n]) for n in ("input", "filters"))
     image = "np.asarray(input)" if isinstance(call["input"], list) else "input"
     if len(shape) == 3:
         image, shape = f"{image}[np.newaxis]", (1, *shape)
-    image += f".astype({cast!r})" if cast else ""
+    cast = _cast(dtype, filters_dtype)
+    if cast:
+        image, dtype = f"{image}.astype({cast!r})", np.dtype(cast)
+    check_cast(filters_dtype, read_dtype("input", dtype))
     written = "NHWC" if call["data_format"] is None else call["data_format"]
     name = str(written).strip().upper()
     given = read_data_format(_FORMATS.get(name, name))
     mode = _PAD_MODES.get(str(call["padding"]).upper())
     found: list[tuple[Any, ...]] = []
-    layouts = 2 if given == written else 1  # what was spelled in another way was meant
-    for layout, changed, filters, taps in _readings(shape, kernel, given, layouts, out):
+    for layout, changed, filters, taps in _readings(shape, kernel, given, out):
+        if layout != given != written:
+            continue  # what was spelled in another way was meant
         pads = "SAME" if mode else _pads(call["padding"], layout)
+        attributes = call["strides"], pads, layout, call["dilations"]
         try:
-            geometry, result, _ = read_shapes(
-                shape, taps, call["strides"], pads, layout, call["dilations"]
-            )
+            geometry, result, _ = read_shapes(shape, taps, *attributes)
         except (TypeError, ValueError):
             continue
-        if filters == _OIHW and geometry.groups > 1 and not taps[0] == taps[1] != kernel[0]:
-            continue  # far-fetched
-        if not 0 < prod(result) < _MOST_OUTPUTS:
+        far_fetched = geometry.groups > 1 and not taps[0] == taps[1] != kernel[0]
+        if not 0 < prod(result) < _MOST_OUTPUTS or (filters == _OIHW and far_fetched):
             continue
-        if out is not None and (out.shape, out.dtype.newbyteorder("=")) != (result, result_dtype):
+        if out is not None and (out.shape, out.dtype.newbyteorder("=")) != (result, dtype):
             continue
         changes = {"input": image, "filters": filters}
         if mode:
@@ -146,9 +125,9 @@ def _meant(call: dict[str, Any], out: Any, known: Callable[[str, Any], Known]) -
         if written != layout:
             changes["data_format"] = f"data_format={layout!r}"
         changes = {name: text for name, text in changes.items() if text != name}
-        order = (changed > 0, changed > 0 and geometry.groups > 1, changed, len(found))
-        found.append((*order, Meant(changes, geometry)))
-    return min(found)[-1]  # type: ignore[no-any-return]
+        order = changed > 0, changed > 0 and geometry.groups > 1, changed, len(found)
+        found.append((*order, changes, geometry))
+    return min(found)[-2:]  # type: ignore[return-value]
 
 
 def _cast(dtype: np.dtype[Any], filters: np.dtype[Any]) -> str:
@@ -156,16 +135,16 @@ def _cast(dtype: np.dtype[Any], filters: np.dtype[Any]) -> str:
     try:
         check_cast(filters, read_dtype("input", dtype))
     except TypeError:
-        whole = "int32" if filters.kind in "bui" else "float32"
+        whole = "int32" if filters.kind in "iu" else "float32"
         return {"b": whole, "u": whole, "i": whole, "f": "float64"}.get(dtype.kind, "")
     return ""
 
 
 def _readings(
-    shape: Shape, kernel: Shape, given: Format, layouts: int, out: Any
+    shape: Shape, kernel: Shape, given: Format, out: Any
 ) -> Iterator[tuple[Format, int, str, Shape]]:
     """Yield what layout and filters may be, with how much that changes."""
-    for changed, layout in enumerate((given, "NCHW" if given == "NHWC" else "NHWC")[:layouts]):
+    for changed, layout in enumerate((given, "NCHW" if given == "NHWC" else "NHWC")):
         yield layout, changed, "filters", kernel
         if len(kernel) == 4 and len(shape) >= 4:
             height, width, depth, count = kernel

@@ -8,22 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-from npconv._attributes import read_padding, read_steps
+from npconv._attributes import Array, Format, Pads, Steps, read_padding, read_steps
 from npconv._shapes import check_bytes
-from npconv._types import Array, Format, Pads, Steps
 
 __all__ = ["conv2d"]
 
 
 def conv2d(
-    input: ArrayLike,
-    filters: ArrayLike,
-    strides: Steps,
-    padding: Pads,
-    data_format: Format | None = "NHWC",
-    dilations: Steps = None,
-    name: object = None,
-) -> Array:
+    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
+) -> Array:  # fmt: skip
     """Compute a 2-D convolution by its definition, one product at a time.
 
     Parameters
@@ -52,13 +46,11 @@ def conv2d(
     array([[ 8, 12],
            [20, 24]], dtype=int32)
     """
-    images = read_array("input", input)
+    images, kernels = read_array("input", input), read_array("filters", filters)
     dtype = read_dtype("input", images.dtype)
-    kernels = read_array("filters", filters)
     check_cast(kernels.dtype, dtype)
-    _, result_shape, layout = read_shapes(
-        images.shape, kernels.shape, strides, padding, data_format, dilations
-    )
+    attributes = strides, padding, data_format, dilations
+    _, result_shape, layout = read_shapes(images.shape, kernels.shape, *attributes)
     check_bytes("input, filters, padding", result_shape, dtype)
     result = np.zeros(result_shape, dtype)
     if result.size == 0 or images.size == 0:
