@@ -171,21 +171,17 @@ def read_patches_call(
     dtype = read_dtype("images", array.dtype)
     if array.ndim != 4:
         raise wrong_shape("images: expected four dimensions (N, H, W, C)", array.shape)
-    kernel, steps, spacing = (
-        read_quad(name, value)
-        for name, value in (("sizes", sizes), ("strides", strides), ("rates", rates))
-    )
+    given = {"sizes": sizes, "strides": strides, "rates": rates}
+    kernel, steps, spacing = (read_quad(name, value) for name, value in given.items())
     mode = read_mode(padding, "'SAME' or 'VALID'")
     if mode is None:
         raise wrong("padding: expected 'SAME' or 'VALID'", padding, TypeError)
     batch, rows, columns, channels = array.shape
-    geometry = Geometry(
-        Axis.resolve(rows, kernel[0], steps[0], spacing[0], mode),
-        Axis.resolve(columns, kernel[1], steps[1], spacing[1], mode),
-        channels,
-        channels,
-        1,  # any number: nothing is multiplied
+    high, wide = (
+        Axis.resolve(*axis, mode)
+        for axis in zip((rows, columns), kernel, steps, spacing, strict=True)
     )
+    geometry = Geometry(high, wide, channels, channels, 1)  # any number: nothing is multiplied
     check_outputs(geometry, f"sizes: {show(sizes)}")
     shape = (batch, geometry.rows.outputs, geometry.columns.outputs, prod(kernel) * channels)
     check_bytes("images, sizes", shape, dtype)

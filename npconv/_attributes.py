@@ -21,7 +21,8 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 Format = Literal["NHWC", "NCHW"]
 Mode = Literal["SAME", "VALID"]  # no str: a type checker is to find a padding that is none
-Steps = SupportsIndex | Sequence[SupportsIndex] | NDArray[np.integer[Any]] | None
+Quad = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
+Steps = SupportsIndex | Quad | None
 Pads = Mode | Sequence[Sequence[SupportsIndex]]
 Pair = tuple[int, int]
 Padding = Mode | tuple[Pair, Pair]  # (before, after) of the rows and of the columns
@@ -130,14 +131,14 @@ def in_nhwc_order(values: Sequence[T], data_format: Format) -> tuple[T, T, T, T]
     return batch, rows, columns, channels
 
 
-def in_order(rows: T, columns: T, none: T, data_format: Format) -> list[T]:
-    """Return four values in the order of `data_format`, `none` for batch and channels.
+def show_pads(rows: Sequence[int], columns: Sequence[int], data_format: Format) -> list[list[int]]:
+    """Return explicit padding as it is written.
 
-    >>> in_order([0, 1], [2, 3], [0, 0], "NCHW")
+    >>> show_pads((0, 1), (2, 3), "NCHW")
     [[0, 0], [0, 0], [0, 1], [2, 3]]
     """
-    pair = [rows, columns]
-    return [none, *pair, none] if data_format == "NHWC" else [none, none, *pair]
+    none, pads = [0, 0], [[*rows], [*columns]]
+    return [none, *pads, none] if data_format == "NHWC" else [none, none, *pads]
 
 
 def _read_steps(name: str, value: Any) -> Sequence[int]:

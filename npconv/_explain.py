@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from html import escape
 from math import prod
@@ -23,10 +24,7 @@ from npconv._shapes import check_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FLOAT_BITS = (
-    "for any number of threads, and any machine with the same NumPy and BLAS kernels; "
-    "the same images in another batch may differ"
-)
+_FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
 
 
 class Explanation(NamedTuple):
@@ -200,12 +198,10 @@ def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attribu
     taps, channels = prod(filters_shape[:2]), geometry.in_channels
     if geometry.groups > 1:
         other = "NHWC" if data_format == "NCHW" else "NCHW"
-        try:
+        with suppress(TypeError, ValueError):
             meant = read_shapes(input_shape, filters_shape, strides, padding, other, dilations)
-        except (TypeError, ValueError):
-            return ""
-        return f"1 with data_format={other!r}" if meant[0].groups == 1 else ""
-    if taps > 1 and channels > 1 and geometry.out_channels == 1:
+            return f"1 with data_format={other!r}" if meant[0].groups == 1 else ""
+    elif taps > 1 and channels > 1 and geometry.out_channels == 1:
         depthwise = f"filters.reshape{(*filters_shape[:2], 1, channels)}"
         return f"{channels} with {depthwise}, as tf.nn.depthwise_conv2d has it"
     return ""

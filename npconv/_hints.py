@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-from npconv._attributes import Format, Shape, in_order, read_data_format
+from npconv._attributes import Format, Shape, read_data_format, show_pads
 from npconv._geometry import Geometry
 
 Error = TypeError | ValueError
@@ -48,7 +48,7 @@ def better(error: Error, known: Known, values: tuple[Any, ...], named: Mapping[s
     unknown = {word: named[word] for word in named if word not in (*call, "name", "out", "dtype")}
     missing = ", ".join(repr(name) for name in call if call[name] is MISSING)
     if missing and not unknown:
-        return TypeError(f"conv2d() is missing a required argument: {missing}")
+        return TypeError(f"missing a required argument: {missing}")
     if named.get("dtype") is not None:  # the input's is not what `known` says
         return error
     texts, left = {}, []
@@ -110,15 +110,16 @@ def _meant(call: dict[str, Any], out: Any, known: Known) -> tuple[dict[str, str]
             geometry, result, _ = read_shapes(shape, taps, *attributes)
         except (TypeError, ValueError):
             continue
-        far_fetched = geometry.groups > 1 and not taps[0] == taps[1] != kernel[0]
-        if not 0 < prod(result) < _MOST_OUTPUTS or (filters == _OIHW and far_fetched):
+        likely = taps[0] == taps[1] != kernel[0] or (geometry.groups == 1 and kernel[0] > 11)
+        if not 0 < prod(result) < _MOST_OUTPUTS or (filters == _OIHW and not likely):
             continue
-        if out is not None and (out.shape, out.dtype.newbyteorder("=")) != (result, dtype):
+        own = None if out is None else (np.shape(out), np.asarray(out).dtype.newbyteorder("="))
+        if own not in (None, (result, dtype)):
             continue
         changes = {"input": image, "filters": filters}
         if mode:
-            rows, columns = ([axis.before, axis.after] for axis in geometry[:2])
-            zeros = [[0, 0]] * (len(shape) - 4) + in_order(rows, columns, [0, 0], layout)
+            rows, columns = ((axis.before, axis.after) for axis in geometry[:2])
+            zeros = [[0, 0]] * (len(shape) - 4) + show_pads(rows, columns, layout)
             changes["input"], pads = f"np.pad({image}, {zeros}, {mode!r})", "VALID"
         if pads is not call["padding"]:
             changes["padding"] = f"padding={pads!r}"
@@ -127,7 +128,7 @@ def _meant(call: dict[str, Any], out: Any, known: Known) -> tuple[dict[str, str]
         changes = {name: text for name, text in changes.items() if text != name}
         order = changed > 0, changed > 0 and geometry.groups > 1, changed, len(found)
         found.append((*order, changes, geometry))
-    return min(found)[-2:]  # type: ignore[return-value]
+    return min(found)[-2:]
 
 
 def _cast(dtype: np.dtype[Any], filters: np.dtype[Any]) -> str:
@@ -144,7 +145,8 @@ def _readings(
     shape: Shape, kernel: Shape, given: Format, out: Any
 ) -> Iterator[tuple[Format, int, str, Shape]]:
     """Yield what layout and filters may be, with how much that changes."""
-    for changed, layout in enumerate((given, "NCHW" if given == "NHWC" else "NHWC")):
+    other: Format = "NCHW" if given == "NHWC" else "NHWC"
+    for changed, layout in enumerate((given, other)):
         yield layout, changed, "filters", kernel
         if len(kernel) == 4 and len(shape) >= 4:
             height, width, depth, count = kernel
@@ -173,5 +175,6 @@ def _pads(value: Any, layout: Format) -> Any:
     if grid.ndim < 2 and grid.size <= 2:  # before and after alike
         grid = np.repeat(np.broadcast_to(grid, 2), 2).reshape(2, 2)
     if grid.shape == (2, 2):
-        return in_order(*grid.tolist(), [0, 0], layout)
+        rows, columns = grid.tolist()
+        return show_pads(rows, columns, layout)
     return grid.tolist() if isinstance(value, np.ndarray) else value

@@ -11,19 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_patches_call
+from npconv._attributes import Array, Mode, Quad, S
 from npconv._engine.blocks import Taps, Tile, cut
 from npconv._engine.halves import cast
 from npconv._engine.runs import copy
 from npconv._engine.scratch import Scratch, take_scratch
 from npconv._geometry import Geometry, Span, merged
-
-Array = np.ndarray[Any, Any]
 
 _TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
 
@@ -227,6 +227,14 @@ def _inside(span: Span) -> slice:
     return slice(first, first + (span.hi - span.lo - 1) * span.step + 1, span.step)
 
 
+@overload
+def extract_patches(
+    images: NDArray[S], sizes: Quad, strides: Quad, rates: Quad, padding: Mode, name: object = None
+) -> NDArray[S]: ...
+@overload
+def extract_patches(
+    images: ArrayLike, sizes: Quad, strides: Quad, rates: Quad, padding: Mode, name: object = None
+) -> Array: ...
 def extract_patches(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any, name: Any = None
 ) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv._attributes import INT32_MAX, Format, Padding, Pair, Shape, in_nhwc_order, in_order
+from npconv._attributes import INT32_MAX, Format, Padding, Pair, Shape, in_nhwc_order, show_pads
 from npconv._geometry import Axis, Geometry
 
 
@@ -71,7 +71,7 @@ def resolve(
         return geometry, out_shape
     # The rest TensorFlow checks only where something is to be multiplied.
     if not isinstance(padding, str) and max(*padding[0], *padding[1]) >= INT32_MAX:
-        pads = in_order(*map(list, padding), [0, 0], layout)
+        pads = show_pads(*padding, layout)
         raise ValueError(f"padding: pads must be less than {INT32_MAX}, received {pads}")
     if not height or not width:
         raise wrong_shape("filters: must not be empty", filters_shape)
