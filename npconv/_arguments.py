@@ -1,7 +1,6 @@
-"""Arguments -> normalised values: what ``_attributes`` reads, and all that arrays must be.
+"""Arguments -> normalised values, by the rules of ``tf.nn.conv2d`` on a CPU without oneDNN.
 
-The rules are those of ``tf.nn.conv2d`` on a CPU without oneDNN. All sizes are checked in exact
-integers before any memory is taken.
+All sizes are checked in exact integers before any memory is taken.
 """
 
 from __future__ import annotations
@@ -11,18 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from npconv._attributes import (
-    Array,
-    Format,
-    Shape,
-    read_data_format,
-    read_mode,
-    read_padding,
-    read_quad,
-    read_steps,
-    show,
-    wrong,
-)
+from npconv._attributes import Array, Format, Shape, read_attributes, read_mode, read_quad, show
 from npconv._geometry import Axis, Geometry, merged
 from npconv._shapes import check_bytes, check_outputs, resolve, wrong_shape
 
@@ -147,12 +135,8 @@ def read_shapes(
     input_shape: Shape, filters_shape: Shape, *attributes: Any
 ) -> tuple[Geometry, Shape, Format]:
     """Check shapes and attributes; return the geometry, the result's shape and the data_format."""
-    strides, padding, data_format, dilations = attributes
-    layout = read_data_format(data_format)
-    steps = read_steps("strides", strides, layout)
-    pads = read_padding(padding, layout)
-    spacing = read_steps("dilations", dilations, layout)
-    return *resolve(input_shape, filters_shape, steps, pads, layout, spacing), layout
+    read = read_attributes(*attributes)
+    return *resolve(input_shape, filters_shape, *read), read[2]
 
 
 class PatchesCall(NamedTuple):
@@ -175,7 +159,7 @@ def read_patches_call(
     kernel, steps, spacing = (read_quad(name, value) for name, value in given.items())
     mode = read_mode(padding, "'SAME' or 'VALID'")
     if mode is None:
-        raise wrong("padding: expected 'SAME' or 'VALID'", padding, TypeError)
+        raise TypeError(f"padding: expected 'SAME' or 'VALID', received {show(padding)}")
     batch, rows, columns, channels = array.shape
     high, wide = (
         Axis.resolve(*axis, mode)
@@ -214,10 +198,8 @@ def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
         number = next((to for to in ("i4", "f4") if np.can_cast(filters, to)), kind)
         kind = number[0]
     if kind not in ("bui" if dtype.kind == "i" else "buif"):
-        raise TypeError(
-            f"filters: expected dtype {dtype} as the input's, or one that casts to it within "
-            f"the same kind, received {filters}"
-        )
+        form = f"dtype {dtype} as the input's, or one that casts to it within the same kind"
+        raise TypeError(f"filters: expected {form}, received {filters}")
 
 
 def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> None:
@@ -234,21 +216,16 @@ def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> 
         span = out.itemsize
         for stride, size in sorted(zip(map(abs, out.strides), out.shape, strict=True)):
             if size > 1 and stride < span:
-                raise ValueError(
-                    f"out: expected strides that keep its elements apart, received {out.strides} "
-                    f"for shape {out.shape}"
-                )
+                got = f"{out.strides} for shape {out.shape}"
+                raise ValueError(f"out: expected strides that keep elements apart, received {got}")
             span += stride * (size - 1)
     for name, array in zip(("input", "filters"), inputs, strict=True):
-        if _overlap(out, array):
+        try:
+            apart = not np.shares_memory(out, array, max_work=100_000)  # type: ignore[arg-type]
+        except np.exceptions.TooHardError:
+            apart = False
+        if not apart:
             raise ValueError(f"out: expected memory of its own, received some of that of {name}")
-
-
-def _overlap(one: Array, other: Array) -> bool:
-    try:
-        return np.shares_memory(one, other, max_work=100_000)  # type: ignore[arg-type]
-    except np.exceptions.TooHardError:
-        return True
 
 
 def _fold(images: Array, out: Array) -> Iterator[tuple[Array, Array]]:

@@ -43,15 +43,23 @@ def wrong(expected: str, value: Any, kind: type[Exception] = ValueError) -> Exce
     return kind(f"{expected}, received {show(value)}")
 
 
+def read_attributes(
+    strides: Any, padding: Any, data_format: Any, dilations: Any
+) -> tuple[Pair, Padding, Format, Pair]:
+    """Read the attributes of ``conv2d``, in the order in which TensorFlow does."""
+    layout = read_data_format(data_format)
+    steps, pads = read_steps("strides", strides, layout), read_padding(padding, layout)
+    return steps, pads, layout, read_steps("dilations", dilations, layout)
+
+
 def read_data_format(value: Any) -> Format:
     """Return 'NHWC' or 'NCHW'; None means 'NHWC'."""
     if value is None or (isinstance(value, str) and value == "NHWC"):
         return "NHWC"
-    if not isinstance(value, str):
-        raise wrong("data_format: expected the string 'NHWC' or 'NCHW'", value, TypeError)
-    if value != "NCHW":
-        raise wrong("data_format: expected 'NHWC' or 'NCHW'", value)
-    return "NCHW"
+    if isinstance(value, str) and value == "NCHW":
+        return "NCHW"
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise wrong("data_format: expected the string 'NHWC' or 'NCHW'", value, kind)
 
 
 def read_steps(name: str, value: Any, data_format: Format) -> Pair:
@@ -67,8 +75,7 @@ def read_steps(name: str, value: Any, data_format: Format) -> Pair:
     if rows <= 0 or columns <= 0 or max(rows, columns) > INT32_MAX:
         raise wrong(f"{name}: expected steps from 1 to {INT32_MAX}", value)
     if batch != 1 or channels != 1:
-        form = f"1 along batch and channels (data_format={data_format!r})"
-        raise wrong(f"{name}: expected {form}", value)
+        raise wrong(f"{name}: expected 1 along batch and channels ({data_format=})", value)
     return rows, columns
 
 
@@ -119,8 +126,7 @@ def read_padding(value: Any, data_format: Format) -> Padding:
         pads.append((before, after))
     batch, rows, columns, channels = in_nhwc_order(pads, data_format)
     if any(batch) or any(channels):
-        where = f"(data_format={data_format!r})"
-        raise wrong(f"padding: batch and channels cannot be padded {where}", value)
+        raise wrong(f"padding: batch and channels cannot be padded ({data_format=})", value)
     return rows, columns
 
 

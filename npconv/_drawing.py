@@ -45,11 +45,6 @@ class _Side:
         pixels = [start + tap * step for tap in range(taps)]
         return [(self.at(p), max(2.0, self.at(p + length) - self.at(p))) for p in pixels]
 
-    def zeros(self, start: int) -> list[bool]:
-        """Return which taps of the window at `start` lie in the pads."""
-        taps = range(self.axis.kernel if self.axis.kernel <= _MOST else 0)  # no room for more
-        return [start + tap * self.axis.dilation not in self.image for tap in taps]
-
     def lines(self) -> list[float]:
         """Return where pixels meet, if there is room to show it."""
         head, tail = self.gap if self.cell >= 4 else (0, self.length)
@@ -76,8 +71,7 @@ def draw(geometry: Geometry, batch: int) -> str:
     gaps = [(columns.at(columns.gap[0]), 0.0, _GAP * columns.cell, height)] * columns.cut
     gaps += [(0.0, rows.at(rows.gap[0]), width, _GAP * rows.cell)] * rows.cut
     positions = batch * rows.axis.outputs * columns.axis.outputs
-    taps = rows.axis.kernel * columns.axis.kernel
-    depth = taps * geometry.in_channels
+    depth = rows.axis.kernel * columns.axis.kernel * geometry.in_channels
     left, longer = max(width, 170) + 40, max(depth, positions, 1)
     across, high = (max(110.0, 200 * side / longer) for side in (depth, positions))
     line, floor = min(16.0, max(8.0, high / max(positions, 1))), max(height, high) + 18
@@ -99,15 +93,12 @@ def draw(geometry: Geometry, batch: int) -> str:
     for colour, name, row, column, y in ends[: min(2, positions) if depth else 0]:
         tall, wide = rows.spans(row), columns.spans(column)
         (x0, _), (y0, _) = wide[0], tall[0]
-        zeros = [r or c for r in rows.zeros(row) for c in columns.zeros(column)]
-        step, fill = across / taps, f'fill="{colour}" fill-opacity=".55"'
+        fill = f'fill="{colour}" fill-opacity=".55"'
         parts += [
             _path([(x, y, w, h) for y, h in tall for x, w in wide], fill),
             _path([(x0, y0, sum(wide[-1]) - x0, sum(tall[-1]) - y0)],
                   f'fill="none" stroke="{colour}" stroke-width="2"'),
             _path([(left, y, across, line)], fill),
-            _path([(left + tap * step, y, step, line) for tap, zero in enumerate(zeros) if zero],
-                  f'fill="{_PADS}" fill-opacity=".7"'),
         ]  # fmt: skip
         texts.append((left + across + 6, y + line - 1, f"{name} output"))
     parts += [f'<text x="{x:.1f}" y="{y:.1f}">{text}</text>' for x, y, text in texts]

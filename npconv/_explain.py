@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from npconv._arguments import _check_out, check_cast, read_array, read_dtype, read_shapes
+from npconv._arguments import _check_out, check_cast, read_dtype, read_shapes
 from npconv._attributes import Array, Format, Pads, Shape, Steps
 from npconv._drawing import draw
 from npconv._engine.multiply import describe
@@ -50,7 +50,7 @@ class Explanation(NamedTuple):
         the last bit.
     torch_call : str
         What computes the same from tensors of these shapes; ``F`` is ``torch.nn.functional``.
-    geometry, batch
+    geometry : Geometry
         What is drawn.
     """
 
@@ -67,7 +67,6 @@ class Explanation(NamedTuple):
     bits: str
     torch_call: str
     geometry: Geometry
-    batch: int
 
     def __repr__(self) -> str:
         top, bottom, left, right = self.pads
@@ -88,7 +87,8 @@ class Explanation(NamedTuple):
         return "\n".join(f"{name:<15}{value}" for name, value in lines.items())
 
     def _repr_html_(self) -> str:
-        return f"<div>{draw(self.geometry, self.batch)}<pre>{escape(repr(self))}</pre></div>"
+        picture = draw(self.geometry, prod(self.output_shape[:-3]))
+        return f"<div>{picture}<pre>{escape(repr(self))}</pre></div>"
 
 
 def _known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
@@ -165,8 +165,7 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     geometry, output_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
     check_bytes("input, filters, padding", output_shape, checked)
     if out is not None:
-        arrays = read_array("input", input), read_array("filters", filters)
-        _check_out(out, output_shape, checked, *arrays)
+        _check_out(out, output_shape, checked, np.asarray(input), np.asarray(filters))
     rows, columns = geometry.rows, geometry.columns
     batch = prod(input_shape[:-3])
     positions, taps = batch * rows.outputs * columns.outputs, rows.kernel * columns.kernel
@@ -181,12 +180,11 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         output_shape, (rows.before, rows.after, columns.before, columns.after), geometry.groups,
         _note(geometry, input_shape, filters_shape, *attributes),
         (positions, taps * geometry.in_channels), sums, scratch, thread,
-        algorithm, tiles, bits, torch_call, geometry, batch,
+        algorithm, tiles, bits, torch_call, geometry,
     )  # fmt: skip
 
 
 def _describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str, str, int, int]:
-    """Part the engine's words into the algorithm's name and the rest."""
     words, thread, scratch = describe(geometry, batch, dtype)
     name = re.split(r" \(|:", words, maxsplit=1)[0]
     return name, words[len(name) :].lstrip(": "), thread, scratch
@@ -210,13 +208,13 @@ def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attribu
 def _torch_call(geometry: Geometry, input_shape: Shape, data_format: str) -> str:
     rows, columns = geometry.rows, geometry.columns
     lead = len(input_shape) - 3
-    image = "input" if lead == 1 else f"input.flatten(0, {lead - 1})"
-    if data_format == "NHWC":
-        image += ".permute(0, 3, 1, 2)"
+    there, back = ".permute(0, 3, 1, 2)", ".permute(0, 2, 3, 1)"
+    if data_format == "NCHW":
+        there = back = ""
+    image = ("input" if lead == 1 else f"input.flatten(0, {lead - 1})") + there
     options = ""
     if (rows.before, columns.before) != (rows.after, columns.after):
-        # F.pad names the last axis first.
-        pads = (columns.before, columns.after, rows.before, rows.after)
+        pads = (columns.before, columns.after, rows.before, rows.after)  # the last axis first
         image = f"F.pad({image}, {pads})"
     elif rows.before or columns.before:
         options += f", padding={(rows.before, columns.before)}"
@@ -225,7 +223,5 @@ def _torch_call(geometry: Geometry, input_shape: Shape, data_format: str) -> str
         options += f", {name}={steps}" if steps != (1, 1) else ""
     if geometry.groups != 1:
         options += f", groups={geometry.groups}"
-    call = f"F.conv2d({image}, filters.permute(3, 2, 0, 1){options})"
-    if data_format == "NHWC":
-        call += ".permute(0, 2, 3, 1)"
+    call = f"F.conv2d({image}, filters.permute(3, 2, 0, 1){options}){back}"
     return call if lead == 1 else f"{call}.unflatten(0, {input_shape[:-3]})"

@@ -17,10 +17,7 @@ def flatten_filters(filters: NDArray[S]) -> NDArray[S]: ...
 @overload
 def flatten_filters(filters: ArrayLike) -> Array: ...
 def flatten_filters(filters: Any) -> Array:
-    """Flatten filters to the matrix that the patches are multiplied by.
-
-    The first step of ``tf.nn.conv2d`` as TensorFlow documents it: "Flattens the filter to a 2-D
-    matrix with shape [filter_height * filter_width * in_channels, output_channels]".
+    """Flatten filters to the matrix that the patches are multiplied by: ``conv2d``'s first step.
 
     Parameters
     ----------

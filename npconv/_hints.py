@@ -1,28 +1,27 @@
 """What was probably meant by a call that is refused.
 
-A hint is a change of arguments: the habits of PyTorch, Keras and NumPy are tried on the whole call,
-in exact integers, and only what ``conv2d`` would then accept is named. Nothing here runs before an
-error is about to be raised.
+The habits of PyTorch, Keras and NumPy are tried on the whole call, in exact integers, and only what
+``conv2d`` would accept is named. Nothing here runs before an error is about to be raised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
+from npconv._arguments import _check_out, check_cast, read_array, read_dtype, read_shapes
 from npconv._attributes import Format, Shape, read_data_format, show_pads
 from npconv._geometry import Geometry
 
 Error = TypeError | ValueError
 Known = Callable[[str, Any], tuple[Shape, np.dtype[Any]]]
 
-MISSING: Any = object()
-"""Stands for an argument that was not given."""
+MISSING: Any = object()  # stands for an argument that was not given
 
 _DEFAULTS = {"input": MISSING, "filters": MISSING, "strides": MISSING, "padding": MISSING,
              "data_format": "NHWC", "dilations": None}  # fmt: skip
@@ -60,12 +59,12 @@ def better(error: Error, known: Known, values: tuple[Any, ...], named: Mapping[s
             left.append(word)
     try:
         changes, geometry = _meant(call, named.get("out"), known)
+        notes = [_without(word, unknown[word], geometry) for word in left]
     except (TypeError, ValueError):
         return error
     texts |= {name: f"{name}={call[name]!r}" for name in texts if name not in ("input", "filters")}
     texts |= changes
-    parts = [texts[name] for name in _DEFAULTS if name in texts]
-    parts += [_without(word, unknown[word], geometry) for word in left]
+    parts = [texts[name] for name in _DEFAULTS if name in texts] + notes
     if not parts or "" in parts:
         return error
     message = str(error)
@@ -108,13 +107,12 @@ def _meant(call: dict[str, Any], out: Any, known: Known) -> tuple[dict[str, str]
         attributes = call["strides"], pads, layout, call["dilations"]
         try:
             geometry, result, _ = read_shapes(shape, taps, *attributes)
+            if out is not None:
+                _check_out(out, result, dtype, *(np.asarray(call[n]) for n in ("input", "filters")))
         except (TypeError, ValueError):
             continue
         likely = taps[0] == taps[1] != kernel[0] or (geometry.groups == 1 and kernel[0] > 11)
         if not 0 < prod(result) < _MOST_OUTPUTS or (filters == _OIHW and not likely):
-            continue
-        own = None if out is None else (np.shape(out), np.asarray(out).dtype.newbyteorder("="))
-        if own not in (None, (result, dtype)):
             continue
         changes = {"input": image, "filters": filters}
         if mode:
@@ -133,12 +131,11 @@ def _meant(call: dict[str, Any], out: Any, known: Known) -> tuple[dict[str, str]
 
 def _cast(dtype: np.dtype[Any], filters: np.dtype[Any]) -> str:
     """Return the dtype to which an input is to be cast; nothing where it is taken as it is."""
-    try:
+    with suppress(TypeError):
         check_cast(filters, read_dtype("input", dtype))
-    except TypeError:
-        whole = "int32" if filters.kind in "iu" else "float32"
-        return {"b": whole, "u": whole, "i": whole, "f": "float64"}.get(dtype.kind, "")
-    return ""
+        return ""
+    whole = "int32" if filters.kind in "iu" else "float32"
+    return {"b": whole, "u": whole, "i": whole, "f": "float64"}.get(dtype.kind, "")
 
 
 def _readings(
@@ -151,11 +148,7 @@ def _readings(
         if len(kernel) == 4 and len(shape) >= 4:
             height, width, depth, count = kernel
             channels = shape[-1 if layout == "NHWC" else -3]
-            if depth == count == 1 < channels <= 4 and height == width:  # for each colour
-                taps = (height, width, 1, channels)
-                yield layout, changed + 1, f"np.tile(filters, (1, 1, 1, {channels}))", taps
-            else:
-                yield layout, changed + 1, _OIHW, (depth, count, width, height)
+            yield layout, changed + 1, _OIHW, (depth, count, width, height)
             if depth == channels and out is not None:  # as tf.nn.depthwise_conv2d takes them
                 taps = (height, width, 1, depth * count)
                 yield layout, changed + 1, f"filters.reshape{taps}", taps

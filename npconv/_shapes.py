@@ -1,7 +1,4 @@
-"""Which shapes fit together: the rules about sizes, in exact integers.
-
-The rules are those of ``tf.nn.conv2d`` on a CPU without oneDNN.
-"""
+"""Which shapes fit together: the rules about sizes, in exact integers."""
 
 from __future__ import annotations
 
@@ -41,26 +38,18 @@ def resolve(
     if filter_channels == 0:
         raise wrong_shape("filters: in_channels must be positive", filters_shape)
     if channels % filter_channels:
-        raise ValueError(
-            f"filters: in_channels must divide the input's {channels} channels, "
-            f"received {filter_channels} (input {input_shape}, filters {filters_shape})"
-        )
+        got = f"{filter_channels} (input {input_shape}, filters {filters_shape})"
+        expected = f"in_channels must divide the input's {channels} channels"
+        raise ValueError(f"filters: {expected}, received {got}")
     both = (padding, padding) if isinstance(padding, str) else padding
-    geometry = Geometry(
-        Axis.resolve(rows, height, strides[0], dilations[0], both[0]),
-        Axis.resolve(columns, width, strides[1], dilations[1], both[1]),
-        channels,
-        filter_channels,
-        out_channels,
-    )
+    high = Axis.resolve(rows, height, strides[0], dilations[0], both[0])
+    wide = Axis.resolve(columns, width, strides[1], dilations[1], both[1])
+    geometry = Geometry(high, wide, channels, filter_channels, out_channels)
     check_outputs(geometry, f"filters: shape {filters_shape}")
-    result: Shape = (geometry.rows.outputs, geometry.columns.outputs, out_channels)
+    result: Shape = (high.outputs, wide.outputs, out_channels)
     if blind and 0 in lead and 0 not in result:
-        raise wrong_shape(
-            f"input: leading dimensions {lead} and an image {image} that are both empty cannot "
-            f"give results of shape {result}",
-            input_shape,
-        )
+        empty = f"leading dimensions {lead} and an image {image} that are both empty"
+        raise wrong_shape(f"input: {empty} cannot give results of shape {result}", input_shape)
     if len(lead) > 1 and max(result) > INT32_MAX:
         raise ValueError(
             f"input: with leading dimensions {lead} the result must not have a dimension beyond "
@@ -76,11 +65,9 @@ def resolve(
     if not height or not width:
         raise wrong_shape("filters: must not be empty", filters_shape)
     if out_channels % geometry.groups:
-        raise wrong_shape(
-            f"filters: out_channels must be a multiple of the {geometry.groups} groups "
-            f"({channels} channels of the input / {filter_channels} of the filters)",
-            filters_shape,
-        )
+        expected = f"out_channels must be a multiple of the {geometry.groups} groups"
+        why = f"({channels} channels of the input / {filter_channels} of the filters)"
+        raise wrong_shape(f"filters: {expected} {why}", filters_shape)
     return geometry, out_shape
 
 
@@ -111,7 +98,5 @@ def check_outputs(geometry: Geometry, received: str) -> None:
 def check_bytes(names: str, shape: Shape, dtype: np.dtype[Any]) -> None:
     """Raise ValueError, naming `names`, if no array of this shape can exist in any memory."""
     if prod(size for size in shape if size) * dtype.itemsize > sys.maxsize:
-        raise ValueError(
-            f"{names}: the result would have shape {shape} of {dtype}, "
-            f"and no array has more than {sys.maxsize} bytes"
-        )
+        most = f"no array has more than {sys.maxsize} bytes"
+        raise ValueError(f"{names}: the result would have shape {shape} of {dtype}, and {most}")

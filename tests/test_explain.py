@@ -85,20 +85,6 @@ def test_where_the_windows_lie():
     np.testing.assert_allclose([tap[:2] for tap in taps], expected, atol=0.5)
 
 
-@pytest.mark.parametrize("name", ["SAME, stride 2", "asymmetrical pads"])
-def test_the_rows_of_the_patches_show_their_zeros(name):
-    """In the last row of the matrix, the taps over the pads, from the left."""
-    layer = LAYERS[name]
-    _, root = drawn(layer)
-    ones = np.ones((*layer[0][:3], 1), np.float32)
-    kernel = np.eye(layer[1][0] * layer[1][1], dtype=np.float32).reshape(*layer[1][:2], 1, -1)
-    row = npconv.conv2d(ones, kernel, layer[2], layer[3])[0, -1, -1]
-    zeros = np.flatnonzero(row == 0)
-    left, y, across, _ = boxes(root, _LAST)[-1]
-    found = [x for x, top, *_ in boxes(root, _PADS) if top == y and x >= left - 1]
-    np.testing.assert_allclose(found, left + zeros * across / row.size, atol=0.1)
-
-
 def test_the_repl_shows_the_text():
     said = npconv.explain((1, 8, 8, 32), (3, 3, 8, 4), 1, "SAME")
     assert repr(said) == str(said)

@@ -88,14 +88,13 @@ MEANT = [
     ({"strides": [1, 1, 2, 2], "input": zeros(1, 3, 5, 6)}, "data_format='NCHW'"),
     ({"filters": zeros(64, 32, 3, 3), "input": zeros(2, 9, 9, 32)}, OIHW),
     ({"filters": zeros(64, 32, 1, 1), "input": zeros(2, 9, 9, 32)}, OIHW),
+    ({"filters": zeros(64, 32, 1, 7), "input": zeros(2, 9, 9, 32)}, OIHW),
     ({"filters": zeros(64, 8, 3, 3), "input": zeros(2, 9, 9, 32)}, OIHW),  # four groups
     ({"filters": zeros(32, 1, 3, 3), "input": zeros(2, 9, 9, 32)}, OIHW),  # depthwise
     ({"filters": zeros(64, 32, 3, 3), "input": zeros(2, 32, 10, 10)},
      f"{OIHW}, data_format='NCHW'"),
     ({"filters": zeros(64, 32, 3, 3), "input": zeros(2, 32, 64, 64)},
      f"{OIHW}, data_format='NCHW'"),
-    ({"filters": zeros(5, 5, 1, 1), "input": zeros(1, 20, 30, 3)},
-     "np.tile(filters, (1, 1, 1, 3))"),
     ({"input": zeros(1, 9, 9, 32), "filters": zeros(3, 3, 32, 1), "out": zeros(1, 9, 9, 32)},
      "filters.reshape(3, 3, 1, 32)"),
     ({"input": zeros(1, 9, 9, 8), "filters": zeros(3, 3, 8, 2), "out": zeros(1, 9, 9, 16)},
@@ -205,6 +204,7 @@ NOT_MEANT = [
     {"input": zeros(1, 5, 6, 3, dtype=complex)},
     {"input": np.array("image")},
     {"input": None},
+    {"input": zeros(1, 20, 30, 3), "filters": zeros(5, 5, 1, 1)},
     {"input": zeros(5, 6)},
     {"input": zeros(1, 5, 6, 32), "filters": zeros(3, 3, 32, 1), "out": zeros(1, 5, 6, 4)},
     {"out": zeros(1, 5, 6, 4, dtype="float64")},
