@@ -23,7 +23,6 @@ from npconv._hints import better, known
 from npconv._shapes import check_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
-
 _FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
 
 

@@ -6,7 +6,7 @@ The habits of PyTorch, Keras and NumPy are tried on the whole call, in exact int
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from math import prod
@@ -18,7 +18,6 @@ from npconv._arguments import _check_out, check_cast, read_array, read_dtype, re
 from npconv._attributes import Format, Shape, read_data_format, show_pads
 from npconv._geometry import Geometry
 
-Error = TypeError | ValueError
 Known = Callable[[str, Any], tuple[Shape, np.dtype[Any]]]
 
 MISSING: Any = object()  # stands for an argument that was not given
@@ -40,7 +39,7 @@ def known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
     return array.shape, array.dtype
 
 
-def better(error: Error, known: Known, values: tuple[Any, ...], named: Mapping[str, Any]) -> Error:
+def better(error: Exception, known: Known, values: Any, named: dict[str, Any]) -> Exception:
     """Return what to raise for a call with these arguments that gave `error`: it, with a hint."""
     call = _DEFAULTS | dict(zip(_DEFAULTS, values, strict=False))
     call |= {name: named[name] for name in named if name in call}
@@ -58,12 +57,11 @@ def better(error: Error, known: Known, values: tuple[Any, ...], named: Mapping[s
         else:
             left.append(word)
     try:
-        changes, geometry = _meant(call, named.get("out"), known)
+        changes, geometry = _meant(call, named, known)
         notes = [_without(word, unknown[word], geometry) for word in left]
     except (TypeError, ValueError):
         return error
-    texts |= {name: f"{name}={call[name]!r}" for name in texts if name not in ("input", "filters")}
-    texts |= changes
+    texts |= {n: f"{n}={call[n]!r}" for n in texts if n not in ("input", "filters")} | changes
     parts = [texts[name] for name in _DEFAULTS if name in texts] + notes
     if not parts or "" in parts:
         return error
@@ -78,15 +76,16 @@ def better(error: Error, known: Known, values: tuple[Any, ...], named: Mapping[s
 
 def _without(word: str, value: Any, geometry: Geometry) -> str:
     """Say how to do without a keyword of other libraries; nothing where that is not the same."""
-    if word == "groups" and isinstance(value, int) and value == geometry.groups:
-        return f"no groups (the channels make {value})"
+    if word == "groups":
+        return f"no groups (the channels make {geometry.groups})"
     if word == "bias" and value is not None and np.shape(value) == (geometry.out_channels,):
         return "bias added to the result"
     return f"no {word}" if word == "use_cudnn_on_gpu" or (word == "bias" and value is None) else ""
 
 
-def _meant(call: dict[str, Any], out: Any, known: Known) -> tuple[dict[str, str], Geometry]:
+def _meant(call: dict[str, Any], named: Any, known: Known) -> tuple[dict[str, str], Geometry]:
     """Return how the accepted call differs that differs least, as text by argument."""
+    out, groups = named.get("out"), named.get("groups")
     (shape, dtype), (kernel, filters_dtype) = (known(n, call[n]) for n in ("input", "filters"))
     image = "np.asarray(input)" if isinstance(call["input"], list) else "input"
     if len(shape) == 3:
@@ -111,21 +110,24 @@ def _meant(call: dict[str, Any], out: Any, known: Known) -> tuple[dict[str, str]
                 _check_out(out, result, dtype, *(np.asarray(call[n]) for n in ("input", "filters")))
         except (TypeError, ValueError):
             continue
-        likely = taps[0] == taps[1] != kernel[0] or (geometry.groups == 1 and kernel[0] > 11)
-        if not 0 < prod(result) < _MOST_OUTPUTS or (filters == _OIHW and not likely):
+        rows, columns = geometry[:2]
+        likely = not changed or (taps[0] <= rows.size and taps[1] <= columns.size)
+        if filters == _OIHW:
+            likely &= taps[0] == taps[1] != kernel[0] or (geometry.groups == 1 and kernel[0] > 11)
+        if not (likely and 0 < prod(result) < _MOST_OUTPUTS and groups in (None, geometry.groups)):
             continue
         changes = {"input": image, "filters": filters}
         if mode:
-            rows, columns = ((axis.before, axis.after) for axis in geometry[:2])
-            zeros = [[0, 0]] * (len(shape) - 4) + show_pads(rows, columns, layout)
+            zeros = [[0, 0]] * (len(shape) - 4) + show_pads(rows[4:6], columns[4:6], layout)
             changes["input"], pads = f"np.pad({image}, {zeros}, {mode!r})", "VALID"
         if pads is not call["padding"]:
             changes["padding"] = f"padding={pads!r}"
         if written != layout:
             changes["data_format"] = f"data_format={layout!r}"
         changes = {name: text for name, text in changes.items() if text != name}
-        order = changed > 0, changed > 0 and geometry.groups > 1, changed, len(found)
-        found.append((*order, changes, geometry))
+        grouped = changed > 0 and geometry.groups > 1
+        alone = grouped and (filters, layout) == (_OIHW, "NHWC")  # PyTorch's data are NCHW, too
+        found.append((changed > 0, grouped, alone, changed, len(found), changes, geometry))
     return min(found)[-2:]
 
 
@@ -147,9 +149,8 @@ def _readings(
         yield layout, changed, "filters", kernel
         if len(kernel) == 4 and len(shape) >= 4:
             height, width, depth, count = kernel
-            channels = shape[-1 if layout == "NHWC" else -3]
             yield layout, changed + 1, _OIHW, (depth, count, width, height)
-            if depth == channels and out is not None:  # as tf.nn.depthwise_conv2d takes them
+            if out is not None and depth == shape[-1 if layout == "NHWC" else -3]:  # depthwise
                 taps = (height, width, 1, depth * count)
                 yield layout, changed + 1, f"filters.reshape{taps}", taps
 
