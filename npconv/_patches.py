@@ -9,19 +9,19 @@ copied by itself.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_patches_call
+from npconv._attributes import Array, Mode, Quad, S
 from npconv._blocks import Block, Slices, View, read
 from npconv._engine.copying import copy
 from npconv._engine.halves import cast
 from npconv._engine.scratch import Scratch, take_scratch
 from npconv._engine.tiles import tiles
 from npconv._geometry import Geometry
-
-Array = np.ndarray[Any, Any]
 
 _TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
 
@@ -115,6 +115,14 @@ class Patches:
         return split.transpose(split.ndim - 2, *range(split.ndim - 2), split.ndim - 1)
 
 
+@overload
+def extract_patches(
+    images: NDArray[S], sizes: Quad, strides: Quad, rates: Quad, padding: Mode, name: object = None
+) -> NDArray[S]: ...
+@overload
+def extract_patches(
+    images: ArrayLike, sizes: Quad, strides: Quad, rates: Quad, padding: Mode, name: object = None
+) -> Array: ...
 def extract_patches(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any, name: Any = None
 ) -> Array:
