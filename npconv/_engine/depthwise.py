@@ -6,8 +6,7 @@ one pass. The filters stand once more for each column of a tile, so that it runs
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import gcd, prod
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from npconv._engine.numbers import itemsize
 from npconv._engine.plan import Plan, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest
-from npconv._geometry import Axis, Geometry
+from npconv._geometry import Geometry
 
 Array = np.ndarray[Any, Any]
 
@@ -48,16 +47,18 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     read = 1 + prod(axis.stride for axis in geometry.axes)
     count = pieces(geometry, batch, effort, 3 * read * channels * size // 2)
     sides = largest(outputs, count)
-    pixels = sides[0]
-    for axis, side in zip(geometry.axes, sides[1:], strict=True):
-        pixels *= axis.span((0, side), (0, axis.kernel)).length
+    *rows, axis = geometry.axes
+    pixels = sides[0] * axis.span((0, sides[-1]), (0, axis.kernel)).length
+    if axis.stride > 1:
+        pixels = sides[0] * sides[-1] * axis.kernel
+    for row, side in zip(rows, sides[1:], strict=False):
+        pixels *= row.span((0, side), (0, row.kernel)).length
     shares = min(channels, -(-pixels * channels * size // _BAND))
     share = -(-channels // shares)
     products = prod(sides) * share
     buffers = {
         "band": pixels * share * size,
         "product": products * size,
-        "part": products * size if geometry.axes[-1].stride > 1 else 0,
         "cast": cast_bytes(dtype, products),
     }
     repeated = geometry.terms * filters * channels * _columns(geometry) * size
@@ -71,81 +72,59 @@ def _columns(geometry: Geometry) -> int:
     return -(-outputs // -(-outputs // max(1, most)))
 
 
-class _Sum(NamedTuple):
-    """One ``einsum``: some columns of outputs, and those taps whose pixels are neighbours.
-
-    ``start`` is the phase and the column of the first pixel, ``step`` the columns to the next tap.
-    """
-
-    taps: slice
-    columns: slice
-    start: tuple[int, int]
-    step: int
-
-
 class _Layout(NamedTuple):
-    """What a tile reads and sums up.
+    """What a tile reads: a band of (planes, images, *rows, columns, channels).
 
-    Every stride-th pixel of a row lies beside the next, as those that a tap reads for neighbouring
-    outputs: a phase. The band is (phases, images, *rows, columns, channels).
+    A plane holds, side by side, the pixels that a tap of the last axis reads for neighbouring
+    outputs; at stride 1 all taps find them in the same one.
     """
 
     channels: slice
     band: tuple[int, ...]
     zeros: tuple[tuple[slice, ...], ...]
-    copies: tuple[tuple[tuple[slice, ...], tuple[Any, ...]], ...]
-    sums: tuple[_Sum, ...]
+    copies: tuple[tuple[tuple[slice, ...], tuple[slice, ...]], ...]
 
 
 def _layout(plan: Plan, tile: Tile) -> _Layout:
-    """Work out what a tile reads and sums up."""
-    geometry, images = plan.geometry, slice(*tile.outputs[0])
+    """Work out what a tile reads."""
+    geometry, (images, *places, (o0, o1)) = plan.geometry, tile.outputs
     filters = geometry.out_channels // geometry.in_channels
     channels = slice(*(channel // filters for channel in tile.channels))
     *rows, axis = geometry.axes
-    *places, (o0, o1) = tile.outputs[1:]
     spans = [a.span(place, (0, a.kernel)) for a, place in zip(rows, places, strict=True)]
-    line, stride = axis.span((o0, o1), (0, axis.kernel)), axis.stride
-    every, inside = slice(None), [slice(one.lo, one.hi) for one in spans]
-    columns = -(-line.length // stride)
-    band = (
-        stride, images.stop - images.start, *(one.length for one in spans), columns,
-        channels.stop - channels.start,
-    )  # fmt: skip
+    lines = []  # of the image, and of the band
+    if axis.stride == 1:
+        first, width, lo, hi = axis.span((o0, o1), (0, axis.kernel))
+        lines.append((slice(first + lo, first + hi), slice(lo, hi)))
+    else:
+        width = o1 - o0
+        for tap in range(axis.kernel):
+            lo, hi = axis.meeting((o0, o1), tap)
+            first = lo * axis.stride + tap * axis.dilation - axis.before
+            pixels = slice(first, first + (hi - lo - 1) * axis.stride + 1, axis.stride)
+            lines.append((pixels, slice(lo - o0, hi - o0)))
+    every = (slice(None), slice(None))
+    inside = [slice(one.lo, one.hi) for one in spans]
+    there = [slice(one.first + one.lo, one.first + one.hi) for one in spans]
     zeros = [
-        (every, every, *inside[:i], border)
+        (*every, *inside[:i], border)
         for i, one in enumerate(spans)
         for border in (slice(0, one.lo), slice(one.hi, one.length))
     ]
     copies = []
-    for phase in sorted({tap * axis.dilation % stride for tap in range(axis.kernel)}):
-        begin = max(0, -(-(line.lo - phase) // stride))
-        end = max(begin, -(-(line.hi - phase) // stride))
-        here = (slice(phase, phase + 1), every, *inside)
-        zeros += [(*here, slice(0, begin)), (*here, slice(end, columns))]
-        if begin < end and all(one.lo < one.hi for one in spans):
-            first = line.first + phase + begin * stride
-            pixels = slice(first, first + (end - begin - 1) * stride + 1, stride)
-            there = (slice(one.first + one.lo, one.first + one.hi) for one in spans)
-            copies.append(
-                ((images, *there, pixels, channels), (phase, every, *inside, slice(begin, end)))
-            )
-    there_are = tuple(one for one in zeros if one[-1].start < one[-1].stop)
-    sums = _sums(axis, o1 - o0, _columns(geometry))
-    return _Layout(channels, band, there_are, tuple(copies), sums)
-
-
-@lru_cache(maxsize=256)
-def _sums(axis: Axis, outputs: int, width: int) -> tuple[_Sum, ...]:
-    """Return what is summed for so many outputs along the last axis, so many of them at once."""
-    period, sums = axis.stride // gcd(axis.stride, axis.dilation), []
-    for tap in range(min(period, axis.kernel)):
-        column, phase = divmod(tap * axis.dilation, axis.stride)
-        for start in range(0, outputs, width):
-            place = slice(start, min(start + width, outputs))
-            step = period * axis.dilation // axis.stride
-            sums.append(_Sum(slice(tap, None, period), place, (phase, column + start), step))
-    return tuple(sums)
+    for plane, (pixels, columns) in enumerate(lines):
+        here = (slice(plane, plane + 1), slice(None), *inside)
+        zeros += [(*here, slice(0, columns.start)), (*here, slice(columns.stop, width))]
+        if all(one.start < one.stop for one in (*inside, columns)):
+            copies.append(((slice(*images), *there, pixels, channels), (*here, columns)))
+    heights = (one.length for one in spans)
+    size = channels.stop - channels.start
+    return _Layout(
+        channels,
+        (len(lines), images[1] - images[0], *heights, width, size),
+        tuple(border for border in zeros if border[-1].start < border[-1].stop),
+        tuple(copies),
+    )
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
@@ -161,20 +140,19 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     def work(tile: Tile, scratch: Scratch) -> bool:
         key = (tile.start, tile.channels)
         known: Any = plan.once(key, lambda: _layout(plan, tile))
-        own, band, zeros, copies, sums = known
-        pixels = scratch.take("band", band, dtype)
+        own, shape, zeros, copies = known
+        band = scratch.take("band", shape, dtype)
         for border in zeros:
-            pixels[border] = 0
+            band[border] = 0
         for source, inside in copies:
-            cast(images[source], pixels[inside], scratch)
+            cast(images[source], band[inside][0], scratch)
         target = out[tuple(slice(*one) for one in tile.outputs)]
         target = target.reshape(*target.shape[:-1], channels, filters)[..., own, :]
         for number, taps in enumerate(repeated):
             place = target[..., number]
             written = direct and place.flags.c_contiguous
             total = place if written else scratch.take("product", place.shape, dtype)
-            for one in sums:
-                _add_up(one, pixels, taps[..., own], total, geometry, scratch)
+            _add_up(band, taps[..., own], total, geometry)
             if not written:
                 cast(total, place, scratch)
         return True
@@ -182,35 +160,28 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     return work
 
 
-def _add_up(
-    one: _Sum, pixels: Array, taps: Array, total: Array, geometry: Geometry, scratch: Scratch
-) -> None:
-    """Add the products of some taps to `total`, (n, *outputs, C); or begin it."""
-    *steps, item = pixels.strides
-    _, image, *rows, column = steps
-    outer = geometry.axes[:-1]
-    factors = taps[..., one.taps, : one.columns.stop - one.columns.start, :]
-    factors = factors.reshape(*factors.shape[:-2], -1)  # (KH, taps, columns * C)
-    phase, first = one.start
-    shape = (*total.shape[:-2], *factors.shape)
-    strides = (
-        image,
-        *(row * axis.stride for row, axis in zip(rows, outer, strict=True)),
-        *(row * axis.dilation for row, axis in zip(rows, outer, strict=True)),
-        column * one.step,
-        item,
-    )
-    offset = phase * steps[0] + first * column
-    patches = np.ndarray(shape, pixels.dtype, pixels, offset, strides)
-    sums = total[..., one.columns, :].reshape(*total.shape[:-2], -1)
-    outputs, kernel = "abcd"[: total.ndim - 2], "ijkl"[: factors.ndim - 1]
+def _add_up(band: Array, taps: Array, total: Array, geometry: Geometry) -> None:
+    """Write the sums over all taps, (*kernel, columns, C), to `total`, (n, *outputs, C)."""
+    plane, image, *pixels, item = band.strides
+    axes, repeated = geometry.axes, taps.shape[-2]
+    by_output = [pixel * axis.stride for pixel, axis in zip(pixels[:-1], axes, strict=False)]
+    by_tap = [pixel * axis.dilation for pixel, axis in zip(pixels, axes, strict=True)]
+    if len(band) > 1:
+        by_tap[-1] = plane
+    outputs, kernel = "abcd"[: total.ndim - 2], "ijkl"[: taps.ndim - 2]
     rule = f"{outputs}{kernel}x,{kernel}x->{outputs}x"
-    if one.taps.start == 0:  # nothing has been summed for these outputs yet
-        np.einsum(rule, patches, factors, out=sums)
-    else:
-        part = scratch.take("part", sums.shape, sums.dtype)
-        np.einsum(rule, patches, factors, out=part)
-        np.add(sums, part, out=sums)
+    for start in range(0, total.shape[-2], repeated):
+        sums = total[..., start : start + repeated, :]
+        factors = taps[..., : sums.shape[-2], :]
+        factors = factors.reshape(*factors.shape[:-2], -1)  # (*kernel, columns * C)
+        patches = np.ndarray(
+            (*total.shape[:-2], *factors.shape),
+            band.dtype,
+            band,
+            start * pixels[-1],
+            (image, *by_output, *by_tap, item),
+        )
+        np.einsum(rule, patches, factors, out=sums.reshape(*sums.shape[:-2], -1))
 
 
 def _dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
