@@ -15,7 +15,7 @@ from npconv._geometry import Axis, Geometry, merged
 from npconv._shapes import check_bytes, check_outputs, resolve, wrong_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _DTYPES = {(dtype.kind, dtype.itemsize): dtype for dtype in map(np.dtype, ("f2", "f4", "f8", "i4"))}
 _DTYPE_NAMES = "float16, bfloat16, float32, float64 or int32"
@@ -26,7 +26,7 @@ class Call(NamedTuple):
 
     Attributes
     ----------
-    batches : iterator of (ndarray, ndarray)
+    batches : iterable of (ndarray, ndarray)
         Pairs of NHWC views of the input and of `out`; none where nothing is to be multiplied.
     filters : ndarray, shape (KH, KW, in_channels / groups, out_channels)
     geometry : Geometry
@@ -34,7 +34,7 @@ class Call(NamedTuple):
         What the caller gets.
     """
 
-    batches: Iterator[tuple[Array, Array]]
+    batches: Iterable[tuple[Array, Array]]
     filters: Array
     geometry: Geometry
     out: Array
@@ -70,19 +70,19 @@ def read_call(
             _checked[key] = checked
     dtype, geometry, out_shape, layout = checked
     if out is None:
-        out = np.empty(out_shape, dtype)
+        out = result = np.empty(out_shape, dtype)
     else:
         _check_out(out, out_shape, dtype, images, kernels)
+        result = out.view(np.ndarray)
     if kernels.dtype != dtype:
         with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
             kernels = kernels.astype(dtype)
-    result = out.view(np.ndarray)
-    if not out.size:
-        return Call(iter(()), kernels, geometry, out)
-    if not images.size:  # nothing is read, not even the filters: TensorFlow gives zeros
+    if not images.size or not out.size:  # nothing is read: where TensorFlow gives any, it is zeros
         result[...] = 0
-        return Call(iter(()), kernels, geometry, out)
-    batches = _fold(images, result)
+        return Call((), kernels, geometry, out)
+    batches: Iterable[tuple[Array, Array]] = ((images, result),)
+    if images.ndim > 4:
+        batches = _fold(images, result)
     if layout == "NCHW":
         batches = ((x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)) for x, y in batches)
     return Call(batches, kernels, geometry, out)

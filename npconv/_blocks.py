@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 from math import prod
+from operator import mul
 from typing import Any, NamedTuple
 
 from npconv._geometry import Axis, Geometry, Range, merged
@@ -91,14 +92,14 @@ def read(
     """
     (n0, n1), *places = outputs
     *kernel, (c0, c1) = taps
-    spans = tuple(map(Axis.span, geometry.axes, places, kernel))
-    sizes = (groups[1] - groups[0], *(hi - lo for lo, hi in (*outputs, *taps)))
-    frame = _frame(geometry, sizes, tuple(span[1:] for span in spans), itemsize)
+    spans = list(map(Axis.span, geometry.axes, places, kernel))
+    sizes = tuple([hi - lo for lo, hi in (groups, *outputs, *taps)])
+    frame = _frame(geometry, sizes, tuple([span[1:] for span in spans]), itemsize)
     offset = 0
     if frame.image is not None:
-        first = (n0, *(s.first for s in spans), groups[0] * geometry.filter_channels + c0)
-        offset = sum(a * b for a, b in zip(first, frame.image.steps, strict=True))
-    pixels = (slice(s.first + s.lo, s.first + s.hi) if s.lo < s.hi else slice(0) for s in spans)
+        first = (n0, *[span[0] for span in spans], groups[0] * geometry.filter_channels + c0)
+        offset = sum(map(mul, first, frame.image.steps))
+    pixels = [slice(a + lo, a + hi) if lo < hi else slice(0) for a, _, lo, hi in spans]
     return Block(
         frame,
         offset,

@@ -19,7 +19,7 @@ from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
 from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest, runs
-from npconv._geometry import Geometry, Range, merged
+from npconv._geometry import Geometry, merged
 from npconv._patches import Patches
 
 Array = np.ndarray[Any, Any]
@@ -101,42 +101,33 @@ def plan(
 class Part(NamedTuple):
     """A part of a tile's sums: what is read, and by which filters that is multiplied.
 
-    These are (terms, OC) or (groups, terms, OC / groups); ``filters`` is None for all of them.
-    ``place`` tells the patches from others.
+    These are (terms, OC) or (groups, terms, OC / groups); ``filters`` is None for all of them, and
+    ``shape`` that of the products. ``place`` tells the patches from others.
     """
 
     block: Block
+    shape: tuple[int, ...]
     filters: tuple[Any, ...] | None
     place: object
 
 
 def _parts(plan: Plan, tile: Tile, itemsize: int) -> Iterator[Part]:
     """Work out the parts of a tile's sums, for elements of so many bytes."""
-    geometry, stop = plan.geometry, 0
-    groups = _groups(geometry, tile)
+    geometry, (o0, o1), stop = plan.geometry, tile.channels, 0
+    each = geometry.out_channels // geometry.groups
+    groups = o0 // each, -(-o1 // each)
     own = slice(*groups) if groups[1] - groups[0] > 1 else groups[0]
     several = plan.pieces * plan.shares * plan.sums > 1
     for taps in runs((*geometry.kernel, geometry.filter_channels), plan.sums):
         start, stop = stop, stop + prod(hi - lo for lo, hi in taps)
-        filters: tuple[Any, ...] | None = (slice(start, stop), slice(*tile.channels))
+        filters: tuple[Any, ...] | None = (slice(start, stop), slice(o0, o1))
         if geometry.groups > 1:
             filters = (own, slice(start, stop))
         elif plan.shares * plan.sums == 1:
             filters = None
         block = read(geometry, tile.outputs, groups, taps, itemsize)
-        yield Part(block, filters, (tile.outputs, groups, taps) if several else None)
-
-
-def _groups(geometry: Geometry, tile: Tile) -> Range:
-    each = geometry.out_channels // geometry.groups
-    return tile.channels[0] // each, -(-tile.channels[1] // each)
-
-
-def shape_of(geometry: Geometry, tile: Tile) -> tuple[int, ...]:
-    """Return the shape of a tile's products: (positions, OC), after its groups where several."""
-    (g0, g1), (o0, o1) = _groups(geometry, tile), tile.channels
-    rows = tile.stop - tile.start
-    return (rows, o1 - o0) if g1 - g0 == 1 else (g1 - g0, rows, (o1 - o0) // (g1 - g0))
+        shape = (*block.frame.matrix[:-1], min(each, o1 - o0))
+        yield Part(block, shape, filters, (tile.outputs, groups, taps) if several else None)
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
@@ -147,17 +138,13 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     plan may have changed.
     """
     arithmetic = numbers(images, weights, geometry)
-    product = multiplier(plan, images, weights, arithmetic)
-    direct = out.dtype == arithmetic.sums and out.flags.aligned
+    multiply = multiplier(plan, images, weights, arithmetic)
+    place = out if out.dtype == arithmetic.sums and out.flags.aligned else None
 
     def work(tile: Tile, scratch: Scratch) -> bool:
-        shape = shape_of(plan.geometry, tile)
-        place = _place(out, tile, shape) if direct else None
-        if place is not None:  # BLAS writes to the output itself
-            product(tile, place, scratch)
+        sums, written = multiply(tile, scratch, place)
+        if written:
             return True
-        sums = scratch.take("product", shape, arithmetic.sums)
-        product(tile, sums, scratch)
         target = out[tuple(slice(*one) for one in tile.outputs)][..., slice(*tile.channels)]
         if sums.ndim == 3:  # (g, m, o) -> (m, g, o)
             sums = sums.transpose(1, 0, 2)
@@ -170,8 +157,8 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
 
 def multiplier(
     plan: Plan, images: Array, weights: Array, arithmetic: Numbers
-) -> Callable[[Tile, Array, Scratch], None]:
-    """Return what writes a tile's products to an array of their shape."""
+) -> Callable[[Tile, Scratch, Array | None], tuple[Array, bool]]:
+    """Return what computes a tile's products, and says whether BLAS wrote them to the output."""
     geometry, dtype = plan.geometry, arithmetic.dtype
     patches, size = Patches(images, geometry, dtype), dtype.itemsize
     convert, flags = weights.dtype != dtype, weights.flags
@@ -185,10 +172,15 @@ def multiplier(
         split = (one.reshape(len(one), groups, -1) for one in filters)
         filters = tuple(one.transpose(1, 0, 2) for one in split)
 
-    def product(tile: Tile, total: Array, scratch: Scratch) -> None:
-        key = (tile.start, tile.channels, size)
-        sums = total
-        for part in plan.once(key, lambda: _parts(plan, tile, size)):
+    def multiply(tile: Tile, scratch: Scratch, out: Array | None) -> tuple[Array, bool]:
+        parts = plan.once((tile.start, tile.channels, size), lambda: _parts(plan, tile, size))
+        shape = parts[0].shape
+        place = None if out is None else _place(out, tile, shape)
+        total = scratch.take("product", shape, arithmetic.sums) if place is None else place
+        for part in parts:
+            sums = total
+            if part is not parts[0]:
+                sums = scratch.take("part", shape, arithmetic.sums)
             matrix = patches.matrix(part.block, scratch, part.place)
             own = filters
             if part.filters is not None:
@@ -199,10 +191,9 @@ def multiplier(
             del matrix, own  # or a buffer would live beside the larger one that replaces it
             if sums is not total:
                 np.add(total, sums, out=total)
-            elif plan.sums > 1:
-                sums = scratch.take("part", total.shape, total.dtype)
+        return total, place is not None
 
-    return product
+    return multiply
 
 
 def _place(out: Array, tile: Tile, shape: tuple[int, ...]) -> Array | None:

@@ -64,19 +64,24 @@ class Plan:
 
     def tiles(self) -> Iterable[Tile]:
         """Return the tiles, which cover every output once."""
-        shape, cut = self.geometry, (self.pieces, self.shares)
-        outputs = (self.batch, *shape.outputs)
-        return self.once("tiles", lambda: tiles(outputs, shape.out_channels, shape.groups, *cut))
+        return self._few or self._tiles()
 
-    def once(self, key: Any, work_out: Callable[[], Iterable[T]]) -> Iterable[T]:
-        """Return what is worked out, each time where the tiles are too many to keep it."""
+    def _tiles(self) -> Iterable[Tile]:
+        shape, outputs = self.geometry, (self.batch, *self.geometry.outputs)
+        return tiles(outputs, shape.out_channels, shape.groups, self.pieces, self.shares)
+
+    @cached_property
+    def _few(self) -> tuple[Tile, ...]:
+        return tuple(self._tiles()) if self.pieces * self.shares <= _FEW else ()
+
+    def once(self, key: Any, work_out: Callable[[], Iterable[T]]) -> tuple[T, ...]:
+        """Return what is worked out: each time, where the tiles are too many to keep it."""
         known: tuple[T, ...] | None = self._known.get(key)
-        if known is not None:
-            return known
-        found = work_out()
-        if self.pieces * self.shares <= _FEW:
-            found = self._known[key] = tuple(found)
-        return found
+        if known is None:
+            known = tuple(work_out())
+            if self.pieces * self.shares <= _FEW:
+                self._known[key] = known
+        return known
 
     @cached_property
     def light(self) -> bool:

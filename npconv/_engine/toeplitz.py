@@ -124,9 +124,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
 
     def work(tile: Tile, scratch: Scratch) -> bool:
-        shape = im2col.shape_of(plan.geometry, tile)
-        sums = scratch.take("product", shape, arithmetic.sums)
-        multiply(tile, sums, scratch)
+        sums, _ = multiply(tile, scratch, None)
         if doubtful and np.isnan(sums.min()):
             return False
         _scatter(sums, tile, plan, out, scratch)
