@@ -1,7 +1,6 @@
-"""Arguments -> normalised values: what ``_attributes`` reads, and all that arrays must be.
+"""Arguments -> normalised values, by the rules of ``tf.nn.conv2d`` on a CPU without oneDNN.
 
-The rules are those of ``tf.nn.conv2d`` on a CPU without oneDNN. All sizes are checked in exact
-integers before any memory is taken.
+All sizes are checked in exact integers before any memory is taken.
 """
 
 from __future__ import annotations
@@ -11,29 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from npconv._attributes import (
-    Format,
-    read_data_format,
-    read_mode,
-    read_padding,
-    read_quad,
-    read_steps,
-    show,
-)
+from npconv._attributes import Array, Format, Shape, read_attributes, read_mode, read_quad, show
 from npconv._geometry import Axis, Geometry, merged
-from npconv._shapes import Shape, check_bytes, check_outputs, resolve
+from npconv._shapes import check_bytes, check_outputs, resolve, wrong_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Array = np.ndarray[Any, Any]
-
-_DTYPES: dict[tuple[str, int], np.dtype[Any]] = {
-    ("f", 2): np.dtype(np.float16),
-    ("f", 4): np.dtype(np.float32),
-    ("f", 8): np.dtype(np.float64),
-    ("i", 4): np.dtype(np.int32),
-}
+_DTYPES = {(dtype.kind, dtype.itemsize): dtype for dtype in map(np.dtype, ("f2", "f4", "f8", "i4"))}
 _DTYPE_NAMES = "float16, bfloat16, float32, float64 or int32"
 
 
@@ -148,25 +132,11 @@ def _check(
 
 
 def read_shapes(
-    input_shape: Shape,
-    filters_shape: Shape,
-    strides: Any,
-    padding: Any,
-    data_format: Any,
-    dilations: Any,
+    input_shape: Shape, filters_shape: Shape, *attributes: Any
 ) -> tuple[Geometry, Shape, Format]:
-    """Check shapes and attributes; return the geometry, the result's shape and the data_format.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See ``npconv.conv2d``.
-    """
-    layout = read_data_format(data_format)
-    steps = read_steps("strides", strides, layout)
-    pads = read_padding(padding, layout)
-    spacing = read_steps("dilations", dilations, layout)
-    return *resolve(input_shape, filters_shape, steps, pads, layout, spacing), layout
+    """Check shapes and attributes; return the geometry, the result's shape and the data_format."""
+    read = read_attributes(*attributes)
+    return *resolve(input_shape, filters_shape, *read), read[2]
 
 
 class PatchesCall(NamedTuple):
@@ -180,36 +150,22 @@ class PatchesCall(NamedTuple):
 def read_patches_call(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any
 ) -> PatchesCall:
-    """Check the arguments of ``extract_patches`` and bring them into one form.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See ``npconv.extract_patches``.
-    """
+    """Check the arguments of ``extract_patches`` and bring them into one form."""
     array = read_array("images", images)
     dtype = read_dtype("images", array.dtype)
     if array.ndim != 4:
-        raise ValueError(
-            f"images: expected four dimensions (N, H, W, C), received shape {array.shape}"
-        )
-    kernel, steps, spacing = (
-        read_quad(name, value)
-        for name, value in (("sizes", sizes), ("strides", strides), ("rates", rates))
-    )
+        raise wrong_shape("images: expected four dimensions (N, H, W, C)", array.shape)
+    given = {"sizes": sizes, "strides": strides, "rates": rates}
+    kernel, steps, spacing = (read_quad(name, value) for name, value in given.items())
     mode = read_mode(padding, "'SAME' or 'VALID'")
     if mode is None:
         raise TypeError(f"padding: expected 'SAME' or 'VALID', received {show(padding)}")
     batch, rows, columns, channels = array.shape
-    geometry = Geometry(
-        (
-            Axis.resolve(rows, kernel[0], steps[0], spacing[0], mode),
-            Axis.resolve(columns, kernel[1], steps[1], spacing[1], mode),
-        ),
-        channels,
-        channels,
-        1,  # any number: nothing is multiplied
+    axes = tuple(
+        Axis.resolve(*axis, mode)
+        for axis in zip((rows, columns), kernel, steps, spacing, strict=True)
     )
+    geometry = Geometry(axes, channels, channels, 1)  # any number: nothing is multiplied
     check_outputs(geometry, f"sizes: {show(sizes)}")
     shape = (batch, *geometry.outputs, prod(kernel) * channels)
     check_bytes("images, sizes", shape, dtype)
@@ -217,13 +173,7 @@ def read_patches_call(
 
 
 def read_array(name: str, value: Any) -> Array:
-    """Return `value` as a plain array.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it is none, such as a list of lists of different lengths.
-    """
+    """Return `value` as a plain array, unlike a list of lists of different lengths."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -232,13 +182,7 @@ def read_array(name: str, value: Any) -> Array:
 
 
 def read_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of the result, in native byte order.
-
-    Raises
-    ------
-    TypeError
-        If it is none that TensorFlow's conv2d takes.
-    """
+    """Return the dtype of the result, in native byte order, if TensorFlow's conv2d takes it."""
     native = _DTYPES.get((dtype.kind, dtype.itemsize))
     if native is not None:
         return native
@@ -248,22 +192,14 @@ def read_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
-    """Check that the filters cast to the dtype of the input within the same kind.
-
-    Raises
-    ------
-    TypeError
-        If they do not.
-    """
+    """Check that the filters cast to the dtype of the input within the same kind."""
     kind: str = filters.kind
     if kind == "V":  # bfloat16 and its like
         number = next((to for to in ("i4", "f4") if np.can_cast(filters, to)), kind)
         kind = number[0]
     if kind not in ("bui" if dtype.kind == "i" else "buif"):
-        raise TypeError(
-            f"filters: expected dtype {dtype} as the input's, or one that casts to it within "
-            f"the same kind, received {filters}"
-        )
+        form = f"dtype {dtype} as the input's, or one that casts to it within the same kind"
+        raise TypeError(f"filters: expected {form}, received {filters}")
 
 
 def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> None:
@@ -280,21 +216,16 @@ def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> 
         span = out.itemsize
         for stride, size in sorted(zip(map(abs, out.strides), out.shape, strict=True)):
             if size > 1 and stride < span:
-                raise ValueError(
-                    f"out: expected strides that keep its elements apart, received {out.strides} "
-                    f"for shape {out.shape}"
-                )
+                got = f"{out.strides} for shape {out.shape}"
+                raise ValueError(f"out: expected strides that keep elements apart, received {got}")
             span += stride * (size - 1)
     for name, array in zip(("input", "filters"), inputs, strict=True):
-        if _overlap(out, array):
+        try:
+            apart = not np.shares_memory(out, array, max_work=100_000)  # type: ignore[arg-type]
+        except np.exceptions.TooHardError:
+            apart = False
+        if not apart:
             raise ValueError(f"out: expected memory of its own, received some of that of {name}")
-
-
-def _overlap(one: Array, other: Array) -> bool:
-    try:
-        return np.shares_memory(one, other, max_work=100_000)  # type: ignore[arg-type]
-    except np.exceptions.TooHardError:
-        return True
 
 
 def _fold(images: Array, out: Array) -> Iterator[tuple[Array, Array]]:

@@ -8,78 +8,64 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping, Sequence
 from operator import index
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, SupportsIndex, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 INT32_MAX = 2**31 - 1
 
-
-class _Short(reprlib.Repr):
-    """What was received, in its own order and at a length that a message can bear."""
-
-    repr_dict = repr_set = reprlib.Repr.repr_instance
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlist = self.maxtuple = 10
-        self.maxother = self.maxstring = 100
-
-
-show = _Short().repr
-
+S = TypeVar("S", bound=np.generic)
 T = TypeVar("T")
-
-Pair = tuple[int, int]
+Array = NDArray[Any]
+Shape = tuple[int, ...]
 Format = Literal["NHWC", "NCHW"]
-# A mode, or (before, after) of the rows and of the columns.
-Padding = Literal["SAME", "VALID"] | tuple[Pair, Pair]
+Mode = Literal["SAME", "VALID"]  # no str: a type checker is to find a padding that is none
+Quad = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
+Steps = SupportsIndex | Quad | None
+Pads = Mode | Sequence[Sequence[SupportsIndex]]
+Pair = tuple[int, int]
+Padding = Mode | tuple[Pair, Pair]  # (before, after) of the rows and of the columns
+
+# What was received, in its own order and at a length that a message can bear.
+_short = reprlib.Repr()
+_short.repr_dict = _short.repr_set = _short.repr_instance  # type: ignore[method-assign]
+_short.maxlist = _short.maxtuple = 10
+_short.maxother = _short.maxstring = 100
+show = _short.repr
 
 _EXPLICIT_FORM = "[[0, 0], [top, bottom], [left, right], [0, 0]] (in the order of data_format)"
 _PADDING_FORMS = f"'SAME', 'VALID' or {_EXPLICIT_FORM}"
 
 
-def read_data_format(value: Any) -> Format:
-    """Return 'NHWC' or 'NCHW'; None means 'NHWC'.
+def wrong(expected: str, value: Any, kind: type[Exception] = ValueError) -> Exception:
+    """Return the error that says what was expected, and what was received."""
+    return kind(f"{expected}, received {show(value)}")
 
-    Raises
-    ------
-    TypeError
-        If it is no string.
-    ValueError
-        If it is another string.
-    """
-    if value is None:
+
+def read_attributes(
+    strides: Any, padding: Any, data_format: Any, dilations: Any
+) -> tuple[Pair, Padding, Format, Pair]:
+    """Read the attributes of ``conv2d``, in the order in which TensorFlow does."""
+    layout = read_data_format(data_format)
+    steps, pads = read_steps("strides", strides, layout), read_padding(padding, layout)
+    return steps, pads, layout, read_steps("dilations", dilations, layout)
+
+
+def read_data_format(value: Any) -> Format:
+    """Return 'NHWC' or 'NCHW'; None means 'NHWC'."""
+    if value is None or (isinstance(value, str) and value == "NHWC"):
         return "NHWC"
-    if isinstance(value, str):
-        if value == "NHWC":
-            return "NHWC"
-        if value == "NCHW":
-            return "NCHW"
-        hint = _meant(value, ("NHWC", "NCHW"))
-        raise ValueError(f"data_format: expected 'NHWC' or 'NCHW', received {show(value)}{hint}")
-    raise TypeError(f"data_format: expected the string 'NHWC' or 'NCHW', received {show(value)}")
+    if isinstance(value, str) and value == "NCHW":
+        return "NCHW"
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise wrong("data_format: expected the string 'NHWC' or 'NCHW'", value, kind)
 
 
 def read_steps(name: str, value: Any, data_format: Format) -> Pair:
-    """Return the steps along rows and columns of ``strides`` or ``dilations``.
+    """Return the steps along rows and columns of ``strides`` or ``dilations``, called `name`.
 
-    Parameters
-    ----------
-    name : str
-        The argument's name, for messages.
-    value : int, sequence of 1, 2 or 4 ints, 1-D integer array, or None
-        2 are (rows, columns); 4 are in the order of `data_format`; None is 1.
-    data_format : {'NHWC', 'NCHW'}
-        Where rows and columns stand among four.
-
-    Raises
-    ------
-    TypeError
-        If it is neither an integer nor a sequence of integers.
-    ValueError
-        If its length is not 1, 2 or 4, a step is not in 1..2**31 - 1, or the step along the batch
-        or the channels is not 1.
+    One integer is both, 2 are (rows, columns), 4 are in the order of `data_format`; None is 1.
     """
     steps = _read_steps(name, value)
     if len(steps) == 4:
@@ -87,90 +73,46 @@ def read_steps(name: str, value: Any, data_format: Format) -> Pair:
     else:
         batch, rows, columns, channels = 1, steps[0], steps[-1], 1
     if rows <= 0 or columns <= 0 or max(rows, columns) > INT32_MAX:
-        raise ValueError(f"{name}: expected steps from 1 to {INT32_MAX}, received {show(value)}")
+        raise wrong(f"{name}: expected steps from 1 to {INT32_MAX}", value)
     if batch != 1 or channels != 1:
-        raise ValueError(
-            f"{name}: expected 1 along batch and channels (data_format={data_format!r}), "
-            f"received {show(value)}"
-        )
+        raise wrong(f"{name}: expected 1 along batch and channels ({data_format=})", value)
     return rows, columns
 
 
 def read_quad(name: str, value: Any) -> Pair:
-    """Return rows and columns of the ``sizes``, ``strides`` or ``rates`` of patches.
-
-    Raises
-    ------
-    TypeError
-        If it is not a sequence of integers.
-    ValueError
-        If there are not four, one is not in 1..2**31 - 1, or the first or last is not 1.
-    """
+    """Return rows and columns of the ``sizes``, ``strides`` or ``rates`` of patches."""
     form = f"{name}: expected [1, rows, columns, 1] with integers from 1 to {INT32_MAX}"
     quad = _read_integers(name, value, form, (4,))
     if not all(1 <= step <= INT32_MAX for step in quad) or quad[::3] != [1, 1]:
-        raise ValueError(f"{form}, received {show(value)}")
+        raise wrong(form, value)
     return quad[1], quad[2]
 
 
-def read_mode(value: Any, forms: str) -> Literal["SAME", "VALID"] | None:
-    """Return the mode that a padding string names; None where it is no string.
-
-    Parameters
-    ----------
-    value : object
-        The argument.
-    forms : str
-        What is allowed, for messages.
-
-    Raises
-    ------
-    ValueError
-        If it is another string.
-    """
+def read_mode(value: Any, forms: str) -> Mode | None:
+    """Return the mode that a string names, None for no string; `forms` says what is allowed."""
     mode = value.decode("latin-1") if isinstance(value, bytes) else value
-    if not isinstance(mode, str):
-        return None
-    if mode == "SAME":
-        return "SAME"
-    if mode == "VALID":
-        return "VALID"
-    hint = "; pass the list itself" if mode == "EXPLICIT" else _meant(mode, ("SAME", "VALID"))
+    modes: dict[str, Mode] = {"SAME": "SAME", "VALID": "VALID"}
+    if not isinstance(mode, str) or mode in modes:
+        return modes[mode] if isinstance(mode, str) else None
+    hint = "; pass the list itself" if mode == "EXPLICIT" else ""
     raise ValueError(f"padding: expected {forms}, received {show(value)}{hint}")
 
 
 def read_padding(value: Any, data_format: Format) -> Padding:
-    """Return the mode, or the zeros before and after the rows and the columns.
-
-    Parameters
-    ----------
-    value : {'SAME', 'VALID'} or list or tuple of 4 pairs of ints
-        The pairs are in the order of `data_format`.
-    data_format : {'NHWC', 'NCHW'}
-        Where rows and columns stand among the pairs.
-
-    Raises
-    ------
-    TypeError
-        If it is of another type, or a pad is no integer.
-    ValueError
-        If it is another string, a list of another shape, or holds a negative pad, or one along
-        the batch or the channels.
-    """
+    """Return the mode, or the zeros of four pairs before and after the rows and the columns."""
     mode = read_mode(value, _PADDING_FORMS)
     if mode is not None:
         return mode
     if not isinstance(value, (list, tuple)):
-        hint = _torch_hint(value, data_format)
-        message = f"padding: expected {_PADDING_FORMS}, received {show(value)}{hint}"
         array = isinstance(value, np.ndarray) and value.ndim
-        raise ValueError(message) if array else TypeError(message)
+        raise wrong(
+            f"padding: expected {_PADDING_FORMS}", value, ValueError if array else TypeError
+        )
     for position, pair in enumerate(value):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ValueError(
                 f"padding: each element must be a list or tuple of two integers, received "
                 f"{show(value)} with {show(pair)} at index {position}"
-                f"{_torch_hint(value, data_format)}"
             )
     if len(value) != 4:
         raise ValueError(
@@ -180,14 +122,11 @@ def read_padding(value: Any, data_format: Format) -> Padding:
     for pair in value:
         before, after = (_read_integer("padding", pad, value) for pad in pair)
         if before < 0 or after < 0:
-            raise ValueError(f"padding: pads must not be negative, received {show(value)}")
+            raise wrong("padding: pads must not be negative", value)
         pads.append((before, after))
     batch, rows, columns, channels = in_nhwc_order(pads, data_format)
     if any(batch) or any(channels):
-        raise ValueError(
-            f"padding: batch and channels cannot be padded (data_format={data_format!r}), "
-            f"received {show(value)}"
-        )
+        raise wrong(f"padding: batch and channels cannot be padded ({data_format=})", value)
     return rows, columns
 
 
@@ -198,15 +137,14 @@ def in_nhwc_order(values: Sequence[T], data_format: Format) -> tuple[T, T, T, T]
     return batch, rows, columns, channels
 
 
-def show_pads(rows: Pair, columns: Pair, data_format: Format) -> str:
+def show_pads(rows: Sequence[int], columns: Sequence[int], data_format: Format) -> list[list[int]]:
     """Return explicit padding as it is written.
 
     >>> show_pads((0, 1), (2, 3), "NCHW")
-    '[[0, 0], [0, 0], [0, 1], [2, 3]]'
+    [[0, 0], [0, 0], [0, 1], [2, 3]]
     """
-    none = [0, 0]
-    pads = [list(rows), list(columns)]
-    return str([none, *pads, none] if data_format == "NHWC" else [none, none, *pads])
+    none, pads = [0, 0], [[*rows], [*columns]]
+    return [none, *pads, none] if data_format == "NHWC" else [none, none, *pads]
 
 
 def _read_steps(name: str, value: Any) -> Sequence[int]:
@@ -224,11 +162,11 @@ def _read_steps(name: str, value: Any) -> Sequence[int]:
 
 def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -> list[int]:
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not hasattr(value, "__getitem__"):
-        raise TypeError(f"{form}, received {show(value)}")
+        raise wrong(form, value, TypeError)
     try:
         length = len(value)
     except TypeError:  # a 0-d array
-        raise TypeError(f"{form}, received {show(value)}") from None
+        raise wrong(form, value, TypeError) from None
     if length not in lengths:
         raise ValueError(f"{form}, received {length}: {show(value)}")
     return [_read_integer(name, element, value) for element in value]
@@ -236,35 +174,14 @@ def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -
 
 def _read_integer(name: str, element: Any, value: Any) -> int:
     try:
-        integer = _index(element)
+        # Old NumPy takes its bool_ for an index, with a warning, and any array of one element.
+        if isinstance(element, np.bool_) or (isinstance(element, np.ndarray) and element.ndim):
+            raise TypeError
+        integer = index(element)
     except TypeError:
-        raise TypeError(
-            f"{name}: expected integers, received {show(value)} with {show(element)}"
-        ) from None
-    if integer.bit_length() > 128:  # more than Python may be willing to print
-        raise ValueError(
-            f"{name}: expected integers of at most 128 bits, received {integer.bit_length()} bits"
-        )
+        message = f"{name}: expected integers, received {show(value)} with {show(element)}"
+        raise TypeError(message) from None
+    bits = integer.bit_length()
+    if bits > 128:  # more than Python may be willing to print
+        raise ValueError(f"{name}: expected integers of at most 128 bits, received {bits} bits")
     return integer
-
-
-def _index(value: Any) -> int:
-    # Old NumPy takes its bool_ for an index, with a warning, and any array of one element.
-    if isinstance(value, np.bool_) or (isinstance(value, np.ndarray) and value.ndim):
-        raise TypeError
-    return index(value)
-
-
-def _meant(value: str, names: tuple[str, ...]) -> str:
-    folded = value.strip().upper()
-    return f"; did you mean {folded!r}?" if folded in names else ""
-
-
-def _torch_hint(value: Any, data_format: Format) -> str:
-    """Return what a PyTorch-style int or pair of ints was probably meant to say."""
-    try:
-        pair = value if isinstance(value, (list, tuple, np.ndarray)) else (value, value)
-        rows, columns = (_index(pad) for pad in pair)
-    except (TypeError, ValueError):
-        return ""
-    return f"; did you mean {show_pads((rows, rows), (columns, columns), data_format)}?"

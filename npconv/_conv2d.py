@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from inspect import signature
+from typing import Any, get_overloads, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_call
+from npconv._attributes import Array, Format, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._filters import flatten_filters
+from npconv._hints import MISSING, better, known
 
-Array = np.ndarray[Any, Any]
 
-
+@overload
 def conv2d(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: Any = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-    *,
-    out: Array | None = None,
-) -> Array:
+    input: NDArray[S], filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]: ...  # fmt: skip
+@overload
+def conv2d(
+    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
+    *, out: Array | None = None,
+) -> Array: ...  # fmt: skip
+def conv2d(
+    input: Any = MISSING, filters: Any = MISSING, strides: Any = MISSING, padding: Any = MISSING,
+    data_format: Any = "NHWC", dilations: Any = None, name: Any = None,
+    *, out: Array | None = None, **unknown: Any,
+) -> Array:  # fmt: skip
     """Compute a 2-D convolution, as ``tf.nn.conv2d`` does.
 
     Parameters
@@ -106,9 +114,18 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]], dtype=float32)
     """
-    call = read_call(input, filters, strides, padding, data_format, dilations, out)
+    try:
+        if unknown:
+            raise TypeError(f"conv2d() got an unexpected keyword argument {next(iter(unknown))!r}")
+        call = read_call(input, filters, strides, padding, data_format, dilations, out)
+    except (TypeError, ValueError) as error:
+        values = input, filters, strides, padding, data_format, dilations
+        raise better(error, known, values, {"out": out, **unknown}) from error.__cause__
     with np.errstate(all="ignore"):
         weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
         for images, result in call.batches:  # 2, 3: (N*OH*OW, KH*KW*C), never whole, @ weights
             right_multiply(images, weights, call.geometry, out=result)
     return call.out
+
+
+conv2d.__signature__ = signature(get_overloads(conv2d)[1])  # type: ignore[attr-defined]

@@ -2,88 +2,127 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from html import escape
 from math import prod
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
+from npconv._arguments import _check_out, check_cast, read_dtype, read_shapes
+from npconv._attributes import Array, Format, Pads, Shape, Steps
+from npconv._drawing import draw
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
+from npconv._hints import better, known
 from npconv._shapes import check_bytes
 
-Shape = tuple[int, ...]
+F = TypeVar("F", bound=Callable[..., Any])
+_FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
 
 
 class Explanation(NamedTuple):
-    """What a call of ``conv2d`` does; its ``str`` is meant to be read.
+    """What a call of ``conv2d`` does: text to be read, and in a notebook a picture above it.
 
     Attributes
     ----------
-    output_shape : tuple of int
-    pads : tuple of int
-        (top, bottom, left, right), in pixels of zeros.
-    patches_shape : tuple of int
-        (N * OH * OW, KH * KW * C), of the matrix that is multiplied but never stored whole.
+    output_shape, pads, patches_shape : tuple of int
+        Pads are (top, bottom, left, right), in pixels of zeros; the patches matrix, which is never
+        stored whole, is (N * OH * OW, KH * KW * C).
+    groups : int
+        The input's channels / the filters' in_channels: TensorFlow takes a mismatch for groups.
+    note : str
+        How these shapes could have been meant to have another number of groups.
     multiply_adds : int
         Products that are added up, those with padding among them.
-    scratch_bytes : int
-        Memory that the call takes beyond its arguments and its result, at the most but for some
-        kilobytes of Python's and NumPy's own, where these are C-contiguous and of one dtype; on
-        as many threads as ``get_num_threads`` says. Buffers of up to 2 MiB, of tiles, are kept for
-        the next call.
-    thread_bytes : int
-        The same on one thread.
-    algorithm : str
-        How the engine goes about it, in tiles cut for this machine's cores.
+    scratch_bytes, thread_bytes : int
+        Memory beyond the arguments and the result, at the most but for some kilobytes of Python's
+        and NumPy's own, where these are C-contiguous and of one dtype: on as many threads as
+        ``get_num_threads`` says, and on one. Buffers of tiles, up to 2 MiB, stay for the next call.
+    algorithm, tiles, bits : str
+        How the engine goes about it, what it computes at once, and where the result is the same to
+        the last bit.
     torch_call : str
-        The expression, with ``F`` for ``torch.nn.functional``, that computes the same from
-        tensors of the same shapes.
+        What computes the same from tensors of these shapes; ``F`` is ``torch.nn.functional``.
+    geometry : Geometry
+        What is drawn.
     """
 
     output_shape: Shape
     pads: tuple[int, int, int, int]
+    groups: int
+    note: str
     patches_shape: tuple[int, int]
     multiply_adds: int
     scratch_bytes: int
     thread_bytes: int
     algorithm: str
+    tiles: str
+    bits: str
     torch_call: str
+    geometry: Geometry
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         top, bottom, left, right = self.pads
         rows, columns = self.patches_shape
-        return "\n".join(
-            (
-                f"output         {self.output_shape}",
-                f"padding        top {top}, bottom {bottom}, left {left}, right {right}",
-                f"patches        {rows} x {columns}",
-                f"multiply-adds  {self.multiply_adds:,}",
-                f"scratch        at most {self.thread_bytes / 2**20:.2f} MiB on one thread",
-                f"algorithm      {self.algorithm}",
-                f"PyTorch        {self.torch_call}",
-            )
-        )
+        channels = self.geometry.filter_channels
+        lines = {
+            "output": self.output_shape,
+            "padding": f"top {top}, bottom {bottom}, left {left}, right {right}",
+            "groups": f"{self.groups} of {channels} channels{self.note and f'; {self.note}'}",
+            "patches": f"{rows} x {columns}",
+            "multiply-adds": f"{self.multiply_adds:,}",
+            "scratch": f"at most {self.thread_bytes / 2**20:.2f} MiB on one thread",
+            "algorithm": self.algorithm,
+            "tiles": self.tiles,
+            "same bits": self.bits,
+            "PyTorch": self.torch_call,
+        }
+        return "\n".join(f"{name:<15}{value}" for name, value in lines.items())
+
+    def _repr_html_(self) -> str:
+        picture = draw(self.geometry, prod(self.output_shape[:-3]))
+        return f"<div>{picture}<pre>{escape(repr(self))}</pre></div>"
 
 
+def _known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
+    """Return what is known of an array, or of one that only its shape stands for."""
+    if isinstance(value, (tuple, list)) and all(hasattr(size, "__index__") for size in value):
+        shape = tuple(index(size) for size in value)
+        if min(shape, default=0) < 0:
+            raise ValueError(f"{name}: a shape must not be negative, received {shape}")
+        return shape, np.dtype(np.float32 if name == "input" else bool)  # bool casts to any
+    return known(name, value)
+
+
+def _hinting(function: F) -> F:
+    @wraps(function)
+    def hinting(*values: Any, **named: Any) -> Any:
+        try:
+            return function(*values, **named)
+        except (TypeError, ValueError) as error:
+            raise better(error, _known, values, named) from error.__cause__
+
+    return hinting  # type: ignore[return-value]
+
+
+@_hinting
 def explain(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: Any = "NHWC",
-    dilations: Any = None,
-    *,
-    dtype: Any = None,
-) -> Explanation:
+    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
+    *, out: Array | None = None, dtype: DTypeLike | None = None,
+) -> Explanation:  # fmt: skip
     """Say what ``conv2d`` would do with these arguments, without doing it.
 
     Parameters
     ----------
     input, filters : array_like or tuple of int
         As for ``conv2d``, or just their shapes.
-    strides, padding, data_format, dilations
+    strides, padding, data_format, dilations, name, out
         As for ``conv2d``.
     dtype : dtype, optional
         Of the input. Default: that of `input` where it is an array, otherwise float32.
@@ -102,85 +141,79 @@ def explain(
     The odd row and column of zeros that SAME adds at stride 2, at the bottom and right:
 
     >>> import npconv
-    >>> print(npconv.explain((1, 224, 224, 3), (7, 7, 3, 64), 2, "SAME"))
+    >>> npconv.explain((1, 224, 224, 3), (7, 7, 3, 64), 2, "SAME")  # doctest: +ELLIPSIS
     output         (1, 112, 112, 64)
     padding        top 2, bottom 3, left 2, right 3
+    groups         1 of 3 channels
     patches        12544 x 147
     multiply-adds  118,013,952
-    scratch        at most 2.68 MiB on one thread
-    algorithm      tiles: 1 x 28 x 112 outputs at once
+    ...
     PyTorch        F.conv2d(F.pad(input.permute(0, 3, 1, 2), (2, 3, 2, 3)), \
 filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     """
-    input_shape, input_dtype = _shape_and_dtype("input", input)
-    filters_shape, filters_dtype = _shape_and_dtype("filters", filters)
-    if dtype is not None:
-        try:
-            input_dtype = np.dtype(dtype)
-        except TypeError as error:
-            raise TypeError(f"dtype: {error}") from error
-    name = "input" if dtype is None else "dtype"
-    checked = read_dtype(name, input_dtype or np.dtype(np.float32))
-    check_cast(filters_dtype or checked, checked)
-    geometry, output_shape, layout = read_shapes(
-        input_shape, filters_shape, strides, padding, data_format, dilations
-    )
+    input_shape, input_dtype = _known("input", input)
+    filters_shape, filters_dtype = _known("filters", filters)
+    try:
+        asked = input_dtype if dtype is None else np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"dtype: {error}") from error
+    checked = read_dtype("input" if dtype is None else "dtype", asked)
+    check_cast(filters_dtype, checked)
+    attributes = strides, padding, data_format, dilations
+    geometry, output_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
     check_bytes("input, filters, padding", output_shape, checked)
+    if out is not None:
+        _check_out(out, output_shape, checked, np.asarray(input), np.asarray(filters))
     rows, columns = geometry.axes
     batch = prod(input_shape[:-3])
-    positions = batch * rows.outputs * columns.outputs
-    taps = rows.kernel * columns.kernel
-    nothing = not prod(output_shape) or not prod(input_shape)
-    if nothing:
-        algorithm, scratch, thread = "nothing to multiply", 0, 0
-        torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
-    else:
+    positions, taps = batch * rows.outputs * columns.outputs, rows.kernel * columns.kernel
+    sums, algorithm, tiles, thread, scratch, bits = 0, "none", "nothing to multiply", 0, 0, "always"
+    torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
+    if prod(output_shape) and prod(input_shape):
+        sums = positions * taps * geometry.filter_channels * geometry.out_channels
         algorithm, tiles, thread, scratch = describe(geometry, batch, checked)
-        algorithm += f": {tiles}"
+        bits = "always" if checked.kind == "i" else _FLOAT_BITS
         torch_call = _torch_call(geometry, input_shape, layout)
     return Explanation(
-        output_shape,
-        (rows.before, rows.after, columns.before, columns.after),
-        (positions, taps * geometry.in_channels),
-        0 if nothing else positions * taps * geometry.filter_channels * geometry.out_channels,
-        scratch,
-        thread,
-        algorithm,
-        torch_call,
-    )
+        output_shape, (rows.before, rows.after, columns.before, columns.after), geometry.groups,
+        _note(geometry, input_shape, filters_shape, *attributes),
+        (positions, taps * geometry.in_channels), sums, scratch, thread,
+        algorithm, tiles, bits, torch_call, geometry,
+    )  # fmt: skip
 
 
-def _shape_and_dtype(name: str, value: Any) -> tuple[Shape, np.dtype[Any] | None]:
-    """Return what is known of an array, or of one that only its shape stands for."""
-    if isinstance(value, (tuple, list)) and all(hasattr(size, "__index__") for size in value):
-        shape = tuple(index(size) for size in value)
-        if min(shape, default=0) < 0:
-            raise ValueError(f"{name}: a shape must not be negative, received {shape}")
-        return shape, None
-    array = read_array(name, value)
-    return array.shape, array.dtype
+def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attributes: Any) -> str:
+    """Say which other number of groups these shapes could have been meant to have."""
+    strides, padding, data_format, dilations = attributes
+    taps, channels = prod(filters_shape[:2]), geometry.in_channels
+    if geometry.groups > 1:
+        other = "NHWC" if data_format == "NCHW" else "NCHW"
+        with suppress(TypeError, ValueError):
+            meant = read_shapes(input_shape, filters_shape, strides, padding, other, dilations)
+            return f"1 with data_format={other!r}" if meant[0].groups == 1 else ""
+    elif taps > 1 and channels > 1 and geometry.out_channels == 1:
+        depthwise = f"filters.reshape{(*filters_shape[:2], 1, channels)}"
+        return f"{channels} with {depthwise}, as tf.nn.depthwise_conv2d has it"
+    return ""
 
 
 def _torch_call(geometry: Geometry, input_shape: Shape, data_format: str) -> str:
     rows, columns = geometry.axes
     lead = len(input_shape) - 3
-    image = "input" if lead == 1 else f"input.flatten(0, {lead - 1})"
-    if data_format == "NHWC":
-        image += ".permute(0, 3, 1, 2)"
+    there, back = ".permute(0, 3, 1, 2)", ".permute(0, 2, 3, 1)"
+    if data_format == "NCHW":
+        there = back = ""
+    image = ("input" if lead == 1 else f"input.flatten(0, {lead - 1})") + there
     options = ""
     if (rows.before, columns.before) != (rows.after, columns.after):
-        # F.pad names the last axis first.
-        pads = (columns.before, columns.after, rows.before, rows.after)
+        pads = (columns.before, columns.after, rows.before, rows.after)  # the last axis first
         image = f"F.pad({image}, {pads})"
     elif rows.before or columns.before:
         options += f", padding={(rows.before, columns.before)}"
-    if (rows.stride, columns.stride) != (1, 1):
-        options += f", stride={(rows.stride, columns.stride)}"
-    if (rows.dilation, columns.dilation) != (1, 1):
-        options += f", dilation={(rows.dilation, columns.dilation)}"
+    for name in ("stride", "dilation"):
+        steps = getattr(rows, name), getattr(columns, name)
+        options += f", {name}={steps}" if steps != (1, 1) else ""
     if geometry.groups != 1:
         options += f", groups={geometry.groups}"
-    call = f"F.conv2d({image}, filters.permute(3, 2, 0, 1){options})"
-    if data_format == "NHWC":
-        call += ".permute(0, 2, 3, 1)"
+    call = f"F.conv2d({image}, filters.permute(3, 2, 0, 1){options}){back}"
     return call if lead == 1 else f"{call}.unflatten(0, {input_shape[:-3]})"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
+from typing import Any, overload
 
-import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_array
+from npconv._attributes import Array, S
+from npconv._shapes import check_filters
 
-Array = np.ndarray[Any, Any]
 
-
+@overload
+def flatten_filters(filters: NDArray[S]) -> NDArray[S]: ...
+@overload
+def flatten_filters(filters: ArrayLike) -> Array: ...
 def flatten_filters(filters: Any) -> Array:
-    """Flatten filters to the matrix that the patches are multiplied by.
-
-    The first step of ``tf.nn.conv2d`` as TensorFlow documents it: "Flattens the filter to a 2-D
-    matrix with shape [filter_height * filter_width * in_channels, output_channels]".
+    """Flatten filters to the matrix that the patches are multiplied by: ``conv2d``'s first step.
 
     Parameters
     ----------
@@ -41,10 +43,5 @@ def flatten_filters(filters: Any) -> Array:
     (18, 8)
     """
     array = read_array("filters", filters)
-    if array.ndim != 4:
-        raise ValueError(
-            "filters: expected four dimensions (height, width, in_channels, out_channels), "
-            f"received shape {array.shape}"
-        )
-    height, width, in_channels, out_channels = array.shape
-    return array.reshape(height * width * in_channels, out_channels)
+    check_filters(array.shape)
+    return array.reshape(prod(array.shape[:3]), array.shape[3])

@@ -10,7 +10,6 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-
 Range = tuple[int, int]
 
 

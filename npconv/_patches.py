@@ -9,19 +9,19 @@ copied by itself.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_patches_call
+from npconv._attributes import Array, Mode, Quad, S
 from npconv._blocks import Block, Slices, View, read
 from npconv._engine.copying import copy
 from npconv._engine.halves import cast
 from npconv._engine.scratch import Scratch, take_scratch
 from npconv._engine.tiles import tiles
 from npconv._geometry import Geometry
-
-Array = np.ndarray[Any, Any]
 
 _TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
 
@@ -46,24 +46,20 @@ class Patches:
         self._plain = flags.c_contiguous and flags.aligned and images.dtype == dtype
 
     def matrix(self, block: Block, scratch: Scratch, place: object = None) -> Array:
-        """Return a block as a matrix that BLAS takes, for each group.
+        """Return a block as a matrix that BLAS takes, or one a group; it is not to be written.
 
-        Patches that the scratch still holds, known by their `place`, are not copied again.
-
-        Returns
-        -------
-        ndarray, shape `block.matrix`
-            Not to be written; it lasts until the next call.
+        It lasts until the next call. Patches that the scratch still holds, known by their `place`,
+        are not copied again.
         """
-        shape, dtype = block.matrix, self.dtype
+        shape, dtype = block.frame.matrix, self.dtype
         if place is not None and scratch.holds == place:
             return scratch.take("patches", shape, dtype)
-        source, view = self._source(block, scratch)
+        source, view, offset = self._source(block, scratch)
         if source is not None and view.rows is not None:
-            return np.ndarray(shape, dtype, source, view.offset, view.rows)
+            return np.ndarray(shape, dtype, source, offset, view.rows)
         scratch.holds = None
         patches = scratch.take("patches", shape, dtype)
-        self._copy(block, source, view, patches, scratch)
+        self._copy(block, source, view, offset, patches, scratch)
         scratch.holds = place
         return patches
 
@@ -72,28 +68,36 @@ class Patches:
         self._copy(block, *self._source(block, scratch), out, scratch)
 
     def band(self, block: Block, scratch: Scratch) -> Array:
-        """Return the pixels that a block reads, with the zeros around them, in its `band` shape."""
-        band = scratch.take("band", block.band, self.dtype)
-        for border in block.borders:
+        """Return the pixels that a block reads, with the zeros around them: its frame's band."""
+        frame = block.frame
+        band = scratch.take("band", frame.band, self.dtype)
+        for border in frame.borders:
             band[border] = 0
-        cast(self._pixels(block, block.source), band[block.inside], scratch)
+        cast(self._pixels(block, block.source), band[frame.inside], scratch)
         return band
 
-    def _source(self, block: Block, scratch: Scratch) -> tuple[Array | None, View]:
+    def _source(self, block: Block, scratch: Scratch) -> tuple[Array | None, View, int]:
         """Return where the patches are a view; None where each tap is to be copied by itself."""
-        if self._plain and block.image is not None:
-            return self.images, block.image
-        return (self.band(block, scratch) if block.banded else None), block.view
+        frame = block.frame
+        if self._plain and frame.image is not None:
+            return self.images, frame.image, block.offset
+        return (self.band(block, scratch) if frame.banded else None), frame.view, 0
 
     def _copy(
-        self, block: Block, source: Array | None, view: View, out: Array, scratch: Scratch
+        self,
+        block: Block,
+        source: Array | None,
+        view: View,
+        offset: int,
+        out: Array,
+        scratch: Scratch,
     ) -> None:
         if source is not None:
-            patches = np.ndarray(view.shape, self.dtype, source, view.offset, view.strides)
+            patches = np.ndarray(view.shape, self.dtype, source, offset, view.strides)
             copy(patches, out.reshape(view.shape))
             return
-        patches = out.reshape(block.shape)
-        if block.borders:
+        patches = out.reshape(block.frame.shape)
+        if block.frame.borders:
             patches.fill(0)
         for to, index in block.taps:
             cast(self._pixels(block, index), patches[to], scratch)
@@ -105,13 +109,20 @@ class Patches:
         if self.geometry.groups == 1:
             return pixels[None, ..., channels]
         # (n, *pixels, in_channels) -> (g, n, *pixels, channels)
-        split = pixels.reshape(
-            *pixels.shape[:-1], self.geometry.groups, self.geometry.filter_channels
-        )
+        shape = (*pixels.shape[:-1], self.geometry.groups, self.geometry.filter_channels)
+        split = pixels.reshape(shape)
         split = split[..., groups, channels]
         return split.transpose(split.ndim - 2, *range(split.ndim - 2), split.ndim - 1)
 
 
+@overload
+def extract_patches(
+    images: NDArray[S], sizes: Quad, strides: Quad, rates: Quad, padding: Mode, name: object = None
+) -> NDArray[S]: ...
+@overload
+def extract_patches(
+    images: ArrayLike, sizes: Quad, strides: Quad, rates: Quad, padding: Mode, name: object = None
+) -> Array: ...
 def extract_patches(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any, name: Any = None
 ) -> Array:

@@ -5,25 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
-from npconv._attributes import read_padding, read_steps
+from npconv._attributes import Array, Format, Pads, Steps, read_attributes
 from npconv._shapes import check_bytes
-
-Array = np.ndarray[Any, Any]
 
 __all__ = ["conv2d"]
 
 
+@np.errstate(all="ignore")
 def conv2d(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: Any = "NHWC",
-    dilations: Any = None,
-    name: Any = None,
-) -> Array:
+    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
+) -> Array:  # fmt: skip
     """Compute a 2-D convolution by its definition, one product at a time.
 
     Parameters
@@ -34,19 +29,13 @@ def conv2d(
     Returns
     -------
     ndarray
-        See ``npconv.conv2d``. Summed in the order of (KH, KW, C), in float32 for float16 and
-        bfloat16, modulo 2**32 for int32, otherwise in the dtype itself.
+        See ``npconv.conv2d``, which has the formula. Summed in the order of (KH, KW, C), in
+        float32 for float16 and bfloat16, modulo 2**32 for int32, otherwise in the dtype itself.
 
     Raises
     ------
     TypeError, ValueError, MemoryError
         See ``npconv.conv2d``.
-
-    Notes
-    -----
-    ``out[n, i, j, o] = sum(input[n, s*i + d*di - top, s*j + d*dj - left, c] *
-    filters[di, dj, c, o] for di, dj, c)``, where the input is zero outside its borders; the
-    formula of https://www.tensorflow.org/api_docs/python/tf/nn/conv2d.
 
     Examples
     --------
@@ -58,28 +47,23 @@ def conv2d(
     array([[ 8, 12],
            [20, 24]], dtype=int32)
     """
-    images = read_array("input", input)
+    images, kernels = read_array("input", input), read_array("filters", filters)
     dtype = read_dtype("input", images.dtype)
-    kernels = read_array("filters", filters)
     check_cast(kernels.dtype, dtype)
-    _, result_shape, layout = read_shapes(
-        images.shape, kernels.shape, strides, padding, data_format, dilations
-    )
+    attributes = strides, padding, data_format, dilations
+    _, result_shape, layout = read_shapes(images.shape, kernels.shape, *attributes)
+    steps, pads, _, spacing = read_attributes(*attributes)
     check_bytes("input, filters, padding", result_shape, dtype)
     result = np.zeros(result_shape, dtype)
     if result.size == 0 or images.size == 0:
         return result
 
-    steps = read_steps("strides", strides, layout)
-    spacing = read_steps("dilations", dilations, layout)
-    pads = read_padding(padding, layout)
     if layout == "NCHW":
         images = np.moveaxis(images, -3, -1)
     lead = images.shape[:-3]
     images = images.reshape(-1, *images.shape[-3:])
     sums = np.dtype(np.float32) if dtype.itemsize == 2 else dtype
-    with np.errstate(all="ignore"):
-        images, kernels = images.astype(sums), kernels.astype(dtype).astype(sums)
+    images, kernels = images.astype(sums), kernels.astype(dtype).astype(sums)
 
     batch, height, width, in_channels = images.shape
     kernel_height, kernel_width, filter_channels, out_channels = kernels.shape
@@ -88,18 +72,17 @@ def conv2d(
     group_outputs = out_channels // (in_channels // filter_channels)
 
     totals = np.zeros((batch, out_height, out_width, out_channels), sums)
-    with np.errstate(all="ignore"):
-        for n, i, j in np.ndindex(batch, out_height, out_width):
-            for di, dj, c in np.ndindex(kernel_height, kernel_width, in_channels):
-                row = steps[0] * i + spacing[0] * di - top
-                column = steps[1] * j + spacing[1] * dj - left
-                inside = 0 <= row < height and 0 <= column < width
-                pixel = images[n, row, column, c] if inside else sums.type(0)
-                group = c // filter_channels
-                outputs = slice(group * group_outputs, (group + 1) * group_outputs)
-                taps = kernels[di, dj, c % filter_channels, outputs]
-                totals[n, i, j, outputs] += pixel * taps
-        totals = totals.reshape(*lead, *totals.shape[1:]).astype(dtype)
+    for n, i, j in np.ndindex(batch, out_height, out_width):
+        for di, dj, c in np.ndindex(kernel_height, kernel_width, in_channels):
+            row = steps[0] * i + spacing[0] * di - top
+            column = steps[1] * j + spacing[1] * dj - left
+            inside = 0 <= row < height and 0 <= column < width
+            pixel = images[n, row, column, c] if inside else sums.type(0)
+            group = c // filter_channels
+            outputs = slice(group * group_outputs, (group + 1) * group_outputs)
+            taps = kernels[di, dj, c % filter_channels, outputs]
+            totals[n, i, j, outputs] += pixel * taps
+    totals = totals.reshape(*lead, *totals.shape[1:]).astype(dtype)
     return np.ascontiguousarray(np.moveaxis(totals, -1, -3)) if layout == "NCHW" else totals
 
 

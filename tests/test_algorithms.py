@@ -31,7 +31,7 @@ LAYERS = {
     "im2col": ((2, 40, 50, 16), (3, 3, 16, 24), (1, 1), "SAME", ""),
     "im2col, the image itself": ((1, 60, 60, 32), (1, 1, 32, 48), (1, 1), "SAME", ""),
     "im2col, filters in shares": ((1, 14, 14, 128), (3, 3, 128, 256), (1, 1), "SAME", "filters"),
-    "im2col, sums in parts": ((1, 7, 6, 5000), (9, 9, 5000, 2), (1, 1), "SAME", "parts"),
+    "im2col, sums in parts": ((1, 7, 6, 7000), (9, 9, 7000, 2), (1, 1), "SAME", "taps of"),
     "im2col, groups": ((2, 31, 30, 48), (3, 3, 16, 96), (1, 1), "SAME", ""),
     "im2col, groups in shares": ((2, 3, 4, 500), (5, 4, 125, 504), (1, 1), "SAME", "filters"),
     "im2col, batches": ((41, 9, 9, 32), (3, 3, 32, 33), (1, 1), "VALID", ""),

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,27 +33,26 @@ def find() -> list[Library]:
 
         every = ThreadpoolController().select(user_api="blas").lib_controllers
         home = Path(np.__file__).resolve().parent
-        own = [
-            one
-            for one in every
-            if any(
-                Path(one.filepath).resolve().is_relative_to(folder)
-                for folder in (home, home.with_name("numpy.libs"))
-            )
-        ]
-        found = []
-        for one in own or every:
-            get, set_ = one.get_num_threads, one.set_num_threads
-            # Without the detours of threadpoolctl, which take longer than the rest of a small call.
-            for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
-                name = f"{prefix}openblas_{{}}_num_threads{suffix}"
-                if hasattr(one.dynlib, name.format("set")):
-                    get, set_ = (getattr(one.dynlib, name.format(way)) for way in ("get", "set"))
-            layer = getattr(one, "threading_layer", "")
-            found.append(Library(get, set_, layer == "openmp"))
-        return found
+        homes = (home, home.with_name("numpy.libs"))
+        own = [one for one in every if any(_lies(one.filepath, folder) for folder in homes)]
+        return [_library(one) for one in own or every]
     except Exception:  # a BLAS that cannot be asked is one that cannot be held
         return []
+
+
+def _lies(path: str, folder: Path) -> bool:
+    return Path(path).resolve().is_relative_to(folder)
+
+
+def _library(one: Any) -> Library:
+    get, set_ = one.get_num_threads, one.set_num_threads
+    # Without the detours of threadpoolctl, which lets but one thread at a time set OpenBLAS's
+    # number, and passes over the others without a word.
+    for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
+        name = f"{prefix}openblas_{{}}_num_threads{suffix}"
+        if hasattr(one.dynlib, name.format("set")):
+            get, set_ = (getattr(one.dynlib, name.format(way)) for way in ("get", "set"))
+    return Library(get, set_, getattr(one, "threading_layer", "") == "openmp")
 
 
 class _Held:

@@ -19,17 +19,8 @@ _LONGEST = 1 << 10  # bytes: beyond that a run costs little by itself
 
 
 def copy(source: Array, target: Array) -> None:
-    """Write `source` to `target`.
+    """Write `source`, of any strides, to `target`, of the same shape and dtype elsewhere.
 
-    Parameters
-    ----------
-    source : ndarray
-        Any strides and alignment.
-    target : ndarray
-        Of the same shape and dtype, where nothing of `source` lies.
-
-    Examples
-    --------
     >>> source = np.arange(1 << 14).reshape(2, 64, 32, 4)
     >>> target = np.empty((32, 2, 64, 4), int)
     >>> copy(source.transpose(2, 0, 1, 3), target)
@@ -50,8 +41,8 @@ def copy(source: Array, target: Array) -> None:
 
 def _runs(array: Array, axes: int, run: int) -> Array:
     """Return a view whose elements are the last axes, so many bytes each."""
-    if axes == 1:
-        return array.view(f"V{run}")[..., 0]
     item = array.itemsize
-    merged = as_strided(array, (*array.shape[:-axes], run // item), (*array.strides[:-axes], item))
-    return merged.view(f"V{run}")[..., 0]
+    if axes > 1:
+        shape, strides = array.shape[:-axes], array.strides[:-axes]
+        array = as_strided(array, (*shape, run // item), (*strides, item))
+    return array.view(f"V{run}")[..., 0]

@@ -36,15 +36,6 @@ def widen(halves: Array, out: Array) -> None:
 
     The bits of a half, moved to where float32 has its digits, are that half times 2**-112.
 
-    Parameters
-    ----------
-    halves : ndarray of float16
-        In native byte order; any strides.
-    out : ndarray of float32
-        Of the same shape.
-
-    Examples
-    --------
     >>> out = np.empty(4, np.float32)
     >>> widen(np.array([1.5, -0.0, 6e-8, np.inf], np.float16), out)
     >>> out.tolist()
@@ -65,15 +56,6 @@ def narrow(values: Array, out: Array, scratch: Scratch) -> None:
     A value plus and minus 1.5 * 2**13 times its power of two (at least 2**-14, the least normal
     half) is rounded where a half ends, by the rounding of that very sum.
 
-    Parameters
-    ----------
-    values : ndarray of float32
-    out : ndarray of float16
-        Of the same shape, in native byte order; any strides.
-    scratch : Scratch
-
-    Examples
-    --------
     >>> from npconv._engine.scratch import Scratch
     >>> out = np.empty(4, np.float16)
     >>> narrow(np.array([1.00048828125, -1e-9, 70000, np.nan], np.float32), out, Scratch())

@@ -6,7 +6,7 @@ extracted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._blocks import Block, read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
-from npconv._engine.plan import LEAST_POSITIONS, TILE_BYTES, Plan, Task, Work, pieces
+from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest, runs
 from npconv._geometry import Geometry, Range, merged
@@ -26,8 +26,7 @@ Array = np.ndarray[Any, Any]
 
 NAME = "im2col"
 _MOST_PATCHES = 4 << 20  # bytes of patches that several shares of the channels are multiplied by
-_LEAST_CHANNELS = 32  # of a share
-_CONVERTED = 1 << 21  # bytes of filters that a tile converts at once, where it converts its own
+_CONVERTED = 2 << 20  # bytes of filters that a tile converts at once, where it converts its own
 _LEAST_TERMS = 128  # of the sums that they are for
 
 
@@ -50,132 +49,116 @@ def plan(
     block: tuple[int, ...] = (),
     shared: int = 0,
 ) -> Plan:
-    """Cut a convolution into tiles.
-
-    Parameters
-    ----------
-    geometry : Geometry
-    batch : int
-        Number of images.
-    dtype : dtype
-        Of the input.
-    name, block, shared
-        As in ``Plan``, where it is the block-Toeplitz convolution of another.
-    """
-    size, groups, kernel = itemsize(dtype), geometry.groups, geometry.kernel
-    channels, depth = geometry.out_channels, groups * geometry.terms
+    """Cut a convolution, which may be the block-Toeplitz one of another, into tiles."""
+    size, groups, terms = itemsize(dtype), geometry.groups, geometry.terms
+    channels, depth = geometry.out_channels, groups * terms
     positions = batch * prod(geometry.outputs)
-    copied = depth if prod(kernel) > 1 else 0
-    count = pieces(geometry, batch, copied, max(depth, channels) * size)
+    copied = depth if prod(geometry.kernel) > 1 else 0
+    effort = terms * channels + MOVED * copied
+    count = pieces(geometry, batch, effort, max(depth, channels) * size)
     shares = 1
-    while (  # few positions, many channels
-        count > 1
-        and positions // count < LEAST_POSITIONS
-        and 2 * positions * depth * size <= count * _MOST_PATCHES
-        and channels >= 2 * shares * _LEAST_CHANNELS
-    ):
-        count, shares = -(-count // 2), 2 * shares
-    if groups > 1 and depth * size > TILE_BYTES:
-        shares = max(shares, -(-depth * size // TILE_BYTES))
+    if groups > 1 and positions * groups < channels * count:  # few positions of many groups
+        shares = min(groups, count)
+        count = -(-count // shares)
+    elif count > 1 and groups == 1 and not block:  # the outputs of a block stay together
+        # BLAS packs the patches once a share, and the filters, which takes longer, once a piece.
+        count, shares = min(
+            (
+                (-(-count // share), share)
+                for share in (1 << i for i in range(count.bit_length()))
+                if share == 1 or positions * share * depth * size <= count * _MOST_PATCHES
+            ),
+            key=lambda cut: positions * cut[1] + 2 * channels * cut[0],
+        )
     sides = largest((batch, *geometry.outputs), count)
-    rows = prod(sides)
-    share = -(-groups // shares) if groups > 1 else 1  # groups of a tile
-    filters = channels // groups * share if groups > 1 else -(-channels // shares)
-    converted = geometry.terms * filters * filter_bytes(dtype)
-    sums = -(-share * geometry.terms * size // (TILE_BYTES + 1))
-    if filter_bytes(dtype) and count == 1:  # a tile converts its own, not all of them at once
-        sums = max(sums, min(-(-converted // _CONVERTED), geometry.terms // _LEAST_TERMS))
-    terms = prod(largest((*kernel, geometry.filter_channels), sums))
-    columns = filters // share
-    read = share * sides[0] * geometry.filter_channels
+    rows, tile_groups = prod(sides), -(-groups // shares) if groups > 1 else 1
+    filters = channels // groups * tile_groups if groups > 1 else -(-channels // shares)
+
+    converted = filter_bytes(dtype)
+    own = converted > 0 and count == 1  # a filter is used in but one tile, which converts it
+    sums = -(-tile_groups * terms * size // (TILE_BYTES + 1))
+    if own:
+        sums = max(sums, min(-(-terms * filters * converted // _CONVERTED), terms // _LEAST_TERMS))
+    terms_at_once = prod(largest((*geometry.kernel, geometry.filter_channels), sums))
+    patches, products = rows * tile_groups * terms_at_once * size, rows * filters * size
+    band = tile_groups * sides[0] * geometry.filter_channels * size
     for axis, outputs in zip(geometry.axes, sides[1:], strict=True):
-        read *= axis.span((0, outputs), (0, axis.kernel)).length
+        band *= axis.span((0, outputs), (0, axis.kernel)).length
     buffers = {
-        "patches": rows * share * terms * size,
-        "band": min(read, rows * share * terms) * size if copied else 0,
-        "product": rows * filters * size,
+        "patches": patches,
+        "band": min(band, patches) if copied else 0,
+        "product": products,
+        "part": products if sums > 1 else 0,
         "cast": cast_bytes(dtype, rows * filters),
+        "halves": patches + 2 * products if dtype.kind == "i" else 0,
+        "filters": terms_at_once * filters * converted if own else 0,
     }
-    if sums > 1:
-        buffers["part"] = rows * filters * size
-    if dtype.kind == "i":
-        buffers["int"] = rows * (share * terms + 2 * filters) * size
-    if filter_bytes(dtype):
-        if count == 1:
-            buffers["filters"] = terms * filters * filter_bytes(dtype)
-        else:
-            shared += geometry.terms * channels * filter_bytes(dtype)
-    return Plan(
-        name, geometry, batch, count, shares, layout, buffers, shared, rows * terms * columns,
-        block, sums,
-    )  # fmt: skip
+    shared += 0 if own else terms * channels * converted
+    product = rows * terms_at_once * (filters // tile_groups)
+    return Plan(name, geometry, batch, count, shares, buffers, shared, product, block, sums)
 
 
 class Part(NamedTuple):
-    """A part of a tile's sums.
+    """A part of a tile's sums: what is read, and by which filters that is multiplied.
 
-    Attributes
-    ----------
-    taps : tuple of Range
-        Along each axis, and of the channels of a group.
-    index : tuple or None
-        Of the filters, (terms, OC) or (groups, terms, OC / groups); None for all of them.
-    blocks : dict
-        What is read, by the bytes of an element, once it is known.
+    These are (terms, OC) or (groups, terms, OC / groups); ``filters`` is None for all of them.
+    ``place`` tells the patches from others.
     """
 
-    taps: tuple[Range, ...]
-    index: tuple[Any, ...] | None
-    blocks: dict[int, Block]
+    block: Block
+    filters: tuple[Any, ...] | None
+    place: object
 
 
-def layout(plan: Plan, tile: Tile) -> tuple[tuple[int, ...], Range, tuple[Part, ...]]:
-    """Return the shape of a tile's products, its groups, and the parts of its sums."""
-    geometry = plan.geometry
-    o0, o1 = tile.channels
-    each = geometry.out_channels // geometry.groups
-    groups = (o0 // each, -(-o1 // each))
-    count, rows = groups[1] - groups[0], tile.stop - tile.start
-    stop, parts = 0, []
+def _parts(plan: Plan, tile: Tile, itemsize: int) -> Iterator[Part]:
+    """Work out the parts of a tile's sums, for elements of so many bytes."""
+    geometry, stop = plan.geometry, 0
+    groups = _groups(geometry, tile)
+    own = slice(*groups) if groups[1] - groups[0] > 1 else groups[0]
+    several = plan.pieces * plan.shares * plan.sums > 1
     for taps in runs((*geometry.kernel, geometry.filter_channels), plan.sums):
         start, stop = stop, stop + prod(hi - lo for lo, hi in taps)
-        index: tuple[Any, ...] | None = (slice(start, stop), slice(o0, o1))
+        filters: tuple[Any, ...] | None = (slice(start, stop), slice(*tile.channels))
         if geometry.groups > 1:
-            index = (slice(*groups) if count > 1 else groups[0], slice(start, stop))
-        elif stop - start == geometry.terms and o1 - o0 == geometry.out_channels:
-            index = None
-        parts.append(Part(taps, index, {}))
-    return ((rows, o1 - o0) if count == 1 else (count, rows, each)), groups, tuple(parts)
+            filters = (own, slice(start, stop))
+        elif plan.shares * plan.sums == 1:
+            filters = None
+        block = read(geometry, tile.outputs, groups, taps, itemsize)
+        yield Part(block, filters, (tile.outputs, groups, taps) if several else None)
+
+
+def _groups(geometry: Geometry, tile: Tile) -> Range:
+    each = geometry.out_channels // geometry.groups
+    return tile.channels[0] // each, -(-tile.channels[1] // each)
+
+
+def shape_of(geometry: Geometry, tile: Tile) -> tuple[int, ...]:
+    """Return the shape of a tile's products: (positions, OC), after its groups where several."""
+    (g0, g1), (o0, o1) = _groups(geometry, tile), tile.channels
+    rows = tile.stop - tile.start
+    return (rows, o1 - o0) if g1 - g0 == 1 else (g1 - g0, rows, (o1 - o0) // (g1 - g0))
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a task.
+    """Return the work on a tile.
 
-    Parameters
-    ----------
-    plan : Plan
-    images : ndarray, shape (N, *sizes, C)
-    weights : ndarray, shape (KH * KW * C / groups, OC)
-        Flattened filters.
-    out : ndarray, shape (N, *outputs, OC)
-        Any strides, alignment and byte order, like the images.
-    geometry : Geometry
-        Of the convolution itself, where the plan cuts another.
+    `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
+    order; `weights` the flattened filters, (KH * KW * C / groups, OC), of a `geometry` that the
+    plan may have changed.
     """
     arithmetic = numbers(images, weights, geometry)
     product = multiplier(plan, images, weights, arithmetic)
     direct = out.dtype == arithmetic.sums and out.flags.aligned
 
-    def work(task: Task, scratch: Scratch) -> bool:
-        tile, (shape, *_) = task
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        shape = shape_of(plan.geometry, tile)
         place = _place(out, tile, shape) if direct else None
         if place is not None:  # BLAS writes to the output itself
-            product(task, place, scratch)
+            product(tile, place, scratch)
             return True
         sums = scratch.take("product", shape, arithmetic.sums)
-        product(task, sums, scratch)
-        index = tuple(slice(*one) for one in tile.outputs)
-        target = out[index][..., slice(*tile.channels)]
+        product(tile, sums, scratch)
+        target = out[tuple(slice(*one) for one in tile.outputs)][..., slice(*tile.channels)]
         if sums.ndim == 3:  # (g, m, o) -> (m, g, o)
             sums = sums.transpose(1, 0, 2)
             target = target.reshape(*target.shape[:-1], *sums.shape[1:])
@@ -187,42 +170,37 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
 
 def multiplier(
     plan: Plan, images: Array, weights: Array, arithmetic: Numbers
-) -> Callable[[Task, Array, Scratch], None]:
-    """Return what writes a tile's products, (groups, positions, filters), to an array."""
+) -> Callable[[Tile, Array, Scratch], None]:
+    """Return what writes a tile's products to an array of their shape."""
     geometry, dtype = plan.geometry, arithmetic.dtype
     patches, size = Patches(images, geometry, dtype), dtype.itemsize
-    several = plan.pieces * plan.shares * plan.sums > 1
-    convert = weights.dtype != dtype
-    flags = weights.flags
+    convert, flags = weights.dtype != dtype, weights.flags
     if not (flags.c_contiguous or flags.f_contiguous):
         weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
     filters: tuple[Array, ...] = (weights,)
     if convert and plan.pieces > 1:  # else each tile converts its own
         filters, convert = arithmetic.prepare(weights, Scratch()), False
-    if plan.groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
-        split = (one.reshape(len(one), plan.groups, -1) for one in filters)
+    groups = geometry.groups
+    if groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
+        split = (one.reshape(len(one), groups, -1) for one in filters)
         filters = tuple(one.transpose(1, 0, 2) for one in split)
 
-    def product(task: Task, total: Array, scratch: Scratch) -> None:
-        tile, (_, groups, parts) = task
-        for part in parts:
-            block = part.blocks.get(size)
-            if block is None:
-                block = read(geometry, tile.outputs, groups, part.taps, size)
-                part.blocks[size] = block
-            place = (tile.outputs, groups, part.taps) if several else None
-            matrix = patches.matrix(block, scratch, place)
+    def product(tile: Tile, total: Array, scratch: Scratch) -> None:
+        key = (tile.start, tile.channels, size)
+        sums = total
+        for part in plan.once(key, lambda: _parts(plan, tile, size)):
+            matrix = patches.matrix(part.block, scratch, part.place)
             own = filters
-            if part.index is not None:
-                own = tuple([one[part.index] for one in filters])
+            if part.filters is not None:
+                own = tuple([one[part.filters] for one in filters])
             if convert:
                 own = arithmetic.prepare(own[0], scratch)
-            if part is parts[0]:
-                arithmetic.multiply(matrix, own, total, scratch)
-            else:
-                more = scratch.take("part", total.shape, total.dtype)
-                arithmetic.multiply(matrix, own, more, scratch)
-                np.add(total, more, out=total)
+            arithmetic.multiply(matrix, own, sums, scratch)
+            del matrix, own  # or a buffer would live beside the larger one that replaces it
+            if sums is not total:
+                np.add(total, sums, out=total)
+            elif plan.sums > 1:
+                sums = scratch.take("part", total.shape, total.dtype)
 
     return product
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from npconv._blocks import Block, read
+from npconv._blocks import read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import filter_bytes, itemsize, numbers
-from npconv._engine.plan import Plan, Task, Work, pieces
+from npconv._engine.plan import MOVED, Plan, Work, pieces
 from npconv._engine.scratch import Scratch
 from npconv._engine.tiles import Tile, largest
 from npconv._geometry import Geometry
@@ -24,6 +24,8 @@ from npconv._patches import Patches
 Array = np.ndarray[Any, Any]
 
 NAME = "kn2row"
+_MOST_FILTERS = 8
+_LEAST_CHANNELS = 8  # for each filter: with fewer, the shifted sums take longer than the patches
 _MOST_COLUMNS = 256  # taps of all filters
 _MOST_CHANNELS = 1 << 15  # so that a row of pixels stays in cache
 
@@ -41,59 +43,52 @@ def admits(geometry: Geometry) -> bool:
 
 def pays(geometry: Geometry, batch: int) -> bool:
     """Say whether it is to be taken, where the rules before do not hold."""
-    return admits(geometry) and 4 * geometry.out_channels <= geometry.in_channels
+    filters, channels = geometry.out_channels, geometry.in_channels
+    few = filters <= _MOST_FILTERS and _LEAST_CHANNELS * filters <= channels
+    return few and admits(geometry)
 
 
 def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
-    """Cut a convolution into tiles of whole rows, as far as these fit."""
+    """Cut a convolution into tiles."""
     size, channels = itemsize(dtype), geometry.in_channels
     columns = prod(geometry.kernel) * geometry.out_channels
-    count = pieces(geometry, batch, channels + columns, max(channels, columns) * size)
+    effort = channels * columns + MOVED * (channels + columns)
+    count = pieces(geometry, batch, effort, max(channels, columns) * size)
     images, *sides = largest((batch, *geometry.outputs), count)
-    pixels, positions = images, images * prod(sides)
+    pixels, sums = images, images * prod(sides) * geometry.out_channels
     for axis, outputs in zip(geometry.axes, sides, strict=True):
         pixels *= axis.span((0, outputs), (0, axis.kernel)).length
-    sums = positions * geometry.out_channels
     buffers = {
         "band": pixels * channels * size,
         "products": pixels * columns * size,
         "product": sums * size,
         "cast": cast_bytes(dtype, sums),
+        "halves": pixels * (channels + 2 * columns) * size if dtype.kind == "i" else 0,
     }
-    if dtype.kind == "i":
-        buffers["int"] = pixels * (channels + 2 * columns) * size
     shared = channels * columns * (dtype.itemsize + filter_bytes(dtype))
-    return Plan(
-        NAME, geometry, batch, count, 1, layout, buffers, shared, pixels * channels * columns
-    )
-
-
-def layout(plan: Plan, tile: Tile) -> dict[int, Block]:
-    """Return room for what is read, by the bytes of an element."""
-    return {}
+    product = pixels * channels * columns
+    return Plan(NAME, geometry, batch, count, 1, buffers, shared, product)
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a task; see ``im2col.prepare``."""
+    """Return the work on a tile; see ``im2col.prepare``."""
     channels, filters, kernel = geometry.in_channels, geometry.out_channels, geometry.kernel
-    columns = prod(kernel) * filters
-    whole = tuple((0, taps) for taps in (*kernel, channels))
     arithmetic = numbers(images, weights, geometry)
     # (KH * KW, C, OC) -> (C, KH * KW * OC)
-    by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, columns)
+    by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, -1)
     operands = arithmetic.prepare(by_pixel, Scratch())
-    patches = Patches(images, geometry, arithmetic.dtype)
-    size = arithmetic.dtype.itemsize
+    patches, size = Patches(images, geometry, arithmetic.dtype), arithmetic.dtype.itemsize
+    whole = tuple((0, taps) for taps in (*kernel, channels))
 
-    def work(task: Task, scratch: Scratch) -> bool:
-        (outputs, *_), blocks = task
-        block = blocks.get(size) or read(geometry, outputs, (0, 1), whole, size)
-        blocks[size] = block
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        outputs = tile.outputs
+        key = (tile.start, size)
+        (block,) = plan.once(key, lambda: [read(geometry, outputs, (0, 1), whole, size)])
         pixels = patches.band(block, scratch)[0]  # (n, *pixels, C)
-        shape = pixels.shape[:-1]
-        product = scratch.take("products", (columns, prod(shape)), arithmetic.sums)
+        shape = (by_pixel.shape[1], prod(pixels.shape[:-1]))
+        product = scratch.take("products", shape, arithmetic.sums)
         arithmetic.multiply(pixels.reshape(-1, channels), operands, product.T, scratch)
-        planes = product.reshape(*kernel, filters, *shape)
+        planes = product.reshape(*kernel, filters, *pixels.shape[:-1])
         sizes = tuple(hi - lo for lo, hi in outputs)
         sums = scratch.take("product", (filters, *sizes), arithmetic.sums)
         for number, tap in enumerate(np.ndindex(kernel)):

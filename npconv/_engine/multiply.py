@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from npconv._engine import rules, threads
+from npconv._engine.plan import Plan
 from npconv._engine.tiles import largest
-
-if TYPE_CHECKING:
-    from npconv._engine.plan import Plan, Task
-    from npconv._engine.scratch import Scratch
-    from npconv._geometry import Geometry
+from npconv._geometry import Geometry
 
 Array = np.ndarray[Any, Any]
 
@@ -27,7 +24,7 @@ def right_multiply(images: Array, weights: Array, geometry: Geometry, out: Array
     weights : ndarray, shape (KH * KW * C / groups, OC)
     geometry : Geometry
     out : ndarray, shape (N, *outputs, OC)
-        Any strides, alignment and byte order.
+        Any strides, alignment and byte order, like the images.
     """
     plan = rules.choose(geometry, len(out), weights.dtype)
     if not _run(plan, images, weights, geometry, out):
@@ -40,20 +37,15 @@ def _run(plan: Plan, images: Array, weights: Array, geometry: Geometry, out: Arr
     """Compute all tiles; return whether all of their results stand."""
     work = rules.ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out, geometry)
     if plan.light:
-        return threads.alone(plan.tasks(), work)
-    return threads.each(plan.tasks(), work, plan.most_threads)
+        return threads.alone(plan.tiles(), work)
+    return threads.each(plan.tiles(), work, plan.most_threads)
 
 
 class Description(NamedTuple):
     """How a convolution is computed, and the bytes it takes beyond its arguments and its result.
 
-    Attributes
-    ----------
-    algorithm : str
-    tiles : str
-        How it is cut, for people.
-    thread_bytes, scratch_bytes : int
-        At the most, where the arrays are C-contiguous: on one thread, and on as many as there are.
+    These are the most, where the arrays are C-contiguous: on one thread, and on as many as there
+    are.
     """
 
     algorithm: str
@@ -63,32 +55,25 @@ class Description(NamedTuple):
 
 
 def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Description:
-    """Say how a convolution is computed.
-
-    Parameters
-    ----------
-    geometry : Geometry
-    batch : int
-        Number of images, at least 1.
-    dtype : dtype
-        Of the input and the filters.
-    """
+    """Say how a convolution of `batch` images and filters of a dtype is computed."""
     plan = rules.choose(geometry, batch, dtype)
+    plans = [plan, rules.choose(geometry, batch, dtype, plain=True)] if plan.block else [plan]
     images, *sides = largest((batch, *plan.geometry.outputs), plan.pieces)
-    block = plan.block or (1,) * len(sides)
-    sides = [min(a * b, most) for a, b, most in zip(sides, block, geometry.outputs, strict=True)]
-    tiles = f"{' x '.join(map(str, (images, *sides)))} outputs at once"
-    if plan.shares > 1:
-        share = -(-geometry.out_channels // plan.shares)
-        tiles += f", {share} of {geometry.out_channels} filters"
     if plan.block:
-        tiles += f", {' x '.join(map(str, block))} of them a patch"
+        sides = [
+            min(a * b, most) for a, b, most in zip(sides, plan.block, geometry.outputs, strict=True)
+        ]
+    text = f"{' x '.join(map(str, (images, *sides)))} outputs at once"
+    if plan.shares > 1:
+        name = "groups" if geometry.groups > 1 else "filters"
+        whole = geometry.groups if geometry.groups > 1 else geometry.out_channels
+        text += f", {-(-whole // plan.shares)} of {whole} {name}"
+    if plan.block:
+        text += f", {' x '.join(map(str, plan.block))} of them a patch"
     if plan.sums > 1:
-        tiles += f", sums in {plan.sums} parts"
-    plans = [plan]
-    if plan.block:  # where an image is not finite
-        plans.append(rules.choose(geometry, batch, dtype, plain=True))
-    used = [
-        max(one.scratch_bytes(count) for one in plans) for count in (1, threads.get_num_threads())
-    ]
-    return Description(plan.algorithm, tiles, *used)
+        *taps, channels = largest((*geometry.kernel, geometry.filter_channels), plan.sums)
+        text += f", {' x '.join(map(str, taps))} taps of {channels} channels"
+    one, all_ = (
+        max(each.scratch_bytes(count) for each in plans) for count in (1, threads.get_num_threads())
+    )
+    return Description(plan.algorithm, text, one, all_)

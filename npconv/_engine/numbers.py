@@ -23,19 +23,7 @@ _SPOILS_STRIDED = np.__version__ == "2.3.0"
 
 
 class Numbers:
-    """Products in a float dtype of BLAS.
-
-    Attributes
-    ----------
-    dtype : dtype
-        Of patches, filters and products.
-    sums : dtype
-        Of what is added up, which is then cast to the result's dtype.
-    operands : int
-        Arrays that the filters are prepared as.
-    """
-
-    operands = 1
+    """Products in a float `dtype` of BLAS; their `sums` are then cast to the result's dtype."""
 
     def __init__(self, dtype: np.dtype[Any], sums: np.dtype[Any]) -> None:
         self.dtype = dtype
@@ -70,8 +58,6 @@ class Halves(Numbers):
     -2**15 <= xh, wh < 2**15: x w = xl wl + 2**16 (xl wh + xh wl) modulo 2**32. A sum has at most
     2**20 terms (see ``im2col``), so that those in brackets and of xl wl stay within 2**53.
     """
-
-    operands = 2
 
     def __init__(self) -> None:
         super().__init__(_FLOAT64, _INT64)
@@ -117,14 +103,7 @@ def filter_bytes(dtype: np.dtype[Any]) -> int:
 
 
 def numbers(images: Array, weights: Array, geometry: Geometry) -> Numbers:
-    """Choose the numbers for a dtype, and for integers by their sizes.
-
-    Parameters
-    ----------
-    images, weights : ndarray
-        Of the same dtype up to the byte order, one that conv2d takes; not empty.
-    geometry : Geometry
-    """
+    """Choose the numbers for the dtype of the weights, and for integers by their sizes."""
     dtype = weights.dtype
     if dtype.kind != "i":
         return _FLOATS[8 if dtype.itemsize == 8 else 4]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from npconv._engine.tiles import Tile, tiles
 
@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from npconv._engine.scratch import Scratch
     from npconv._geometry import Geometry
 
-Task = tuple[Tile, Any]
-"""A tile, and what its algorithm has worked out of it."""
-Work = Callable[[Task, "Scratch"], bool]
-"""Computes a task; says whether its result stands."""
+T = TypeVar("T")
+Work = Callable[[Tile, "Scratch"], bool]
+"""Computes a tile; says whether its result stands."""
 
-TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
-TILE_BYTES = 3 << 19  # of patches or products: 0.5 to 3 MiB took the same time within 3 %
-LEAST_POSITIONS = 128  # of a tile: with fewer BLAS packs filters for longer than it multiplies
+TILE_BYTES = 2 << 20  # of patches: 1 to 3 MiB took the same time, within 3 %
 PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
-WORTH_SHARING = 12_000_000  # multiply-adds that take about twice as long as handing over
-MOVED = 16  # multiply-adds that take as long as copying an element
+MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
+_WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
+_TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
 _FEW = 256  # tiles that are worth keeping
 
 
@@ -40,8 +38,6 @@ class Plan:
     batch : int
     pieces, shares : int
         Into how many runs the outputs, and into how many ranges the channels are cut.
-    layout : callable
-        Works out the integers of a tile, once.
     buffers : mapping of str to int
         Bytes of each thread's buffers.
     shared : int
@@ -49,7 +45,7 @@ class Plan:
     product : int
         Multiply-adds of the largest product that BLAS computes.
     block : tuple of int
-        Neighbouring outputs along each axis that a patch serves.
+        Neighbouring outputs along each axis that a patch serves, where these are several.
     sums : int
         Into how many parts each sum is cut.
     """
@@ -59,70 +55,53 @@ class Plan:
     batch: int
     pieces: int
     shares: int
-    layout: Callable[[Plan, Tile], Any]
     buffers: Mapping[str, int]
     shared: int
     product: int
     block: tuple[int, ...] = ()
     sums: int = 1
+    _known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    @cached_property
-    def groups(self) -> int:
-        """Number of groups."""
-        return self.geometry.groups
+    def tiles(self) -> Iterable[Tile]:
+        """Return the tiles, which cover every output once."""
+        shape, cut = self.geometry, (self.pieces, self.shares)
+        outputs = (self.batch, *shape.outputs)
+        return self.once("tiles", lambda: tiles(outputs, shape.out_channels, shape.groups, *cut))
 
-    def tasks(self) -> Iterable[Task]:
-        """Return the tiles, which cover every output once, each with its layout."""
-        return self._few or ((tile, self.layout(self, tile)) for tile in self._tiles())
-
-    def _tiles(self) -> Iterable[Tile]:
-        geometry = self.geometry
-        outputs = (self.batch, *geometry.outputs)
-        return tiles(outputs, geometry.out_channels, geometry.groups, self.pieces, self.shares)
-
-    @cached_property
-    def _few(self) -> tuple[Task, ...]:
-        if self.pieces * self.shares > _FEW:
-            return ()
-        return tuple((tile, self.layout(self, tile)) for tile in self._tiles())
+    def once(self, key: Any, work_out: Callable[[], Iterable[T]]) -> Iterable[T]:
+        """Return what is worked out, each time where the tiles are too many to keep it."""
+        known: tuple[T, ...] | None = self._known.get(key)
+        if known is not None:
+            return known
+        found = work_out()
+        if self.pieces * self.shares <= _FEW:
+            found = self._known[key] = tuple(found)
+        return found
 
     @cached_property
     def light(self) -> bool:
         """Whether BLAS would use one thread anyway: OpenBLAS does, up to 2**18 multiply-adds."""
         return self.pieces * self.shares == 1 and self.product <= 1 << 18
 
-    @property
-    def thread_bytes(self) -> int:
-        """Scratch of each thread."""
-        return sum(self.buffers.values())
-
     @cached_property
     def most_threads(self) -> int:
         """Over how many threads the tiles, and the memory, allow the work to be spread."""
-        memory = (TOTAL_BYTES - self.shared) // max(1, self.thread_bytes)
+        memory = (_TOTAL_BYTES - self.shared) // max(1, sum(self.buffers.values()))
         return max(1, min(self.pieces * self.shares, memory))
 
     def scratch_bytes(self, threads: int) -> int:
         """Return the bytes that a call takes beyond its arguments and its result."""
-        return self.shared + min(threads, self.most_threads) * self.thread_bytes
+        return self.shared + min(threads, self.most_threads) * sum(self.buffers.values())
 
 
-def pieces(geometry: Geometry, batch: int, moved: int, position_bytes: int) -> int:
-    """Say into how many runs the outputs are cut.
+def pieces(geometry: Geometry, batch: int, effort: int, position_bytes: int) -> int:
+    """Say into how many runs the outputs are cut, by what each position needs.
 
-    Parameters
-    ----------
-    geometry : Geometry
-    batch : int
-    moved : int
-        Elements that are copied for each position.
-    position_bytes : int
-        Of the buffers, or of what is read and written, for each position.
+    `effort` counts the multiply-adds of BLAS that take as long.
     """
     positions = batch * prod(geometry.outputs)
     count = -(-positions * position_bytes // TILE_BYTES)
-    effort = positions * (geometry.terms * geometry.out_channels + MOVED * moved)
-    if effort >= WORTH_SHARING or count > 1:
+    if positions * effort >= _WORTH_SHARING or count > 1:
         count = max(PIECES, count)
         count += -count % PIECES
     return min(count, positions)

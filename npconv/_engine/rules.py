@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from npconv._engine import depthwise, im2col, kn2row, toeplitz
-from npconv._engine.plan import Plan
+from npconv._engine.plan import Plan, Work
+from npconv._geometry import Geometry
 
-if TYPE_CHECKING:
-    from npconv._geometry import Geometry
+Array = np.ndarray[Any, Any]
 
-ALGORITHMS = {one.NAME: one for one in (depthwise, toeplitz, kn2row, im2col)}
+
+class Algorithm(Protocol):
+    """What the module of an algorithm holds."""
+
+    NAME: str
+
+    def admits(self, geometry: Geometry) -> bool:
+        """Say whether it can compute a convolution."""
+
+    def pays(self, geometry: Geometry, batch: int) -> bool:
+        """Say whether it is to be taken, where the rules before do not hold."""
+
+    def plan(self, geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
+        """Cut a convolution into tiles."""
+
+    def prepare(
+        self, plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry
+    ) -> Work:
+        """Return the work on a tile."""
+
+
+_ORDER: tuple[Algorithm, ...] = (depthwise, toeplitz, kn2row, im2col)
+ALGORITHMS = {one.NAME: one for one in _ORDER}
 
 
 def _from_environment(name: str) -> str:
@@ -31,26 +53,13 @@ _FORCED = _from_environment(os.environ.get("NPCONV_ALGORITHM", ""))
 
 @lru_cache(maxsize=1024)
 def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool = False) -> Plan:
-    """Choose a plan.
+    """Choose a plan for a convolution with at least one image, output, tap and channel.
 
-    Parameters
-    ----------
-    geometry : Geometry
-        Of a convolution with at least one output, one tap and one channel.
-    batch : int
-        Number of images, at least 1.
-    dtype : dtype
-        Of the input.
-    plain : bool
-        Choose im2col, which multiplies by no zeros of its own.
-
-    Returns
-    -------
-    Plan
+    Where it is to be `plain`, im2col, which multiplies by no zeros of its own.
     """
     if plain:
         return im2col.plan(geometry, batch, dtype)
     if _FORCED and ALGORITHMS[_FORCED].admits(geometry):
         return ALGORITHMS[_FORCED].plan(geometry, batch, dtype)
-    first = next(one for one in ALGORITHMS.values() if one.pays(geometry, batch))
+    first = next(one for one in _ORDER if one.pays(geometry, batch))
     return first.plan(geometry, batch, dtype)

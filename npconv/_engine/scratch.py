@@ -9,8 +9,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-# Larger buffers, which only few shapes need, are given back when a call returns.
-_KEPT_BYTES = 2 << 20
+_KEPT_BYTES = 2 << 20  # larger buffers, which only few shapes need, are given back
 _ALIGNMENT = 64  # a cache line, and the widest vectors
 
 _kept = threading.local()
@@ -20,17 +19,13 @@ _era = object()  # scratch of an earlier one is given back
 class Scratch:
     """The buffers of one thread, one a name, made when first needed.
 
-    Attributes
-    ----------
-    holds : object
-        What the patches in the buffer are of; None for nothing in particular.
+    ``holds`` says what the patches in their buffer are of; None for nothing in particular.
     """
 
     def __init__(self) -> None:
         self.holds: object = None
         self._era = _era
         self._buffers: dict[str, Array] = {}
-        self._large = False
 
     def take(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Return an uninitialised contiguous array; it lasts until `name` is taken again."""
@@ -44,17 +39,14 @@ class Scratch:
             buffer = np.empty(size + _ALIGNMENT, np.uint8)
             start = -buffer.ctypes.data % _ALIGNMENT
             buffer = self._buffers[name] = buffer[start : start + size]
-            self._large = self._large or size > _KEPT_BYTES
         return np.ndarray(shape, dtype, buffer)
 
     def keep(self) -> None:
         """Give back what is not worth keeping, and leave the rest to the thread's next call."""
         self.holds = None
-        if self._large:
-            self._large = False
-            self._buffers = {
-                name: one for name, one in self._buffers.items() if one.nbytes <= _KEPT_BYTES
-            }
+        for name, buffer in tuple(self._buffers.items()):
+            if buffer.nbytes > _KEPT_BYTES:
+                del self._buffers[name]
         _kept.scratch = self
 
 

@@ -20,22 +20,23 @@ from typing import Any
 import numpy as np
 
 from npconv._engine.blas import Blas
-from npconv._engine.plan import Task, Work
+from npconv._engine.plan import Work
 from npconv._engine.scratch import Scratch, take_scratch
+from npconv._engine.tiles import Tile
 
 
 class _Job:
-    """Tasks that several threads take from one end until none is left or one has failed.
+    """Tiles that several threads take from one end until none is left or one has failed.
 
-    The tasks are never all in memory at once. A context: it is left when no helper writes to the
+    The tiles are never all in memory at once. A context: it is left when no helper writes to the
     result any more, and BLAS is let go.
     """
 
-    def __init__(self, tasks: Iterable[Task], work: Work) -> None:
+    def __init__(self, tiles: Iterable[Tile], work: Work) -> None:
         self.seats: list[_Seat] = []
         self.stands = True  # as long as all results do
         self.error: BaseException | None = None  # of a helper
-        self._tasks = iter(tasks)
+        self._tiles = iter(tiles)
         self._work = work
         self._lock = threading.Lock()
 
@@ -49,14 +50,14 @@ class _Job:
         _blas.let_go(self)
 
     def run(self, scratch: Scratch) -> None:
-        """Compute tasks until none is left."""
+        """Compute tiles until none is left."""
         try:
             while True:
                 with self._lock:
-                    task = next(self._tasks, None)
-                if task is None:
+                    tile = next(self._tiles, None)
+                if tile is None:
                     return
-                if not self._work(task, scratch):
+                if not self._work(tile, scratch):
                     self.stands = False
                     self.stop()
         except BaseException:
@@ -64,8 +65,8 @@ class _Job:
             raise
 
     def stop(self) -> None:
-        """Let nobody begin another task."""
-        self._tasks = iter(())
+        """Let nobody begin another tile."""
+        self._tiles = iter(())
 
     def finish(self) -> None:
         """Wait for the helpers, whatever happens meanwhile: they write to the result."""
@@ -122,19 +123,15 @@ class _Pool:
         self._seats: SimpleQueue[_Seat] = SimpleQueue()
         self._threads = 0
 
-    def grow(self, helpers: int) -> int:
-        """Have at least so many, if the system allows it; return how many of them there are."""
+    def ask(self, job: _Job, helpers: int) -> None:
+        """Have a job helped with, by as many threads as the system allows."""
         while self._threads < helpers:
             try:
                 threading.Thread(target=self._serve, name="npconv", daemon=True).start()
             except RuntimeError:  # "can't start new thread"
                 break
             self._threads += 1
-        return min(helpers, self._threads)
-
-    def ask(self, job: _Job, helpers: int) -> None:
-        """Have a job helped with."""
-        for _ in range(helpers):
+        for _ in range(min(helpers, self._threads)):
             seat = _Seat(job)
             job.seats.append(seat)
             self._seats.put(seat)
@@ -147,26 +144,12 @@ class _Pool:
                 del seat  # what it holds must not live until the next one
 
 
-def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
-    """Call ``work(task, scratch)`` for each task, on several threads where there are several.
-
-    Parameters
-    ----------
-    tasks : iterable
-    work : callable
-        Independent of the order; it may raise.
-    most : int
-        Threads that it may be spread over.
-
-    Returns
-    -------
-    bool
-        Whether all results stand.
-    """
-    job = _Job(tasks, work)
+def each(tiles: Iterable[Tile], work: Work, most: int) -> bool:
+    """Compute all tiles, in any order, on up to `most` threads; say whether all results stand."""
+    job = _Job(tiles, work)
     with job, job, job:  # Ctrl-C, twice, may keep two of them from being left
         found = _blas.hold(job)
-        _pool.ask(job, _pool.grow(min(most, _threads or found) - 1))
+        _pool.ask(job, min(most, _threads or found) - 1)
         scratch = take_scratch()
         try:
             job.run(scratch)
@@ -181,12 +164,12 @@ def each(tasks: Iterable[Task], work: Work, most: int) -> bool:
     return job.stands
 
 
-def alone(tasks: Iterable[Task], work: Work) -> bool:
+def alone(tiles: Iterable[Tile], work: Work) -> bool:
     """Do the same in this thread, whatever BLAS is set to."""
     scratch = take_scratch()
     try:
-        for task in tasks:
-            if not work(task, scratch):
+        for tile in tiles:  # noqa: SIM110 - all() takes longer
+            if not work(tile, scratch):
                 return False
         return True
     finally:

@@ -21,24 +21,25 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._engine import im2col
 from npconv._engine.halves import cast
 from npconv._engine.numbers import numbers
-from npconv._engine.plan import Plan, Task, Work
+from npconv._engine.plan import Plan, Work
 from npconv._engine.scratch import Scratch
-from npconv._geometry import Axis, Geometry
+from npconv._engine.tiles import Tile
+from npconv._geometry import Axis, Geometry, Range
 
 Array = np.ndarray[Any, Any]
 
 NAME = "block-Toeplitz"
-_MOST_CHANNELS = 16  # of a group
-_COLUMNS = int(
-    __import__("os").environ.get("TOE", "32")
-)  # of a product: with fewer, a vector is not filled
-_WORTH = int(__import__("os").environ.get("TW", "50000"))  # elements of the patches matrix
+_COLUMNS = 32  # of a product: with fewer, BLAS does not fill its vectors
+_WORTH = 50_000  # elements of the patches matrix: with fewer, the filters take longer
+_MOST_CHANNELS = 8  # of a group: with more, copying patches is not what takes the time
 _MOST_WEIGHTS = 1 << 20  # elements of the filters with their zeros
 
 
 def admits(geometry: Geometry) -> bool:
     """Say whether it can compute a convolution."""
-    return prod(_block(geometry)) > 1 and _weights(geometry) <= _MOST_WEIGHTS
+    block = _block(geometry)
+    wide = widened(geometry, block)
+    return prod(block) > 1 and wide.terms * wide.out_channels <= _MOST_WEIGHTS
 
 
 def pays(geometry: Geometry, batch: int) -> bool:
@@ -47,13 +48,11 @@ def pays(geometry: Geometry, batch: int) -> bool:
 
 
 def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
-    """Cut a convolution into tiles; see ``im2col.plan``."""
+    """Cut a convolution into tiles."""
     block = _block(geometry)
-    size = dtype.itemsize
-    return im2col.plan(
-        widened(geometry, block), batch, dtype, name=NAME, block=block,
-        shared=_weights(geometry) * size,
-    )  # fmt: skip
+    wide = widened(geometry, block)
+    shared = wide.terms * wide.out_channels * dtype.itemsize
+    return im2col.plan(wide, batch, dtype, name=NAME, block=block, shared=shared)
 
 
 def _block(geometry: Geometry) -> tuple[int, ...]:
@@ -62,14 +61,13 @@ def _block(geometry: Geometry) -> tuple[int, ...]:
     The side is doubled along which the patch grows least.
     """
     block = [1] * len(geometry.axes)
-    if geometry.filter_channels > _MOST_CHANNELS:
-        return tuple(block)
     filters = geometry.out_channels // geometry.groups
-    while filters * prod(block) < _COLUMNS:
+    many = geometry.filter_channels > _MOST_CHANNELS or prod(geometry.kernel) == 1
+    while not many and filters * prod(block) < _COLUMNS:
         growth = {
-            axis.stride * block[i] / (axis.kernel + (block[i] - 1) * axis.stride): i
-            for i, axis in enumerate(geometry.axes)
-            if 2 * block[i] <= axis.outputs and (axis.dilation == 1 or axis.kernel == 1)
+            axis.stride * side / (axis.kernel + (side - 1) * axis.stride): i
+            for i, (axis, side) in enumerate(zip(geometry.axes, block, strict=True))
+            if 2 * side <= axis.outputs and (axis.dilation == 1 or axis.kernel == 1)
         }
         if not growth:
             break
@@ -77,19 +75,12 @@ def _block(geometry: Geometry) -> tuple[int, ...]:
     return tuple(block)
 
 
-def _weights(geometry: Geometry) -> int:
-    """Return the number of elements of the filters with their zeros."""
-    wide = widened(geometry, _block(geometry))
-    return wide.terms * wide.out_channels
-
-
 def widened(geometry: Geometry, block: tuple[int, ...]) -> Geometry:
     """Return the convolution whose patches serve a block of outputs.
 
     >>> axis = Axis.resolve(8, 3, 1, 1, "SAME")
-    >>> widened(Geometry((axis,), 1, 1, 2), (4,))  # doctest: +NORMALIZE_WHITESPACE
-    Geometry(axes=(Axis(size=8, kernel=6, stride=4, dilation=1, before=1, after=1, outputs=2),),
-             in_channels=1, filter_channels=1, out_channels=8)
+    >>> widened(Geometry((axis,), 1, 1, 2), (4,)).axes
+    (Axis(size=8, kernel=6, stride=4, dilation=1, before=1, after=1, outputs=2),)
     """
     axes = tuple(map(_widened, geometry.axes, block))
     return geometry._replace(axes=axes, out_channels=geometry.out_channels * prod(block))
@@ -105,26 +96,14 @@ def _widened(axis: Axis, outputs: int) -> Axis:
 
 
 def spread(flat: Array, geometry: Geometry, block: tuple[int, ...]) -> Array:
-    """Return the flattened filters of the widened convolution.
+    """Return the flattened filters of the widened convolution, (KH' * KW' * C / groups, OC').
 
-    Parameters
-    ----------
-    flat : ndarray, shape (KH * KW * C / groups, OC)
-    geometry : Geometry
-        Of the convolution itself.
-    block : tuple of int
-
-    Returns
-    -------
-    ndarray, shape (KH' * KW' * C / groups, OC')
-        Of the widened sizes; the out_channels of a group run over the outputs of a block and,
-        fastest, the out_channels of that group.
+    The out_channels of a group run over the outputs of a block and, fastest, over its own.
     """
     groups, channels, kernel = geometry.groups, geometry.filter_channels, geometry.kernel
-    wide = widened(geometry, block).kernel
+    wide, count = widened(geometry, block).kernel, len(block)
     filters = geometry.out_channels // groups
     result = np.zeros((*wide, channels, groups, *block, filters), flat.dtype)
-    count = len(kernel)
     taps, outputs = result.strides[:count], result.strides[count + 2 : -1]
     # The filters' places, all at once: the step to the next output moves its filter by a stride.
     steps = (a + b * axis.stride for a, b, axis in zip(outputs, taps, geometry.axes, strict=True))
@@ -138,79 +117,54 @@ def spread(flat: Array, geometry: Geometry, block: tuple[int, ...]) -> Array:
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a task; see ``im2col.prepare``."""
-    block, groups = plan.block, geometry.groups
+    """Return the work on a tile; see ``im2col.prepare``."""
     arithmetic = numbers(images, weights, geometry)
-    product = im2col.multiplier(plan, images, spread(weights, geometry, block), arithmetic)
+    wide = spread(weights, geometry, plan.block)
+    multiply = im2col.multiplier(plan, images, wide, arithmetic)
     doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
 
-    def work(task: Task, scratch: Scratch) -> bool:
-        tile, (shape, owned, *_) = task
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        shape = im2col.shape_of(plan.geometry, tile)
         sums = scratch.take("product", shape, arithmetic.sums)
-        product(task, sums, scratch)
+        multiply(tile, sums, scratch)
         if doubtful and np.isnan(sums.min()):
             return False
-        scatter(sums, tile.outputs, owned, block, groups, out, scratch)
+        _scatter(sums, tile, plan, out, scratch)
         return True
 
     return work
 
 
-def scatter(
-    sums: Array,
-    outputs: tuple[tuple[int, int], ...],
-    owned: tuple[int, int],
-    block: tuple[int, ...],
-    groups: int,
-    out: Array,
-    scratch: Scratch,
-) -> None:
-    """Write a tile's sums, (groups, blocks, outputs of a block and filters), to the output.
-
-    Parameters
-    ----------
-    sums : ndarray, shape (groups, positions, channels) or (positions, channels)
-    outputs : tuple of Range
-        Of the widened convolution.
-    owned : Range
-        The tile's groups.
-    block : tuple of int
-    groups : int
-    out : ndarray, shape (N, *outputs, OC)
-    scratch : Scratch
-    """
-    images, *places = outputs
-    count = len(block)
-    blocks = [hi - lo for lo, hi in places]
-    # (g, n, *blocks, *block, o) -> (n, block, outputs of it, for each axis, g, o)
-    source = sums.reshape(owned[1] - owned[0], images[1] - images[0], *blocks, *block, -1)
+def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) -> None:
+    """Write the sums of a tile of the widened convolution to the output."""
+    (n0, n1), *places = tile.outputs
+    block, count, sides = plan.block, len(plan.block), [hi - lo for lo, hi in places]
+    groups = sums.shape[0] if sums.ndim == 3 else 1
+    # (g, n, *blocks, *block, o) -> (n, blocks, outputs of a block, for each axis, g, o)
+    source = sums.reshape(groups, n1 - n0, *sides, *block, -1)
     order = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
     source = source.transpose(1, *order, 0, source.ndim - 1)
-    own = slice(*(g * source.shape[-1] for g in owned))
+    channels = slice(*(channel // prod(block) for channel in tile.channels))
     for pieces in product(*map(_pieces, places, block, out.shape[1:-1])):
-        of: list[slice] = []
-        to, shape = [], []
-        for (lo, hi, size), (first, _), whole in zip(pieces, places, block, strict=True):
+        of: list[slice] = [slice(None)]
+        to, shape = [slice(n0, n1)], [n1 - n0]
+        for (lo, hi, size), (first, _), side in zip(pieces, places, block, strict=True):
             of += (slice(lo - first, hi - first), slice(size))
-            to.append(slice(lo * whole, lo * whole + (hi - lo) * size))
+            to.append(slice(lo * side, lo * side + (hi - lo) * size))
             shape += (hi - lo, size)
-        target = out[(slice(*images), *to)][..., own]
-        cast(
-            source[(slice(None), *of)],
-            target.reshape(target.shape[0], *shape, *source.shape[-2:]),
-            scratch,
-        )
+        target = out[tuple(to)][..., channels]
+        cast(source[tuple(of)], target.reshape(*shape, *source.shape[-2:]), scratch)
 
 
-def _pieces(place: tuple[int, int], size: int, outputs: int) -> Iterator[tuple[int, int, int]]:
+def _pieces(place: Range, side: int, outputs: int) -> Iterator[tuple[int, int, int]]:
     """Yield the whole blocks and the one that is cut off, as ranges and sizes.
 
     >>> list(_pieces((0, 3), 4, 11)), list(_pieces((1, 2), 4, 8))
     ([(0, 2, 4), (2, 3, 3)], [(1, 2, 4)])
     """
     lo, hi = place
-    whole = max(lo, min(hi, outputs // size))
+    whole = max(lo, min(hi, outputs // side))
     if lo < whole:
-        yield lo, whole, size
+        yield lo, whole, side
     if whole < hi:
-        yield whole, hi, outputs - whole * size
+        yield whole, hi, outputs - whole * side

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from hypothesis.strategies import SearchStrategy
@@ -15,16 +15,18 @@ from parity.strategies import cases
 from parity.subject import DTYPES, Scope
 from parity.tensorflow_oracle import verdict
 
+Mode = Literal["SAME", "VALID"]
+
 
 def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
     """Draw cases, of which the filters only lend their size."""
     return cases([dtype], ["lattice", "special"], scope)
 
 
-def arguments(case: Case) -> tuple[list[int], list[int], list[int], str]:
+def arguments(case: Case) -> tuple[list[int], list[int], list[int], Mode]:
     """Return sizes, strides, rates and padding; explicit pads have no equal here."""
     rows, columns = case.filters_shape[:2]
-    padding = case.padding if isinstance(case.padding, str) else "SAME"
+    padding: Mode = "VALID" if case.padding == "VALID" else "SAME"
     return [1, rows, columns, 1], [1, *case.strides, 1], [1, *case.dilations, 1], padding
 
 

@@ -48,11 +48,11 @@ def blocks(case: Case) -> Counter[str]:
     """Count the directions in which npconv cuts, and in which its last block is not full."""
     shapes = case.input_shape, case.filters_shape
     said = npconv.explain(*shapes, **case.arguments(), dtype=DTYPES[case.dtype])
-    tile = re.search(r": (\d+) x (\d+) x (\d+) outputs at once", said.algorithm)
-    some = re.search(r"(\d+) of \d+ groups", said.algorithm)
-    part = re.search(r"(\d+) of (\d+) filters", said.algorithm)
-    taps = re.search(r"(\d+) x (\d+) taps of (\d+) channels", said.algorithm)
-    assert tile, said.algorithm
+    tile = re.search(r"(\d+) x (\d+) x (\d+) outputs at once", said.tiles)
+    some = re.search(r"(\d+) of \d+ groups", said.tiles)
+    part = re.search(r"(\d+) of (\d+) filters", said.tiles)
+    taps = re.search(r"(\d+) x (\d+) taps of (\d+) channels", said.tiles)
+    assert tile, said.tiles
     kernel_rows, kernel_columns, depth, _ = case.filters_shape
     (rows, columns), _ = bounds.output_geometry(case)
     sizes = {

@@ -99,8 +99,8 @@ def reads_the_buffer(input: Array, filters: Array, **keywords: Any) -> Array:
 
 
 def takes_any_bytes(input: Array, filters: Array, **keywords: Any) -> Array:
-    native = [array.view(array.dtype.newbyteorder("=")) for array in (input, filters)]
-    return npconv.conv2d(*native, **keywords)
+    input, filters = (array.view(array.dtype.newbyteorder("=")) for array in (input, filters))
+    return npconv.conv2d(input, filters, **keywords)
 
 
 @pytest.mark.parametrize(

@@ -366,7 +366,9 @@ def test_data_that_do_not_matter_become_ones() -> None:
 
 def test_a_fault_of_special_values_keeps_them() -> None:
     def without_nan(x: Array, w: Array, **call: Any) -> Array:
-        return np.nan_to_num(npconv.conv2d(x, w, **call), nan=0.0, posinf=np.inf, neginf=-np.inf)
+        result: Array = npconv.conv2d(x, w, **call)
+        result[np.isnan(result)] = 0
+        return result
 
     token = "float32 NHWC 2x6x6x3 w3x3x3x2 s1,1 d1,1 SAME special:8"
     case = Case.parse(smallest(token, without_nan, "special"))

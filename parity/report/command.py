@@ -16,6 +16,7 @@ from parity.speed import command as speed
 from parity.speed import document as speed_document
 from parity.speed import layers, tables
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
+from parity.speed.arguments import add_settings, settings
 from parity.speed.failures import FAILURES, told
 from parity.speed.questions import command as asking
 from parity.speed.questions import document as answers
@@ -76,11 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         f"By default the layers of {', '.join(others)} are left out, and so are"
         " other numbers of threads than each library's own (--threads '1 default' doubles the"
-        " time), what bounds NumPy (--bounds), other libraries (--beside), the largest rows of"
-        " the questions (--questions all) and the planner's regret (--regret)."
+        " time), a busy machine (--busy), what bounds NumPy (--bounds), other libraries"
+        " (--beside), the largest rows of the questions (--questions all) and the planner's regret"
+        " (--regret)."
     )
     subject.add_arguments(parser)
-    speed.add_settings(parser, seconds=_SECONDS, memory=True)
+    add_settings(parser, seconds=_SECONDS, memory=True)
     questions.add_arguments(parser)
     proof.add_arguments(parser)
 
@@ -118,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
                 subject.name(), examples, lambda name: bar.advance(bar.task_ids[0])
             )
         proved = proof.gather(arguments, console)
-        times = speed.times(chosen, speed.settings(arguments), console)
+        times = speed.times(chosen, settings(arguments), console)
         if asked:
             name, seconds = subject.name(), arguments.question_seconds
             optional["questions"] = asking.answer(asked, name, seconds, console)

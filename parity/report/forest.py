@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from parity.speed.rows import FORCED, KERNEL, SUBJECT, TOO_BUSY, spoken
+from parity.speed.rows import FORCED, KERNEL, PLAIN, SUBJECT, TOO_BUSY, group
 from parity.speed.tables import digits
 
 _ROW = 19
 _HEAD = 136
-_WIDTH = 800
-_LEFT, _RIGHT = 195, 570  # the axis; names stand left of it, figures right
-_NARROW = 515  # the axis's right end where there is a second yardstick
-_SECOND = 562  # its column
-_RATIO, _OURS, _THEIRS, _PEAK = 616, 676, 730, 784  # right ends of the columns
+_WIDTH = 850
+_LEFT, _RIGHT = 195, 560  # the axis; names stand left of it, figures right
+_NARROW = 505  # the axis's right end where there is a second yardstick
+_SECOND = 552  # its column
+_PLAIN, _RATIO, _OURS, _THEIRS, _PEAK = 616, 666, 726, 780, 834  # right ends of the columns
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _COLOURS = {"faster": "#177a50", "slower": "#b8402a", "same": "#5b6b7a", "withheld": "#5b6b7a"}
 _INK, _DIM, _PAPER, _RULE = "#1c2733", "#5b6b7a", "#fbfcfd", "#dde3e8"
 _BLUE = "#2a5fb0"  # the second yardstick
+_BROWN = "#8a5a10"  # ten lines of NumPy
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class _Axis:
 
 
 def draw(speed: dict[str, Any]) -> str:
-    """Return the plot of a speed document as an SVG of its own, 800 px wide.
+    """Return the plot of a speed document as an SVG of its own, 850 px wide.
 
     It paints its own background, so that it is legible on light and dark pages.
     """
@@ -46,17 +47,16 @@ def draw(speed: dict[str, Any]) -> str:
     axis = _axis(timed)
     body, y = [], _HEAD
     for line in speed["summary"]:
-        group = line["net"], line["threads"]
-        rows = [row for row in timed if (row["net"], row["threads"]) == group]
+        rows = [row for row in timed if group(row) == group(line)]
         y += 12
         body += _heading(line, rows, axis, y)
-        body += _second(line["beside"].get(FORCED, {}).get("geometric_mean"), axis, y)
+        body += _beside(line["beside"], "geometric_mean", axis, y)
         y += 6
         for row in rows:
             y += _ROW
             body += _row(row, axis, y)
         y += 24
-    height = y + 52
+    height = y + 70
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
         f' height="{height}" role="img" font-size="12" fill="{_INK}" font-family="system-ui,'
@@ -71,7 +71,7 @@ def draw(speed: dict[str, Any]) -> str:
             *_grid(axis, y - 10),
             *body,
             *_legend(
-                height - 34,
+                height - 52,
                 peak=any("peak_share" in row for row in timed),
                 second=axis.right == _NARROW,
             ),
@@ -83,8 +83,11 @@ def draw(speed: dict[str, Any]) -> str:
 def _axis(rows: list[dict[str, Any]]) -> _Axis:
     ends = [row["ratios"]["kernel"][end] for row in rows for end in ("low", "high")]
     ends += [row["ratios"]["tf.function"]["ratio"] for row in rows]
-    second = [row["ratios"][FORCED]["ratio"] for row in rows if FORCED in row["ratios"]]
-    ends += second
+    second, plain = (
+        [row["ratios"][name]["ratio"] for row in rows if name in row["ratios"]]
+        for name in (FORCED, PLAIN)
+    )
+    ends += second + plain
     low, high = min([*ends, 0.5]), max([*ends, 2.0])
     return _Axis(
         max((tick for tick in _TICKS if tick <= low), default=_TICKS[0]),
@@ -109,6 +112,8 @@ def _head(speed: dict[str, Any]) -> list[str]:
         *([*_square(20, 74), _text(30, 78, second[0], "dim")] if second else []),
         *([_text(_PEAK, 28, "busy machine: not to be trusted", "slower", "end")] if doubt else []),
         *([_text(_SECOND, 102, "+oneDNN", "second", "end")] if second else []),
+        _text(_PLAIN, 102, "ten lines", "plain", "end"),
+        _text(_PLAIN, 118, "/ TF", "plain", "end"),
         _text(_RATIO, 118, "ratio", "dim", "end"),
         _text((_OURS + _THEIRS) / 2 - 14, 102, "GFLOP/s", "dim", "middle"),
         _text(_OURS, 118, speed["settings"]["subject"].partition(":")[0], "dim", "end"),
@@ -130,7 +135,8 @@ def _heading(line: dict[str, Any], rows: list[dict[str, Any]], axis: _Axis, y: f
         for row in rows
         if "peak_share" in row
     }
-    threads = f'<tspan font-weight="400" fill="{_DIM}">, {escape(spoken(line["threads"]))}</tspan>'
+    setting = escape(group(line).setting)
+    threads = f'<tspan font-weight="400" fill="{_DIM}">, {setting}</tspan>'
     return [
         f"<g><title>{escape(note)}</title>",
         _text(16, y + 4, line["net"], "bold").replace("</text>", f"{threads}</text>"),
@@ -173,7 +179,7 @@ def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
         # The band is what TensorFlow shows against itself in the same rounds.
         _line(left, max(right, left + 1), y, y, _RULE, 14),
         *_ring(function, y),
-        *_second(row["ratios"].get(FORCED, {}).get("ratio"), axis, y),
+        *_beside(row["ratios"], "ratio", axis, y),
         _line(low, max(high, low + 1), y, y, colour, 2.5),
         f'<circle cx="{axis.x(kernel["ratio"])}" cy="{y}" r="4" fill="{colour}"/>',
         _text(_RATIO, y + 4, f"{kernel['ratio']:.2f}", kernel["verdict"], "end"),
@@ -184,11 +190,16 @@ def _row(row: dict[str, Any], axis: _Axis, y: float) -> list[str]:
     ]
 
 
-def _second(ratio: float | None, axis: _Axis, y: float) -> list[str]:
-    """Return the mark and the figure of the second yardstick, if there is one."""
-    if ratio is None:
-        return []
-    return [*_square(axis.x(ratio), y), _text(_SECOND, y + 4, f"{ratio:.2f}", "second", "end")]
+def _beside(found: dict[str, Any], key: str, axis: _Axis, y: float) -> list[str]:
+    """Return marks and figures of the second yardstick and of ten lines, where they were timed."""
+    made = []
+    marks = ((FORCED, _square, _SECOND, "second"), (PLAIN, _cross, _PLAIN, "plain"))
+    for name, mark, column, style in marks:
+        if name in found:
+            ratio = found[name][key]
+            made += mark(axis.x(ratio), y)
+            made.append(_text(column, y + 4, f"{ratio:.2f}", style, "end"))
+    return made
 
 
 def percent(share: float) -> str:
@@ -211,6 +222,11 @@ def _square(x: float, y: float) -> list[str]:
     return [f'<rect {place} fill="none" stroke="{_BLUE}" stroke-width="1.6"/>']
 
 
+def _cross(x: float, y: float) -> list[str]:
+    path = f"M{x - 3.5} {y - 3.5}l7 7m0 -7l-7 7"
+    return [f'<path d="{path}" fill="none" stroke="{_BROWN}" stroke-width="1.6"/>']
+
+
 def _line(x1: float, x2: float, y1: float, y2: float, colour: str, width: float) -> str:
     ends = f'x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}"'
     return f'<line {ends} stroke="{colour}" stroke-width="{width}"/>'
@@ -231,8 +247,10 @@ def _legend(y: float, *, peak: bool, second: bool) -> list[str]:
         _text(584, y, "geometric mean of the group"),
         *_ring(22, y + 14),
         _text(32, y + 18, "ratio to tf.function"),
-        *([*_square(171, y + 14), _text(181, y + 18, "to TF + oneDNN")] if second else []),
-        *([_text(325, y + 18, note, "dim")] if peak else []),
+        *_cross(171, y + 14),
+        _text(181, y + 18, "ten lines of NumPy / TF"),
+        *([*_square(331, y + 14), _text(341, y + 18, "to TF + oneDNN")] if second else []),
+        *([_text(22, y + 36, note, "dim")] if peak else []),
     ]
 
 
@@ -243,6 +261,7 @@ def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start"
         "title": ' font-weight="600" font-size="15"',
         "dim": f' fill="{_DIM}"',
         "second": f' fill="{_BLUE}"',
+        "plain": f' fill="{_BROWN}"',
         **{word: f' fill="{colour}" font-weight="600"' for word, colour in _COLOURS.items()},
     }
     place = "" if anchor == "start" else f' text-anchor="{anchor}"'

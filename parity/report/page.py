@@ -16,7 +16,8 @@ from parity.report import forest, pictures, questions, timing
 from parity.speed import command as speed
 from parity.speed import tables
 from parity.speed.agreement import AGREEING
-from parity.speed.rows import FORCED, spoken
+from parity.speed.recipes import TEN_LINES
+from parity.speed.rows import FORCED, PLAIN, group
 
 _THUMBNAIL = 150
 _OUTCOMES = {
@@ -35,7 +36,11 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    engine.filters |= {"digits": tables.digits, "spoken": spoken, "share": _share}
+    engine.filters |= {
+        "digits": tables.digits,
+        "called": lambda line: group(line).title,
+        "share": _share,
+    }
     shown = [
         {
             "name": result.example.name,
@@ -57,6 +62,8 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         is_npconv=subject.is_npconv(data["speed"]["settings"]["subject"]),
         agreeing=AGREEING,
         forced=FORCED,
+        ten_lines=TEN_LINES,
+        plain=PLAIN,
         yardsticks=list(
             dict.fromkeys(
                 one for row in data["real_input"] for one in row["agreement"]["yardsticks"]

@@ -14,7 +14,17 @@ from parity import real_input, summary
 from parity.report import document, forest, page
 from parity.speed.agreement import Agreement, Comparison, Verdict, failed
 from parity.speed.layers import read
-from parity.speed.rows import AGAIN, FORCED, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT, summarise
+from parity.speed.recipes import TEN_LINES
+from parity.speed.rows import (
+    AGAIN,
+    FORCED,
+    FROM_NUMPY,
+    FUNCTION,
+    KERNEL,
+    PLAIN,
+    SUBJECT,
+    summarise,
+)
 from parity.speed.rows import summary as summary_of
 from parity.speed.test_rows import TOLD, agreeing
 
@@ -48,10 +58,12 @@ def speed(
                 FROM_NUMPY: [0.005] * 6,
                 FUNCTION: [0.0045] * 6,
                 AGAIN: [0.0041] * 6,
+                TEN_LINES: [0.0068] * 6,
             }
             if forced:
                 times[FORCED] = [0.008 * 2**done for _ in times[KERNEL]]
             row |= {"other_work": 0.2, **summarise(times, layer.multiply_adds)}
+            row["beside"] = {TEN_LINES: {"error": 0.5}}
         rows.append(row)
     words = "cpu system python subject version numpy blas blas_architecture tensorflow"
     return {
@@ -272,6 +284,40 @@ def test_the_second_yardstick_has_a_mark_and_a_column_of_its_own() -> None:
     assert "ratio to<br>+oneDNN" not in page.render(
         document.build(results(), speed(), proof()), results()
     )
+
+
+def test_ten_lines_have_a_mark_and_columns_of_their_own() -> None:
+    data = speed()
+    [shy, *shown] = data["rows"]
+    for name in (TEN_LINES, PLAIN):
+        del shy["ratios"][name]
+    shy["beside"] = {TEN_LINES: {"refused": "<too large>"}}
+    data["summary"] = summary_of(data["rows"])
+    picture = forest.draw(data)
+    assert picture.count('stroke="#8a5a10"') == len(shown) + 2 + 1  # the means, and the legend
+    assert picture.count(">1.70<") == len(shown) + 2
+    html = page.render(document.build(results(), data, proof()), results())
+    # The subject takes 2 ms, then twice as much each, of 6.8.
+    for ratio in ("0.59", "1.18", "2.35", "4.71"):
+        assert re.search(f'95 % interval [^"]*">{ratio}</td>', html)
+    assert html.count('title="&lt;too large&gt;">-</td>') == 2
+    assert ">0.83, 1.18</td>" in html
+    assert ">3.33, 4.71</td>" in html
+    assert html.count(", ten lines of NumPy 1.70</div>") == 2
+
+
+def test_a_busy_machine_is_a_group_of_its_own() -> None:
+    data = speed()
+    assert "core taken" not in forest.draw(data)
+    data["rows"] += [{**row, "busy": 0.5 + 0.1 * n} for n, row in enumerate(data["rows"])]
+    data["summary"] = summary_of(data["rows"])
+    picture = forest.draw(data)
+    assert picture.count(">, default threads<") == 2
+    assert picture.count(">, default threads, one core taken<") == 2
+    assert picture.count("<title>float32") == len(data["rows"])
+    html = page.render(document.build(results(), data, proof()), results())
+    assert html.count('class="group">small, default threads, one core taken<') == 1
+    assert "for that took 0.50 to 0.90 cores" in html
 
 
 def test_the_page_is_about_the_subject() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from parity.speed.limits import CASTS, COPY, PRODUCT
+from parity.speed.recipes import TEN_LINES
 from parity.speed.regret import NEAR
-from parity.speed.rows import FORCED, TOO_BUSY, bounds, mean_bounds, spoken
+from parity.speed.rows import FORCED, TOO_BUSY, bounds, grouped, mean_bounds, spoken
 from parity.speed.statistics import LOOKS
 
 FLAGS = {
@@ -25,23 +26,21 @@ _SAME = ("subject", "version", "cpu", "cores", "numpy", "blas")
 
 
 def section(speed: dict[str, Any]) -> dict[str, Any]:
-    """Return a speed document by net and setting of threads.
+    """Return a speed document by group.
 
     Returns
     -------
     dict
         ``groups`` of rows, each row with its ``doubts``; ``peak`` and ``scratch``, whether any
         row has them; ``second``, the means beside the second yardstick; ``beside`` and
-        ``bounds``, the groups that have any; ``machine``, names and texts; ``flags``,
-        what the doubts mean; ``busy``, the share of other work that is one; ``looks``, after how
-        many rounds a layer may end.
+        ``bounds``, the groups that have any; ``machine``, names and texts; ``taken``, how many
+        cores a process took to make it busy, where one did; ``flags``, what the doubts mean;
+        ``busy``, the share of other work that is one; ``looks``, after how many rounds a layer
+        may end.
     """
-    groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
-    for row in speed["rows"]:
-        groups.setdefault((row["net"], row["threads"]), []).append(row | {"doubts": _doubts(row)})
     made: list[dict[str, Any]] = [
-        {"title": f"{net}, {spoken(threads)}", "rows": rows}
-        for (net, threads), rows in groups.items()
+        {"title": key.title, "rows": [row | {"doubts": _doubts(row)} for row in rows]}
+        for key, rows in grouped(speed["rows"]).items()
     ]
     timed = [(one["title"], [row for row in one["rows"] if "ratios" in row]) for one in made]
     return {
@@ -51,11 +50,10 @@ def section(speed: dict[str, Any]) -> dict[str, Any]:
         "beside": [found for title, rows in timed if (found := _beside(title, rows))],
         "bounds": [found for title, rows in timed if (found := _bounds(title, rows))],
         "second": [
-            {"net": line["net"], "threads": line["threads"], **line["beside"][FORCED]}
-            for line in speed["summary"]
-            if FORCED in line["beside"]
+            line | line["beside"][FORCED] for line in speed["summary"] if FORCED in line["beside"]
         ],
         "machine": machine(speed["machine"]),
+        "taken": _taken(speed["rows"]),
         "flags": FLAGS,
         "busy": TOO_BUSY,
         "looks": LOOKS,
@@ -81,6 +79,11 @@ def _text(key: str, value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _taken(rows: list[dict[str, Any]]) -> dict[str, float] | None:
+    cores = [row["busy"] for row in rows if row.get("busy") is not None]
+    return {"low": min(cores), "high": max(cores)} if cores else None
+
+
 def _doubts(row: dict[str, Any]) -> list[str]:
     wide = [] if row.get("interval_reached", True) else ["wide"]
     return [*row.get("flags", []), *wide]
@@ -89,6 +92,7 @@ def _doubts(row: dict[str, Any]) -> list[str]:
 def _beside(title: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the optional contenders of a group: time and ratio, or why there are none."""
     names = list(dict.fromkeys(name for row in rows for name in row.get("beside", {})))
+    names = [name for name in names if name != TEN_LINES]  # it has columns of its own
     if not names:
         return None
     return {

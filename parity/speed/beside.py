@@ -1,4 +1,4 @@
-"""What else a reader might pick, each as people use it: optional contenders.
+"""What else a reader might pick, each as people use it; all but `TEN_LINES` are optional.
 
 A contender that is not installed cannot be started; one that cannot do a layer raises when the
 layer is prepared. Neither is timed then.
@@ -17,20 +17,20 @@ from parity.case import Array
 from parity.outsiders.channels_first import Call as Convolution
 from parity.outsiders.channels_first import read
 from parity.speed.implementations import Call
-from parity.speed.recipes import Binding, channels_first, im2col, loop, scipy
+from parity.speed.recipes import TEN_LINES, Binding, channels_first, loop, scipy, ten_lines
 
 
 class Beside:
-    """An optional contender.
+    """A contender beside the subject and TensorFlow.
 
     Parameters
     ----------
     name
-        A key of `CONTENDERS`.
+        A key of `ALL`.
     """
 
     def __init__(self, name: str) -> None:
-        make, self._distribution = CONTENDERS[name]
+        make, self._distribution = ALL[name]
         self._bind = make()
 
     def describe(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Beside:
 
 
 def load(name: str) -> Beside:
-    """Import an optional contender.
+    """Import a contender.
 
     Raises
     ------
@@ -59,8 +59,8 @@ def load(name: str) -> Beside:
     ImportError
         If it is not installed.
     """
-    if name not in CONTENDERS:
-        raise ValueError(f"no contender {name!r}; there are {', '.join(CONTENDERS)}")
+    if name not in ALL:
+        raise ValueError(f"no contender {name!r}; there are {', '.join(ALL)}")
     return Beside(name)
 
 
@@ -179,7 +179,8 @@ CONTENDERS: dict[str, tuple[Callable[[], Callable[[Convolution], Binding]], str]
     "onnxruntime": (onnx_runtime, "onnxruntime"),
     "jax": (jax, "jax"),
     "scipy": (scipy, "scipy"),
-    "im2col": (im2col, "scikit-image"),
     "loop": (loop, "numpy"),
 }
-"""Each contender by its name, and the distribution whose version it shows."""
+"""Each optional contender by its name, and the distribution whose version it shows."""
+ALL = {TEN_LINES: (ten_lines, "numpy"), **CONTENDERS}
+"""Those and the one that is always there."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
 
-from parity import subject
 from parity import summary as results
-from parity.jobs import positive
 from parity.speed import (
-    beside,
     comparison,
     document,
+    first,
     layers,
     machine,
     measure,
@@ -24,118 +23,21 @@ from parity.speed import (
     tables,
 )
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
+from parity.speed.arguments import MISTRUSTED, SLOWER, add_arguments, settings
 from parity.speed.failures import FAILURES, told
 from parity.speed.layers import Layer
 from parity.speed.processes import Workers
-from parity.speed.rows import TOO_BUSY, WITHHELD, peak_share, setting, summary, too_busy
-from parity.speed.statistics import LEAST_ROUNDS
+from parity.speed.rows import (
+    TOO_BUSY,
+    WITHHELD,
+    grouped,
+    peak_share,
+    setting,
+    summary,
+    too_busy,
+)
 
-SLOWER = 4
-"""The exit code of a comparison that found a layer slower than it was."""
-MISTRUSTED = 3
-"""The exit code of a comparison that found none, but had to withhold verdicts."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--layers",
-        choices=[*layers.available(), "all"],
-        default="all",
-        help="layer set (default: all)",
-    )
-    which.add_argument(
-        "--row", metavar="TOKEN", action="append", help="time this case only; may be repeated"
-    )
-    parser.add_argument("--dtype", choices=subject.DTYPES, help="change every layer's dtype")
-    parser.add_argument("--batch", type=positive, metavar="N", help="change every layer's batch")
-    parser.add_argument(
-        "--all-algorithms",
-        action="store_true",
-        help="instead: time every algorithm, and how far the planner's choice is from the best",
-    )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows and raw times")
-    parser.add_argument(
-        "--compare",
-        metavar="OLD.json",
-        type=Path,
-        help=f"show what changed since; exit code {SLOWER} if a layer is slower, else"
-        f" {MISTRUSTED} if a verdict was withheld because other processes took more than"
-        f" {100 * TOO_BUSY:g} %% of the cores in either measurement",
-    )
-    parser.add_argument(
-        "--against", metavar="NEW.json", type=Path, help="compare with this, measure nothing"
-    )
-    parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=subject.SUBJECT_HELP)
-    add_settings(parser)
-
-
-def add_settings(
-    parser: argparse.ArgumentParser, *, seconds: float | None = None, memory: bool = False
-) -> None:
-    """Declare the arguments that `report` shares, which has other defaults."""
-    default = measure.Settings()
-    seconds = seconds or default.seconds
-    parser.add_argument(
-        "--rounds",
-        type=positive,
-        default=default.rounds,
-        help=f"most rounds a layer (default {default.rounds}), at least {LEAST_ROUNDS}; fewer"
-        " where the intervals of the ratio and of the noise are narrower than 5 %%",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        default=seconds,
-        help=f"budget of a layer (default {seconds:g}); {LEAST_ROUNDS} rounds always run",
-    )
-    parser.add_argument(
-        "--threads",
-        nargs="+",
-        action="extend",
-        type=_threads,
-        metavar="N",
-        help='threads of every library, or "default" for each one\'s own choice (which is the'
-        " default); several settings are measured one after another",
-    )
-    parser.add_argument(
-        "--beside",
-        nargs="+",
-        choices=beside.CONTENDERS,
-        default=[],
-        metavar="NAME",
-        help=f"time others as well, where installed: {' '.join(beside.CONTENDERS)}",
-    )
-    parser.add_argument(
-        "--bounds",
-        action="store_true",
-        help="time the steps in NumPy alone: product, copying, casts",
-    )
-    parser.add_argument(
-        "--memory",
-        action=argparse.BooleanOptionalAction,
-        default=memory,
-        help=f"measure the memory that a call takes (default: {'yes' if memory else 'no'})",
-    )
-
-
-def settings(arguments: argparse.Namespace) -> measure.Settings:
-    """Read the arguments of `add_settings`, and the subject."""
-    threads = [count for counts in arguments.threads or [(0,)] for count in counts]
-    return measure.Settings(
-        subject=arguments.subject or subject.name(),
-        rounds=arguments.rounds,
-        seconds=arguments.seconds,
-        threads=tuple(dict.fromkeys(threads)),
-        beside=tuple(dict.fromkeys(arguments.beside)),
-        bounds=arguments.bounds,
-        memory=arguments.memory,
-    )
-
-
-def _threads(text: str) -> tuple[int, ...]:
-    return tuple(0 if word == "default" else positive(word) for word in text.split())
+__all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -157,20 +59,25 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         if old is None:
             raise ValueError("--against needs --compare OLD.json")
         return compare(old, document.read(arguments.against), console)
-    if old and arguments.all_algorithms:
-        raise ValueError("--compare does not compare algorithms")
+    instead = arguments.all_algorithms + arguments.first
+    if instead > 1 or (instead and (old or arguments.busy)):
+        raise ValueError("--all-algorithms, --first: one of them, without --compare and --busy")
     if arguments.row:
         chosen = [layers.parse(token) for token in arguments.row]
+    elif arguments.first and not arguments.layers:
+        chosen = first.drawn()
     else:
-        nets = layers.available() if arguments.layers == "all" else [arguments.layers]
+        nets = [arguments.layers] if arguments.layers in layers.available() else layers.available()
         chosen = [layer for net in nets for layer in layers.read(net)]
     chosen = [layers.altered(one, dtype=arguments.dtype, batch=arguments.batch) for one in chosen]
     how = settings(arguments)
     if arguments.all_algorithms:
         return algorithms(chosen, how, console, arguments.json)
+    if arguments.first:
+        return first_calls(chosen, how, console, arguments.json)
     if old:  # before much time is spent
-        threads = [str(setting(count)) for count in how.threads]
-        comparison.admit(old, {(layer.case.token(), one) for layer in chosen for one in threads})
+        ways = product([str(setting(count)) for count in how.threads], {False, how.busy})
+        comparison.admit(old, {(one.case.token(), *way) for one, way in product(chosen, ways)})
     found = times(chosen, how, console)
     if arguments.json:
         document.write(found, arguments.json)
@@ -201,30 +108,52 @@ def algorithms(
     chosen: Iterable[Layer], how: measure.Settings, console: Console, path: Path | None
 ) -> int:
     """Measure, print and write the planner's regret; return 1 if a result disagrees."""
+    found = _instead(regret, chosen, how, console, path, document.REGRET)
+    console.print(regret.table(found["rows"]))
+    console.print(regret.summary_table(found["summary"]))
+    return 1 if any(row["disagree"] for row in found["rows"]) else 0
+
+
+def first_calls(
+    chosen: Iterable[Layer], how: measure.Settings, console: Console, path: Path | None
+) -> int:
+    """Measure, print and write what first calls take; return 1 if a result disagrees."""
+    found = _instead(first, chosen, how, console, path, document.FIRST)
+    console.print(first.worst_table(found["rows"]))
+    console.print(first.table(found["summary"]))
+    wrong = [row["token"] for row in found["rows"] if not row["agrees"]]
+    for token in wrong:
+        console.print(f"DISAGREES: {token}", style="bold red", markup=False)
+    return 1 if wrong else 0
+
+
+def _instead(
+    what: Any,
+    chosen: Iterable[Layer],
+    how: measure.Settings,
+    console: Console,
+    path: Path | None,
+    schema: dict[str, Any],
+) -> dict[str, Any]:
+    """Measure by the `Bench` of a module, write the document and return it."""
     block = machine.describe()
     start = time.monotonic()
-    rows, found = _each(regret.Bench, chosen, how, console)
-    summary = regret.summary(rows)
+    rows, said = _each(what.Bench, chosen, how, console)
+    found = {
+        "machine": block | said,
+        "settings": _settings(how, start),
+        "rows": rows,
+        "summary": what.summary(rows),
+    }
     if path:
-        document.write(
-            {
-                "machine": block | found,
-                "settings": _settings(how, start),
-                "rows": rows,
-                "summary": summary,
-            },
-            path,
-            document.REGRET,
-        )
-    console.print(regret.table(rows))
-    console.print(regret.summary_table(summary))
-    return 1 if any(row["disagree"] for row in rows) else 0
+        document.write(found, path, schema)
+    return found
 
 
 class _Bench(Protocol):
     def describe(self) -> dict[str, Any]: ...
 
-    def measure(self, layer: Layer, on_round: Callable[[], None]) -> dict[str, Any]: ...
+    def measure(self, layer: Layer, on_round: Callable[[], None]) -> list[dict[str, Any]]: ...
 
 
 def _each(
@@ -247,7 +176,7 @@ def _each(
             with tables.progress(console, "starting", len(chosen) * how.rounds) as bar:
                 for done, layer in enumerate(chosen):
                     bar.update(bar.task_ids[0], description=f"{layer.net}: {layer.name}")
-                    rows.append(bench.measure(layer, lambda: bar.advance(bar.task_ids[0])))
+                    rows.extend(bench.measure(layer, lambda: bar.advance(bar.task_ids[0])))
                     bar.update(bar.task_ids[0], completed=(done + 1) * how.rounds)
     return rows, said
 
@@ -267,12 +196,18 @@ def show(document: dict[str, Any], console: Console) -> None:
     """Print the tables."""
     rows = document["rows"]
     console.print(tables.told(document["machine"]), highlight=False)
-    for net, threads in dict.fromkeys((row["net"], row["threads"]) for row in rows):
-        console.print(tables.speed_table(rows, net, threads))
-        if others := tables.beside_table(rows, net, threads):
-            console.print(others)
-    if least := tables.bounds_table(rows):
-        console.print(least)
+    for key, some in grouped(rows).items():
+        console.print(tables.speed_table(some, key))
+        for found in (tables.bounds_table(some, key), tables.beside_table(some, key)):
+            if found:
+                console.print(found)
+    if any("busy" in row for row in rows):
+        console.print(
+            "One core taken: figures of a busy machine. A process that this command started for"
+            " that computes without end; it is not counted as other work.",
+            style="bold",
+            highlight=False,
+        )
     console.print(tables.summary_table(document["summary"]))
     console.print(tables.machine_table(document["machine"]))
     for note in tables.notes(rows):

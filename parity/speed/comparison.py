@@ -13,13 +13,13 @@ from typing import Any
 from rich.table import Table
 
 from parity.speed import layers
-from parity.speed.rows import AGAIN, KERNEL, SUBJECT, WITHHELD, too_busy
+from parity.speed.rows import AGAIN, KERNEL, SUBJECT, WITHHELD, group, too_busy
 from parity.speed.statistics import Ratio, noise_floor, paired_ratio, ratio_change
 from parity.speed.tables import digits
 
 LEAST = 0.10
 """A change smaller than this is none, however well known."""
-Key = tuple[str, str]
+Key = tuple[str, str, bool]
 _COLOURS = {"SLOWER": "bold red", "faster": "green", "same": "dim", WITHHELD: "bold yellow"}
 
 
@@ -56,7 +56,7 @@ def admit(old: dict[str, Any], keys: set[Key]) -> None:
     old
         The document.
     keys
-        Token and threads of each row that it is to be compared with.
+        What `key` gives for each row that it is to be compared with.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def table(changes: list[Change]) -> Table:
         ratio, colour = one.change, _COLOURS[one.verdict]
         found.add_row(
             f"{one.row['net']}: {one.row['name']}",
-            str(one.row["threads"]),
+            group(one.row).setting,
             f"{one.old:.2f}",
             f"{one.new:.2f}",
             digits(one.row["milliseconds"][SUBJECT]),
@@ -140,8 +140,8 @@ def slower(changes: list[Change]) -> list[Change]:
 
 
 def key(row: dict[str, Any]) -> Key:
-    """Return what a row is joined by."""
-    return row["token"], str(row["threads"])
+    """Return what a row is joined by: token, threads, and whether a core was taken."""
+    return row["token"], str(row["threads"]), "busy" in row
 
 
 def _admit_row(row: dict[str, Any]) -> None:
@@ -154,7 +154,7 @@ def _admit_row(row: dict[str, Any]) -> None:
 
 def _words(place: int, keys: set[Key]) -> str:
     """Return the dtypes of keys (place 0) or their threads (place 1)."""
-    return ", ".join(sorted({found[place].split()[0] for found in keys}))
+    return ", ".join(sorted({str(found[place]).split()[0] for found in keys}))
 
 
 def _change(old: dict[str, Any], new: dict[str, Any]) -> Change:

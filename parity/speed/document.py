@@ -18,9 +18,11 @@ def _schema(name: str) -> dict[str, Any]:
 SCHEMA = _schema("speed.schema.json")
 REGRET = _schema("regret.schema.json")
 """Of the other document, which ``--all-algorithms`` writes."""
+FIRST = _schema("first.schema.json")
+"""Of the one that ``--first`` writes."""
 QUESTIONS = _schema("questions.schema.json")
 VERSION = 2
-"""Of all three: another version's figures mean something else."""
+"""Of all four: another version's figures mean something else."""
 
 
 def check(document: dict[str, Any], schema: dict[str, Any] = SCHEMA) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from parity.case import DTYPES, Case
@@ -18,6 +20,7 @@ PRODUCT = "product alone"
 COPY = "copy alone"
 CASTS = "casts alone"
 MOST_BYTES = 256 << 20
+PIECE = 1 << 20
 SIZES = (1024, 1536, 2048)
 
 
@@ -45,7 +48,7 @@ class Limits:
         rows at a time. ``copy alone`` copies sliding windows of the padded input, channels last,
         into a matrix of patches. ``casts alone`` passes once over the input, the filters and the
         result, from one size of elements to the other, which is the least that any cast takes.
-        BLAS has the threads that it is set to; all else runs on one.
+        BLAS has the threads that it is set to, the copy as many; all else runs on one.
 
         Raises
         ------
@@ -60,8 +63,7 @@ class Limits:
         if windows.size * windows.itemsize > MOST_BYTES:
             raise ValueError(f"the patches take {windows.size * windows.itemsize >> 20} MiB")
         if mode == COPY:
-            patches = np.zeros(windows.shape, windows.dtype)
-            return lambda: np.copyto(patches, windows)
+            return _copy(windows)
         if call.groups > 1 == call.filters.shape[1]:
             return _depthwise(call, padded, windows, filters)
         return _by_blas(windows, filters)
@@ -91,6 +93,27 @@ def _operands(call: Convolution) -> tuple[Any, Any, Any]:
     filters = call.filters.astype(dtype).reshape(call.groups, -1, depth, tall, wide)
     matrix = filters.transpose(0, 3, 4, 2, 1).reshape(call.groups, -1, outputs // call.groups)
     return padded, np.moveaxis(windows, 3, 5), np.ascontiguousarray(matrix)
+
+
+def _copy(windows: Any) -> Call:
+    """Copy pieces of the longest axis of the output at once, one of `PIECE` bytes or more each."""
+    patches = np.zeros(windows.shape, windows.dtype)
+    pools = threadpoolctl.threadpool_info()
+    threads = max((one["num_threads"] for one in pools if one["user_api"] == "blas"), default=1)
+    pieces = max(1, min(threads, patches.nbytes // PIECE))
+    axis = int(np.argmax(windows.shape[:3]))
+    own, *others = zip(
+        *(np.array_split(array, pieces, axis) for array in (patches, windows)), strict=True
+    )
+    pool = ThreadPoolExecutor(max(1, len(others)))
+
+    def copy() -> None:
+        waiting = [pool.submit(np.copyto, *pair) for pair in others]
+        np.copyto(*own)
+        for one in waiting:
+            one.result()
+
+    return copy
 
 
 def _by_blas(windows: Any, filters: Any) -> Call:

@@ -7,7 +7,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -64,6 +64,14 @@ def process_seconds(pid: int) -> float:
     """Return CPU seconds that a process, all its threads, has used (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cores_taken(pid: int) -> Callable[[], float | None]:
+    """Return what tells how many cores a process has taken since now, or None."""
+    if busy_seconds() is None:
+        return lambda: None
+    start, begin = process_seconds(pid), time.monotonic()
+    return lambda: round((process_seconds(pid) - start) / (time.monotonic() - begin), 3)
 
 
 class OtherWork:

@@ -11,6 +11,7 @@ from parity.speed import agreement, limits, machine, turns, yardsticks
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
+from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import (
     AGAIN,
     FORCED,
@@ -48,6 +49,8 @@ class Settings:
         Whether to time also what bounds a NumPy implementation, see `parity.speed.limits`.
     memory
         Whether to measure the memory that a call takes.
+    busy
+        Whether to time all again while another process takes a core.
     """
 
     subject: str = "npconv:conv2d"
@@ -57,13 +60,15 @@ class Settings:
     beside: tuple[str, ...] = ()
     bounds: bool = False
     memory: bool = False
+    busy: bool = False
 
 
 class Bench:
     """The processes of a measurement: the subject, TensorFlow, TensorFlow again, and others.
 
     TensorFlow as installed runs in two processes so that each row has its own A/A ratio; where it
-    is without oneDNN, there is another with oneDNN forced on.
+    is without oneDNN, there is another with oneDNN forced on. `parity.speed.ten_lines` is always
+    among the others.
 
     Attributes
     ----------
@@ -79,9 +84,10 @@ class Bench:
         self._yardsticks = yardsticks.start(workers, threads)
         self._again = Yardstick(workers, self._variables)
         self._limits = workers.start("limits", self._variables) if settings.bounds else None
+        self._spinner = workers.spinner() if settings.busy else None
         self._beside: dict[str, Worker] = {}
         self.skipped: dict[str, str] = {}
-        for name in settings.beside:
+        for name in (TEN_LINES, *settings.beside):
             try:
                 self._beside[name] = workers.start(name, self._variables)
             except StartError as error:
@@ -95,11 +101,13 @@ class Bench:
             found |= worker.call("describe")
         return found
 
-    def measure(self, layer: Layer, on_round: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Compare and time one layer; return its row of the JSON file.
+    def measure(
+        self, layer: Layer, on_round: Callable[[], None] = lambda: None
+    ) -> list[dict[str, Any]]:
+        """Compare and time one layer; return its row of the JSON file, and that of a busy machine.
 
         A row whose results disagree is not timed, nor one that TensorFlow as installed cannot do:
-        it has no ``times``.
+        it has no ``times``, and stands alone.
 
         Parameters
         ----------
@@ -121,13 +129,13 @@ class Bench:
         found = self._agree(layer, scale)
         row["agreement"] = asdict(found)
         if found.verdict == DISAGREES or found.yardsticks[INSTALLED].verdict == NOT_COMPARED:
-            return row
+            return [row]
         try:
-            return row | self._timed(layer, scale, found, on_round)
+            return [row | times for times in self._timed(layer, scale, found, on_round)]
         except WorkerError as error:
             if error.of_subject:
-                return row | {"agreement": asdict(agreement.failed(error.reason))}
-            return row | {"not_timed": error.reason}
+                return [row | {"agreement": asdict(agreement.failed(error.reason))}]
+            return [row | {"not_timed": error.reason}]
 
     def _timed(
         self,
@@ -135,8 +143,8 @@ class Bench:
         scale: agreement.Gauge,
         found: agreement.Agreement,
         on_round: Callable[[], None],
-    ) -> dict[str, Any]:
-        """Return what a row has besides its agreement."""
+    ) -> list[dict[str, Any]]:
+        """Return what a row has besides its agreement, and that of a busy machine if asked for."""
         token = layer.case.token()
         row: dict[str, Any] = {}
         if self.settings.memory:
@@ -153,31 +161,39 @@ class Bench:
         }
         if forced and forced.verdict != NOT_COMPARED:
             contenders[FORCED] = Contender(self._yardsticks[yardsticks.FORCED], "kernel")
-        if self._beside:
-            row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
-            contenders |= {
-                name: Contender(self._beside[name], "kernel")
-                for name, note in row["beside"].items()
-                if "refused" not in note
-            }
+        row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
+        contenders |= {
+            name: Contender(self._beside[name], "kernel")
+            for name, note in row["beside"].items()
+            if "refused" not in note
+        }
+        quiet = row | self._in_turns(layer, contenders, on_round)
+        if self._spinner is None:
+            return [quiet]
+        with self._spinner.spinning():
+            taken = machine.cores_taken(self._spinner.pid)
+            busy = row | self._in_turns(layer, contenders, on_round)
+        return [quiet, busy | {"busy": taken()}]
+
+    def _in_turns(
+        self, layer: Layer, contenders: dict[str, Contender], on_round: Callable[[], None]
+    ) -> dict[str, Any]:
         others = self._other_work()
         times = turns.take(
             contenders,
-            seed=zlib.crc32(token.encode()),
+            seed=zlib.crc32(layer.case.token().encode()),
             rounds=self.settings.rounds,
             seconds=self.settings.seconds,
             enough=known,
             on_round=on_round,
         )
-        share = others.share()
-        return row | judged(summarise(times, layer.multiply_adds), share)
+        return judged(summarise(times, layer.multiply_adds), others.share())
 
     def _other_work(self) -> machine.OtherWork:
         sides = (self._subject, *self._yardsticks.values(), self._again)
         workers = [*(side.worker for side in sides), *self._beside.values()]
-        if self._limits:
-            workers.append(self._limits)
-        return machine.OtherWork(worker.pid for worker in workers)
+        spare = [one for one in (self._limits, self._spinner) if one]
+        return machine.OtherWork(one.pid for one in (*workers, *spare))
 
     def _agree(self, layer: Layer, scale: agreement.Gauge) -> agreement.Agreement:
         token, data_format = layer.case.token(), layer.case.data_format

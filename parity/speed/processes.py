@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from parity.speed.spinner import Spinner
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -156,7 +158,7 @@ class Workers:
     """
 
     def __init__(self) -> None:
-        self._workers: list[Worker] = []
+        self._workers: list[Worker | Spinner] = []
 
     def start(
         self, implementation: str, environment: Mapping[str, str | None] | None = None
@@ -175,6 +177,12 @@ class Workers:
         except WorkerError as error:
             raise StartError(str(error), reason=error.reason) from error
         return worker
+
+    def spinner(self) -> Spinner:
+        """Start a process that can take a core, stopped."""
+        spinner = Spinner()
+        self._workers.append(spinner)
+        return spinner
 
     def renewed(self, worker: Worker) -> Worker:
         """Return `worker`, or another in its place if it is no longer usable."""

@@ -1,7 +1,8 @@
-"""Convolutions that people write themselves with NumPy, scipy and scikit-image."""
+"""Convolutions that people write themselves with NumPy and scipy."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,12 @@ from parity.case import Array
 from parity.outsiders.channels_first import Call as Convolution
 from parity.speed.implementations import Call
 
+TEN_LINES = "ten lines"
+"""What `parity.speed.ten_lines` is called."""
 MOST_OF_SCIPY = 30_000_000
 """Multiply-adds of the largest layer that scipy's loop is asked for; it may take seconds."""
 MOST_OF_LOOP = 1_000_000
-MOST_WITHOUT_BLAS = 100_000_000
-"""Of a layer whose dtype ``@`` multiplies without BLAS."""
+MOST_BYTES_OF_PATCHES = 2 << 30
 
 Binding = tuple[Call, Callable[[Any], Array]]
 """The call to be timed, and how its result becomes an array (N, OC, OH, OW)."""
@@ -30,7 +32,7 @@ def scipy() -> Callable[[Convolution], Binding]:
         if call.strides != (1, 1) or call.dilations != (1, 1):
             raise ValueError("only at stride 1 and dilation 1")
         share, depth = len(w) // call.groups, w.shape[1]
-        outputs = tuple(size - by + 1 for size, by in zip(x.shape[2:], w.shape[2:], strict=True))
+        outputs = _outputs(call)
         _limit(call, outputs, MOST_OF_SCIPY)
 
         def run() -> Array:
@@ -47,31 +49,18 @@ def scipy() -> Callable[[Convolution], Binding]:
     return bind
 
 
-def im2col() -> Callable[[Convolution], Binding]:
-    """``skimage.util.view_as_windows``, reshape, ``@``: the recipe of many tutorials."""
-    from skimage.util import view_as_windows
+def ten_lines() -> Callable[[Convolution], Binding]:
+    """`parity.speed.ten_lines`, whose pads are known before."""
+    from parity.speed.ten_lines import conv2d
 
     def bind(call: Convolution) -> Binding:
-        images, w, reach = _padded(call)
-        x = np.ascontiguousarray(np.moveaxis(images, 1, 3))
-        share, depth = len(w) // call.groups, w.shape[1]
-        matrix = np.ascontiguousarray(w.transpose(2, 3, 1, 0).reshape(-1, len(w)))
-        (tall, wide), steps = call.dilations, (1, *call.strides, depth)
-        if x.dtype not in (np.float32, np.float64):
-            _limit(call, _outputs(call, x, reach), MOST_WITHOUT_BLAS)
-
-        def run() -> Array:
-            windows = view_as_windows(x, (1, *reach, depth), steps)[..., 0, ::tall, ::wide, :]
-            rows = windows.shape[:3]
-            parts = [
-                windows[..., group, :, :, :].reshape(-1, len(matrix))
-                @ matrix[:, group * share : (group + 1) * share]
-                for group in range(call.groups)
-            ]
-            whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-            return whole.reshape(*rows, -1)
-
-        return run, channels_first
+        x, w = np.moveaxis(call.images, 1, 3), np.transpose(call.filters, (2, 3, 1, 0))
+        taps, itemsize = w.shape[0] * w.shape[1], np.result_type(x, np.float32).itemsize
+        size = len(x) * math.prod(_outputs(call)) * taps * x.shape[3] * itemsize
+        if size > MOST_BYTES_OF_PATCHES:
+            raise ValueError(f"the patches take {size >> 20} MiB")
+        pads = call.pads[:2], call.pads[2:]
+        return lambda: conv2d(x, w, call.strides, pads, call.dilations), channels_first
 
     return bind
 
@@ -84,7 +73,7 @@ def loop() -> Callable[[Convolution], Binding]:
         x, filters = np.moveaxis(images, 1, 3), np.transpose(w, (2, 3, 1, 0))
         share, depth = len(w) // call.groups, w.shape[1]
         (down, across), (tall, wide) = call.strides, call.dilations
-        rows, columns = _outputs(call, x, reach)
+        rows, columns = _outputs(call)
         _limit(call, (rows, columns), MOST_OF_LOOP)
 
         def run() -> Array:
@@ -114,13 +103,13 @@ def _padded(call: Convolution) -> tuple[Array, Array, tuple[int, int]]:
     return x, w, (tall, wide)
 
 
-def _outputs(call: Convolution, x: Array, reach: tuple[int, int]) -> tuple[int, int]:
-    """Return rows and columns of the output for a padded input (N, H, W, C)."""
-    rows, columns = (
-        (size - by) // step + 1
-        for size, by, step in zip(x.shape[1:3], reach, call.strides, strict=True)
+def _outputs(call: Convolution) -> tuple[int, ...]:
+    """Return rows and columns of the output."""
+    sizes, pads = call.images.shape[2:], (call.pads[:2], call.pads[2:])
+    steps = zip(sizes, pads, call.filters.shape[2:], call.dilations, call.strides, strict=True)
+    return tuple(
+        (size + sum(pad) - (taps - 1) * by - 1) // step + 1 for size, pad, taps, by, step in steps
     )
-    return rows, columns
 
 
 def _limit(call: Convolution, outputs: tuple[int, ...], most: int) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 
 from rich.table import Table
 
-from parity.speed import agreement, machine, turns
+from parity.speed import agreement, layers, machine, turns
 from parity.speed.layers import Layer
 from parity.speed.measure import Settings
-from parity.speed.processes import Workers, environment
+from parity.speed.processes import Worker, Workers, environment
 from parity.speed.rows import WITHHELD, setting, too_busy
 from parity.speed.statistics import Ratio, narrow, paired_ratio
 from parity.speed.tables import busy, digits
@@ -29,27 +29,25 @@ PLANNER = "planner"
 NEAR = 1.1
 """A choice that takes at most so many times the time of the best is near it."""
 
-ALGORITHMS = ("tiles", "banded", "joined groups", "shifted adds", "depthwise")
-"""As `NPCONV_ALGORITHM` and `npconv.explain` name them."""
-
 
 def family(words: str) -> str:
-    """Return the algorithm that an explanation names.
-
-    Raises
-    ------
-    ValueError
-        If it is not among `ALGORITHMS`, which then needs another entry.
+    """Return the algorithm that an explanation names, as `NPCONV_ALGORITHM` has it.
 
     Examples
     --------
-    >>> family("tiles (the image is the patches matrix): 1 x 28 x 112 outputs at once")
-    'tiles'
+    >>> family("im2col"), family("im2col (the image itself): 1 x 28 x 112 outputs at once")
+    ('im2col', 'im2col')
     """
-    name = words.partition(":")[0].partition(" (")[0]
-    if name in ALGORITHMS:
-        return name
-    raise ValueError(f"an algorithm that parity.speed.regret does not know: {words!r}")
+    return words.partition(":")[0].partition(" (")[0]
+
+
+def algorithms(planner: Worker) -> dict[str, str]:
+    """Return each algorithm that the planner takes for a layer of the sets, and the first such."""
+    found: dict[str, str] = {}
+    for layer in (one for net in layers.available() for one in layers.read(net)):
+        token = layer.case.token()
+        found.setdefault(family(planner.call("algorithm", token)), token)
+    return found
 
 
 class Bench:
@@ -58,25 +56,30 @@ class Bench:
     def __init__(self, workers: Workers, settings: Settings, threads: int = 0) -> None:
         self.settings = settings
         self.threads = threads
-        variables = environment(threads=threads)
-        self._planner = workers.start(settings.subject, {**variables, "NPCONV_ALGORITHM": None})
-        self._forced = {
-            name: workers.start(settings.subject, {**variables, "NPCONV_ALGORITHM": name})
-            for name in ALGORITHMS
-        }
+        self._workers = workers
+        self._planner = self._start(None)
+        self._forced = {name: self._start(name) for name in algorithms(self._planner)}
+
+    def _start(self, algorithm: str | None) -> Worker:
+        variables = environment(threads=self.threads) | {"NPCONV_ALGORITHM": algorithm}
+        return self._workers.start(self.settings.subject, variables)
 
     def describe(self) -> dict[str, Any]:
         """Return what the processes say of themselves."""
         found: dict[str, Any] = self._planner.call("describe")
         return found
 
-    def measure(self, layer: Layer, on_round: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Compare and time the admissible algorithms on one layer; return its row.
+    def measure(
+        self, layer: Layer, on_round: Callable[[], None] = lambda: None
+    ) -> list[dict[str, Any]]:
+        """Compare and time the admissible algorithms on one layer; return its row, alone.
 
         A row in which a result is beyond the proven bound names it and is not timed.
         """
         token = layer.case.token()
         chosen = family(self._planner.call("algorithm", token))
+        if chosen not in self._forced:  # such as another dtype has
+            self._forced[chosen] = self._start(chosen)
         admissible = {
             name: worker
             for name, worker in self._forced.items()
@@ -99,9 +102,9 @@ class Bench:
             if not scale.largest(worker.call("prepare", token, ["kernel"])) <= 1
         ]
         if row["disagree"]:
-            return row
+            return [row]
         if list(admissible) == [chosen]:
-            return row | {"best": chosen, "regret": asdict(Ratio(1.0, 1.0, 1.0))}
+            return [row | {"best": chosen, "regret": asdict(Ratio(1.0, 1.0, 1.0))}]
         others = machine.OtherWork(worker.pid for worker in entrants.values())
         times = turns.take(
             {name: Contender(worker, "kernel") for name, worker in entrants.items()},
@@ -111,7 +114,7 @@ class Bench:
             enough=lambda times: settled(times, chosen),
             on_round=on_round,
         )
-        return row | {"other_work": others.share()} | judge(times, chosen)
+        return [row | {"other_work": others.share()} | judge(times, chosen)]
 
 
 def settled(times: Times, chosen: str) -> bool:
@@ -190,7 +193,8 @@ def table(rows: list[dict[str, Any]]) -> Table:
     """Return a line a layer: the times of its algorithms, and the planner's regret."""
     found = Table(title="Time of each admissible algorithm, ms; regret: the planner's / the best")
     found.add_column("layer", no_wrap=True)
-    for heading in ("threads", PLANNER, *ALGORITHMS, "regret, 95 %\ninterval", "other\nwork"):
+    names = dict.fromkeys(name for row in rows for name in row["admissible"])
+    for heading in ("threads", PLANNER, *names, "regret, 95 %\ninterval", "other\nwork"):
         found.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         name, times = f"{row['net']}: {row['name']}", row.get("milliseconds", {})
@@ -198,7 +202,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
             found.add_row(name, f"[bold red]{', '.join(row['disagree'])} DISAGREES[/]")
             continue
         cells = []
-        for one in (PLANNER, *ALGORITHMS):
+        for one in (PLANNER, *names):
             text = digits(times[one]) if one in times else "only" if one == row["best"] else ""
             cells.append(f"[bold]{text}[/]" if one == row["chosen"] else text)
         regret = row["regret"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from parity.speed import statistics as paired
 from parity.speed.limits import CASTS, PRODUCT
+from parity.speed.recipes import TEN_LINES
 from parity.speed.turns import Times
 
 SUBJECT = "subject"
@@ -20,6 +21,8 @@ FORCED = "tensorflow with oneDNN forced on"
 
 LABELS = {"kernel": KERNEL, "from NumPy": FROM_NUMPY, "tf.function": FUNCTION}
 """What the subject's ratios to TensorFlow as installed are called; others bear their names."""
+PLAIN = "ten lines / TensorFlow"
+"""The one other ratio that is not the subject's: what the plainest NumPy takes."""
 TOO_BUSY = 0.05
 """The share of all cores beyond which other processes' work makes a row doubtful."""
 WITHHELD = "withheld"
@@ -42,6 +45,43 @@ def spoken(threads: int | str) -> str:
     return f"{threads} thread{'' if threads == 1 else 's'}"
 
 
+class Group(NamedTuple):
+    """What has a line of the summary: rows of one net, measured in one way."""
+
+    net: str
+    threads: int | str
+    busy: bool = False
+
+    @property
+    def title(self) -> str:
+        """The group in words.
+
+        Examples
+        --------
+        >>> Group("small", 1, True).title
+        'small, 1 thread, one core taken'
+        """
+        return f"{self.net}, {self.setting}"
+
+    @property
+    def setting(self) -> str:
+        """How it was measured, in words."""
+        return spoken(self.threads) + (", one core taken" if self.busy else "")
+
+
+def group(row: dict[str, Any]) -> Group:
+    """Return the group of a row, or of a line of the summary."""
+    return Group(row["net"], row["threads"], "busy" in row)
+
+
+def grouped(rows: Iterable[dict[str, Any]]) -> dict[Group, list[dict[str, Any]]]:
+    """Return rows by group, in their order."""
+    groups: dict[Group, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(group(row), []).append(row)
+    return groups
+
+
 def known(times: Times) -> bool:
     """Say whether the kernel ratio and the A/A ratio both have narrow intervals."""
     return all(
@@ -58,6 +98,9 @@ def summarise(times: Times, multiply_adds: int) -> dict[str, Any]:
     for label, other in (*LABELS.items(), *zip(others, others, strict=True)):
         ratio = paired.paired_ratio(times[SUBJECT], times[other])
         ratios[label] = {**asdict(ratio), "verdict": paired.verdict(ratio, noise)}
+    if TEN_LINES in times:
+        plain = paired.paired_ratio(times[TEN_LINES], times[KERNEL])
+        ratios[PLAIN] = {**asdict(plain), "verdict": paired.verdict(plain, noise)}
     return {
         "rounds": len(times[KERNEL]),
         "interval_reached": known(times),
@@ -141,14 +184,14 @@ def peak_share(row: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one line a net and setting of threads: geometric means, times of all layers."""
-    groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
-    for row in rows:
-        if "ratios" in row:
-            groups.setdefault((row["net"], row["threads"]), []).append(row)
-    return [_line(net, threads, timed) for (net, threads), timed in groups.items()]
+    return [
+        _line(key, timed)
+        for key, some in grouped(rows).items()
+        if (timed := [row for row in some if "ratios" in row])
+    ]
 
 
-def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str, Any]:
+def _line(key: Group, timed: list[dict[str, Any]]) -> dict[str, Any]:
     kernels = [row["ratios"]["kernel"] for row in timed]
     verdicts = [ratio["verdict"] for ratio in kernels]
     raised = [flag for row in timed for flag in row["flags"]]
@@ -164,8 +207,9 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
     }
     busy = any(too_busy(row["other_work"]) for row in timed)
     return {
-        "net": net,
-        "threads": threads,
+        "net": key.net,
+        "threads": key.threads,
+        **({"busy": _least(row["busy"] for row in timed)} if key.busy else {}),
         "layers": len(timed),
         "geometric_mean": {label: means[label].ratio for label in whole},
         "geometric_mean_interval": {label: _ends(means[label]) for label in whole},
@@ -176,6 +220,7 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
                 "layers": len(ratios[label]),
                 "geometric_mean": means[label].ratio,
                 "geometric_mean_interval": _ends(means[label]),
+                "largest": max(ratios[label]),
             }
             for label in labels
             if label not in whole
@@ -194,6 +239,10 @@ def _line(net: str, threads: int | str, timed: list[dict[str, Any]]) -> dict[str
             for name in (SUBJECT, KERNEL)
         },
     }
+
+
+def _least(values: Iterable[float | None]) -> float | None:
+    return min((value for value in values if value is not None), default=None)
 
 
 def _ratio(row: dict[str, Any], label: str) -> paired.Ratio:

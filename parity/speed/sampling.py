@@ -27,6 +27,11 @@ def sample(call: Callable[[], Any], repeats: int) -> float:
     return _time(call, repeats) / repeats
 
 
+def once(call: Callable[[], Any]) -> float:
+    """Return seconds of a single call."""
+    return _time(call, 1)
+
+
 def _time(call: Callable[[], Any], repeats: int) -> float:
     gc.disable()
     try:

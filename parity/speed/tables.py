@@ -12,7 +12,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
-from parity.speed.rows import FORCED, KERNEL, LABELS, SUBJECT, TOO_BUSY, bounds, mean_bounds
+from parity.speed.limits import CASTS, COPY, PRODUCT
+from parity.speed.recipes import TEN_LINES
+from parity.speed.rows import (
+    FORCED,
+    KERNEL,
+    LABELS,
+    PLAIN,
+    SUBJECT,
+    TOO_BUSY,
+    Group,
+    bounds,
+    mean_bounds,
+)
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
 
@@ -22,7 +34,7 @@ _VERDICTS = ("faster", "same", "slower", "withheld")
 def console() -> Console:
     """Return a console that does not squeeze tables when piped into a file."""
     found = Console()
-    return found if found.is_terminal else Console(width=190)
+    return found if found.is_terminal else Console(width=220)
 
 
 @contextmanager
@@ -39,17 +51,16 @@ def progress(to: Console, title: str, total: int) -> Iterator[Progress]:
         yield bar
 
 
-def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table:
-    """Return the rows of one net and setting, times in ms, ratios with their 95 % intervals.
+def speed_table(rows: list[dict[str, Any]], key: Group) -> Table:
+    """Return the rows of a group, times in ms, ratios with their 95 % intervals.
 
     TF is TensorFlow as installed, +oneDNN that with oneDNN forced on; `told` says what they are.
     """
-    rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
     scratch = any("scratch_bytes" in row for row in rows)
     peak = any("peak_share" in row for row in rows)
     forced = any(FORCED in row.get("ratios", {}) for row in rows)
     table = Table(
-        title=f"{net}, threads: {threads}. Time of the subject / time of TensorFlow as installed:"
+        title=f"{key.title}. Time of the subject / time of TensorFlow as installed:"
         " below 1 the subject is faster"
     )
     table.add_column("layer", no_wrap=True)
@@ -65,7 +76,10 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
         "from\nNumPy",
         "tf.func-\ntion",
         *(["+oneDNN\nms", "ratio to\n+oneDNN"] if forced else []),
+        "ratio to\nten lines",
+        "ten lines\n/ TF",
         *(["scratch\nMiB"] if scratch else []),
+        *(["cores\ntaken"] if key.busy else []),
         "other\nwork",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -91,7 +105,9 @@ def speed_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Tab
             f"{row['ratios']['from NumPy']['ratio']:.2f}",
             f"{row['ratios']['tf.function']['ratio']:.2f}",
             *(_beside_forced(row) if forced else []),
+            *(_ratio(row["ratios"].get(name)) for name in (TEN_LINES, PLAIN)),
             *([f"{row['scratch_bytes'] / 2**20:.2f}"] if scratch else []),
+            *([_taken(row["busy"])] if key.busy else []),
             busy(row["other_work"]),
             f"[{colour}]{kernel['verdict']}[/]" + doubts(row),
         )
@@ -111,15 +127,24 @@ def _beside_forced(row: dict[str, Any]) -> list[str]:
     return [digits(row["milliseconds"][FORCED]), interval(row["ratios"][FORCED])]
 
 
+def _ratio(found: dict[str, Any] | None) -> str:
+    return f"{found['ratio']:.2f}" if found else "-"
+
+
+def _taken(cores: float | None) -> str:
+    return "unknown" if cores is None else f"{cores:.2f}"
+
+
 def told(machine: dict[str, Any]) -> str:
-    """Return which TensorFlow stands behind TF and, if there is one, +oneDNN."""
+    """Return which TensorFlow stands behind TF and, if there is one, +oneDNN; and ten lines."""
     names = ("TF", "+oneDNN")
     said = zip(names, machine["yardsticks"].values(), strict=False)
-    return "; ".join(f"{name} is {sentence}" for name, sentence in said)
+    plain = "ten lines: im2col in plain NumPy, parity/speed/ten_lines.py"
+    return "; ".join([*(f"{name} is {sentence}" for name, sentence in said), plain])
 
 
 def notes(rows: list[dict[str, Any]]) -> list[str]:
-    """Return what has to be said of rows: how the subject failed, what TensorFlow cannot do."""
+    """Return what has to be said of rows: how the subject failed, what others cannot do."""
     found: list[str] = []
     for row in rows:
         where = f"{row['net']}: {row['name']}"
@@ -129,6 +154,8 @@ def notes(rows: list[dict[str, Any]]) -> list[str]:
             if one["cannot"]:
                 instead = "; compared and timed in NHWC" if one["in_nhwc"] else ""
                 found.append(f"{where}: TensorFlow {name} cannot: {one['cannot']}{instead}")
+        if "refused" in (plain := row.get("beside", {}).get(TEN_LINES, {})):
+            found.append(f"{where}: ten lines of NumPy are not timed: {plain['refused']}")
         if "not_timed" in row:
             found.append(f"{where}: not timed: {row['not_timed']}")
     return list(dict.fromkeys(found))
@@ -145,19 +172,18 @@ def doubts(row: dict[str, Any]) -> str:
     return f" [yellow]{' '.join(words)}[/]" if words else ""
 
 
-def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Table | None:
+def beside_table(rows: list[dict[str, Any]], key: Group) -> Table | None:
     """Return the optional contenders' times and the subject's ratios to them, if there are any."""
-    rows = [row for row in rows if (row["net"], row["threads"]) == (net, threads)]
-    names = dict.fromkeys(name for row in rows for name in row.get("beside", {}))
-    names |= dict.fromkeys(
+    shown = (*LABELS, "A/A", FORCED, TEN_LINES, PLAIN, PRODUCT, COPY, CASTS)
+    names = dict.fromkeys(
         name
         for row in rows
-        for name in row.get("ratios", {})
-        if name not in (*LABELS, "A/A", FORCED)
+        for name in (*row.get("beside", {}), *row.get("ratios", {}))
+        if name not in shown
     )
     if not names:
         return None
-    table = Table(title=f"{net}, threads: {threads}. Others' ms, and subject / other")
+    table = Table(title=f"{key.title}. Others' ms, and subject / other")
     table.add_column("layer", no_wrap=True)
     for name in ("subject", "TF", *names):
         table.add_column(name, justify="right")
@@ -175,30 +201,27 @@ def beside_table(rows: list[dict[str, Any]], net: str, threads: int | str) -> Ta
     return table
 
 
-def bounds_table(rows: list[dict[str, Any]]) -> Table | None:
-    """Return one line a net and setting of threads: what NumPy takes at the least, if known."""
+def bounds_table(rows: list[dict[str, Any]], key: Group) -> Table | None:
+    """Return what the steps of NumPy take alone, layer by layer, and their means, if known."""
+    timed = [(row, found) for row in rows if (found := bounds(row))]
+    if not timed:
+        return None
     table = Table(
-        title="What bounds NumPy: product and casts alone, geometric means."
-        " BLAS has its threads, casts and einsum have one"
+        title=f"{key.title}. What bounds NumPy, ms: the steps alone, product and copy on all"
+        " threads; least: product and casts"
     )
-    table.add_column("net")
-    for heading in ("threads", "layers", "least / TF", "smallest -\nlargest", "subject / least"):
+    table.add_column("layer", no_wrap=True)
+    for heading in (PRODUCT, COPY, CASTS, SUBJECT, "TF", "least / TF", "subject / least"):
         table.add_column(heading, justify="right")
-    groups: dict[tuple[str, int | str], list[dict[str, Any]]] = {}
-    for row in rows:
-        if found := bounds(row):
-            groups.setdefault((row["net"], row["threads"]), []).append(found)
-    for (net, threads), some in groups.items():
-        least, means = [one["least"]["ratio"] for one in some], mean_bounds(some)
-        table.add_row(
-            net,
-            str(threads),
-            str(len(some)),
-            interval(means["least"]),
-            f"{min(least):.2f} - {max(least):.2f}",
-            interval(means["above"]),
-        )
-    return table if groups else None
+    for row, found in timed:
+        times = row["milliseconds"]
+        names = (PRODUCT, COPY, CASTS, SUBJECT, KERNEL)
+        cells = [digits(times[name]) if name in times else "" for name in names]
+        table.add_row(row["name"], *cells, *map(interval, (found["least"], found["above"])))
+    means = mean_bounds([found for _, found in timed])
+    means_cells = map(interval, (means["least"], means["above"]))
+    table.add_row("geometric mean", "", "", "", "", "", *means_cells)
+    return table
 
 
 def summary_table(lines: list[dict[str, Any]]) -> Table:
@@ -216,6 +239,8 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         "from\nNumPy",
         "tf.func-\ntion",
         *(["to TF\n+oneDNN"] if forced else []),
+        "to ten lines,\nworst",
+        "ten lines\n/ TF",
         "TF / TF\nmean",
         "TF / TF\nworst",
         "narrow\nintervals",
@@ -233,13 +258,15 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
         )
         table.add_row(
             line["net"],
-            str(line["threads"]),
+            f"{line['threads']}{', busy' if 'busy' in line else ''}",
             interval({"ratio": mean["kernel"], **line["geometric_mean_interval"]["kernel"]}),
             f"[{_COLOURS[line['verdict']]}]{line['verdict']}[/]",
             f"{line['smallest']:.2f} - {line['largest']:.2f}",
             f"{mean['from NumPy']:.3f}",
             f"{mean['tf.function']:.3f}",
-            *([_forced_mean(line)] if forced else []),
+            *([_mean(line, FORCED)] if forced else []),
+            _mean(line, TEN_LINES, worst=True),
+            _mean(line, PLAIN),
             f"{mean['A/A']:.3f}",
             f"{line['noisiest']:.2f}",
             f"{line['intervals_reached']} of {line['layers']}",
@@ -251,12 +278,12 @@ def summary_table(lines: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _forced_mean(line: dict[str, Any]) -> str:
-    if FORCED not in line["beside"]:
+def _mean(line: dict[str, Any], name: str, *, worst: bool = False) -> str:
+    if name not in line["beside"]:
         return "-"
-    found = line["beside"][FORCED]
+    found = line["beside"][name]
     part = "" if found["layers"] == line["layers"] else f" ({found['layers']})"
-    return f"{found['geometric_mean']:.3f}{part}"
+    return f"{found['geometric_mean']:.3f}{part}" + (f", {found['largest']:.2f}" * worst)
 
 
 def busy(share: float | None) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from parity.case import Case
-from parity.speed import beside, limits
+from parity.speed import beside, limits, recipes
 from parity.speed.agreement import gauge
 from parity.speed.limits import CASTS, COPY, PRODUCT, Limits
 from parity.speed.measure import last_line
 from parity.speed.processes import StartError, WorkerError, Workers
+from parity.speed.recipes import TEN_LINES
 
 TOKENS = [
     "float32 NHWC 2x9x8x4 w3x2x2x6 s1,1 d1,1 SAME normal:1",
@@ -24,7 +27,7 @@ TOKENS = [
     "float64 NHWC 1x9x8x3 w3x2x1x3 s1,1 d2,3 VALID normal:4",
 ]
 # Whose packages the suite itself needs; the others are tried where they are installed.
-ALWAYS = ("scipy", "im2col", "loop")
+ALWAYS = (TEN_LINES, "scipy", "loop")
 
 
 def load(name: str) -> beside.Beside:
@@ -42,7 +45,7 @@ def result(name: str, token: str) -> tuple[Case, Any]:
 
 
 @pytest.mark.parametrize("token", TOKENS)
-@pytest.mark.parametrize("name", beside.CONTENDERS)
+@pytest.mark.parametrize("name", beside.ALL)
 def test_what_a_contender_does_is_a_convolution(name: str, token: str) -> None:
     if name == "scipy" and " s1,1 d1,1 " not in token:
         with pytest.raises(ValueError, match="stride 1"):
@@ -55,7 +58,7 @@ def test_what_a_contender_does_is_a_convolution(name: str, token: str) -> None:
         assert gauge(case, *case.arrays()).largest(found) <= 1
 
 
-@pytest.mark.parametrize("name", ["pytorch", "jax"])
+@pytest.mark.parametrize("name", [TEN_LINES, "pytorch", "jax"])
 def test_bfloat16_goes_in_and_comes_out(name: str) -> None:
     case, found = result(name, "bfloat16 NHWC 1x6x6x3 w3x3x1x6 s1,1 d1,1 SAME normal:4")
     assert gauge(case, *case.arrays()).largest(found) <= 1
@@ -66,13 +69,11 @@ def test_bfloat16_goes_in_and_comes_out(name: str) -> None:
     [
         ("loop", "1x100x100x1 w10x10x1x1", "1x100x101x1 w10x10x1x1"),
         ("scipy", "1x500x600x1 w10x10x1x1", "1x500x601x1 w10x10x1x1"),
-        ("im2col", "1x100x100x10 w10x10x10x10", "1x100x101x10 w10x10x10x10"),
     ],
 )
 def test_slow_contenders_leave_large_layers_alone(name: str, fits: str, larger: str) -> None:
     for shapes, refused in ((fits, False), (larger, True)):
-        dtype = "int32" if name == "im2col" else "float32"
-        case = Case.parse(f"{dtype} NHWC {shapes} s1,1 d1,1 SAME normal:0")
+        case = Case.parse(f"float32 NHWC {shapes} s1,1 d1,1 SAME normal:0")
         bind, arguments = beside.load(name).bind, case.arguments()
         if refused:
             with pytest.raises(ValueError, match="multiply-adds"):
@@ -81,10 +82,22 @@ def test_slow_contenders_leave_large_layers_alone(name: str, fits: str, larger: 
             bind("kernel", *case.arrays(), arguments)
 
 
+@pytest.mark.parametrize(("dtype", "itemsize"), [("float16", 4), ("float32", 4), ("int32", 8)])
+def test_ten_lines_leave_layers_alone_whose_patches_are_too_large(
+    dtype: str, itemsize: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case.parse(f"{dtype} NHWC 2x9x8x4 w3x2x2x6 s2,1 d1,2 VALID normal:1")
+    size = 2 * 4 * 6 * 3 * 2 * 4 * itemsize
+    for most, refused in ((size, False), (size - 1, True)):
+        monkeypatch.setattr(recipes, "MOST_BYTES_OF_PATCHES", most)
+        with pytest.raises(ValueError, match="the patches take") if refused else nullcontext():
+            beside.load(TEN_LINES).bind("kernel", *case.arrays(), case.arguments())
+
+
 def test_what_is_not_there_cannot_be_started_and_says_why() -> None:
     with Workers() as workers, pytest.raises(StartError) as error:
         workers.start("abacus")
-    assert last_line(error.value).startswith("no contender 'abacus'; there are pytorch, ")
+    assert last_line(error.value).startswith("no contender 'abacus'; there are ten lines, ")
     with Workers() as workers, pytest.raises(WorkerError) as refusal:
         workers.start("scipy").call("prepare", TOKENS[1], ["kernel"])
     assert last_line(refusal.value) == "only at stride 1 and dilation 1"
@@ -139,6 +152,26 @@ def test_the_bounds_do_the_work_of_the_convolution(
             patches.dtype
         )
         np.testing.assert_allclose(again.reshape(exact.shape), exact, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "token", [TOKENS[0], "float32 NHWC 1x1x40x4 w1x3x4x8 s1,1 d1,1 SAME normal:0"]
+)
+def test_threads_copy_the_same_patches_a_piece_each(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case.parse(token)
+    x, w = case.arrays()
+    written = recorded(monkeypatch, "copyto")["copyto"]
+    pools = [{"user_api": "blas", "num_threads": 3}]
+    monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: pools)
+    for piece in (limits.PIECE, 1):
+        monkeypatch.setattr(limits, "PIECE", piece)
+        Limits().bind(COPY, x, w, case.arguments())()
+    whole, *pieces = written
+    assert len(pieces) == 3
+    values = np.concatenate([one.reshape(-1) for one in pieces])
+    np.testing.assert_array_equal(np.sort(values), np.sort(whole.reshape(-1)))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from parity import __main__ as cli
-from parity.speed import command, document, limits, measure
+from parity.speed import arguments, document, limits, measure
 from parity.speed.processes import Workers
+from parity.speed.recipes import TEN_LINES
+from parity.speed.rows import PLAIN, group
 from parity.speed.statistics import LEAST_ROUNDS
 
 TOKEN = "float32 NHWC 1x8x8x2 w3x3x2x4 s2,2 d1,1 SAME normal:0"
@@ -30,8 +32,8 @@ def hungry(x: Any, w: Any, **arguments: Any) -> Any:
 
 def settings(*words: str) -> measure.Settings:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.settings(parser.parse_args(words))
+    arguments.add_arguments(parser)
+    return arguments.settings(parser.parse_args(words))
 
 
 @pytest.mark.parametrize(
@@ -59,17 +61,22 @@ def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "speed.json"
-    words = f"--rounds 1 --seconds 0 --threads 1 --bounds --memory --dtype float16 --json {path}"
-    beside = ["--beside", "im2col", "scipy", "loop"]
+    words = (
+        f"--rounds 1 --seconds 0 --threads 1 --bounds --busy --memory --dtype float16 --json {path}"
+    )
+    beside = ["--beside", "scipy", "loop"]
     code = cli.main(["speed", "--row", TOKEN, "--batch", "2", *words.split(), *beside])
     assert code == 0
     found = document.read(path)
-    [row] = found["rows"]
+    row, busy = found["rows"]
+    assert "busy" not in row
+    assert busy["busy"] is None or busy["busy"] > 0
+    assert [group(line) for line in found["summary"]] == [group(row), group(busy)]
     assert row["token"] == TOKEN.replace("float32", "float16").replace("1x8x8", "2x8x8")
     assert row["threads"] == found["settings"]["threads"] == 1
     assert row["beside"]["scipy"] == {"refused": "only at stride 1 and dilation 1"}
-    assert row["beside"]["im2col"]["error"] <= 1
-    assert {"im2col", limits.PRODUCT, limits.COPY, limits.CASTS, "tf.function"} <= set(
+    assert row["beside"][TEN_LINES]["error"] <= 1
+    assert {TEN_LINES, PLAIN, limits.PRODUCT, limits.COPY, limits.CASTS, "tf.function"} <= set(
         row["ratios"]
     )
     assert row["beside"]["loop"]["refused"] == "its result DISAGREES"  # np.sum rounds each step
@@ -81,6 +88,8 @@ def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
     assert row["peak_share"]["subject"] > 0
     said = capsys.readouterr().out
     assert "product alone" in said
+    assert "one core taken" in said
+    assert "figures of a busy machine" in said
     assert row["token"] in said
 
 
@@ -94,7 +103,14 @@ def test_the_memory_of_a_call_is_its_peak_beyond_the_result(
 
 
 @pytest.mark.parametrize(
-    "words", ["--against x.json", "--compare x.json", "--row x", "--row x --all-algorithms"]
+    "words",
+    [
+        "--against x.json",
+        "--compare x.json",
+        "--row x",
+        "--row x --all-algorithms",
+        "--all-algorithms --busy",
+    ],
 )
 def test_wrong_calls_end_with_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["speed", *words.split()]) == 2

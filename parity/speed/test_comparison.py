@@ -12,6 +12,7 @@ import pytest
 from parity import __main__ as cli
 from parity.speed import command, comparison, tables
 from parity.speed import document as files
+from parity.speed.arguments import SLOWER
 from parity.speed.layers import altered, read
 from parity.speed.rows import summarise, summary
 from parity.speed.test_rows import TOLD, agreeing, planted
@@ -72,6 +73,18 @@ def verdicts(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [one.verdict for one in comparison.compare(old, new)]
 
 
+def test_a_busy_row_is_never_joined_to_a_quiet_one() -> None:
+    old, new = document(), document()
+    new["rows"] += [{**row, "busy": 0.9} for row in new["rows"]]
+    changes = comparison.compare(old, new)
+    assert all("busy" not in one.row for one in changes)
+    assert len(changes) == len(old["rows"])
+    assert "4 rows are in one file only" in comparison.warnings(old, new)
+    assert len(comparison.compare(new, new)) == 8
+    with pytest.raises(ValueError, match="no layer is in both"):
+        comparison.compare(old, {**new, "rows": new["rows"][4:]})
+
+
 @pytest.mark.parametrize(
     ("factors", "found"),
     [
@@ -108,7 +121,7 @@ def test_the_change_is_that_of_the_ratios() -> None:
     assert change.new / change.old == pytest.approx(1.2)
 
 
-@pytest.mark.parametrize(("factor", "code"), [(1.2, command.SLOWER), (1.03, 0)])
+@pytest.mark.parametrize(("factor", "code"), [(1.2, SLOWER), (1.03, 0)])
 def test_the_exit_code_tells_of_a_slowdown(factor: float, code: int, tmp_path: Path) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     files.write(document(), old)
@@ -210,7 +223,7 @@ def test_a_verdict_is_withheld_where_other_work_took_the_cores(
 def test_a_slower_layer_tells_although_another_verdict_is_withheld() -> None:
     new = busy(0, 0.5, subject=1.2)
     assert verdicts(document(), new) == ["withheld", "same", "SLOWER", "same"]
-    assert command.compare(document(), new, tables.console()) == command.SLOWER
+    assert command.compare(document(), new, tables.console()) == SLOWER
 
 
 def spoilt(kind: str) -> str:

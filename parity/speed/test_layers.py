@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from parity.speed import layers, regret, statistics, tables
+from parity.speed import layers, regret, rows, statistics, tables
 from parity.speed.layers import parse
 
 
@@ -70,7 +70,7 @@ def test_another_dtype_and_batch_make_another_call_with_data_of_that_kind() -> N
     assert layers.altered(layer) == layer
 
 
-@pytest.mark.parametrize("module", [layers, regret, statistics, tables])
+@pytest.mark.parametrize("module", [layers, regret, rows, statistics, tables])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0

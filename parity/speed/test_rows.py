@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from parity.speed import command, limits, rows, tables
+from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT
 from parity.speed.turns import Times
 
@@ -61,6 +62,22 @@ def test_every_contender_has_a_ratio_under_its_label() -> None:
     assert ratios["pytorch"]["verdict"] == "slower"
 
 
+def test_ten_lines_are_held_against_tensorflow_too() -> None:
+    times, slow = (
+        {**planted(), TEN_LINES: [ratio * time for time in planted()[KERNEL]]}
+        for ratio in (2.0, 8.0)
+    )
+    found = rows.summarise(times, 10)["ratios"]
+    assert found[TEN_LINES]["ratio"] == pytest.approx(0.25, rel=0.02)
+    assert found[rows.PLAIN]["ratio"] == pytest.approx(2, rel=0.02)
+    assert found[rows.PLAIN]["verdict"] == "slower"
+    [line] = rows.summary([row(times), row(slow), row(planted())])
+    means = {name: line["beside"][name] for name in (TEN_LINES, rows.PLAIN)}
+    assert [one["layers"] for one in means.values()] == [2, 2]
+    assert [one["geometric_mean"] for one in means.values()] == pytest.approx([0.125, 4], rel=0.02)
+    assert means[TEN_LINES]["largest"] == pytest.approx(0.25, rel=0.02)
+
+
 def test_a_quiet_row_has_no_flag_and_a_narrow_interval() -> None:
     found = rows.summarise(planted(), 10)
     assert found["flags"] == []
@@ -100,6 +117,29 @@ def test_tensorflow_that_differs_from_itself_is_noisy() -> None:
     times = planted()
     times[AGAIN] = [1.06 * time for time in times[AGAIN]]
     assert rows.summarise(times, 10)["flags"] == ["noisy"]
+
+
+def test_rows_of_a_busy_machine_are_a_group_of_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    quiet = row(planted(0.5), name="<layer>", agreement=agreeing())
+    made = [quiet, {**quiet, **row(planted(0.25)), "busy": 0.75}, {**quiet, "busy": 0.625}]
+    groups = rows.grouped(made)
+    assert list(groups) == [rows.Group("net", 1), rows.Group("net", 1, busy=True)]
+    lines = rows.summary(made)
+    assert [rows.group(line) for line in lines] == list(groups)
+    assert "busy" not in lines[0]
+    assert lines[1]["busy"] == 0.625
+    assert [line["layers"] for line in lines] == [1, 2]
+    assert lines[1]["geometric_mean"]["kernel"] == pytest.approx(0.5**1.5, rel=0.01)
+    for key, some in groups.items():
+        tables.console().print(tables.speed_table(some, key))
+    tables.console().print(tables.summary_table(lines))
+    said = capsys.readouterr().out
+    assert said.count("one core taken") == 1
+    assert "0.75" in said.partition("one core taken")[2]
+    assert "1, busy" in said
+    assert rows.summary([{**quiet, "busy": None}])[0]["busy"] is None
 
 
 def test_the_summary_has_a_line_for_each_net_and_setting_of_threads() -> None:
@@ -155,16 +195,21 @@ def test_the_least_is_the_product_and_the_casts() -> None:
     assert [found[name]["ratio"] for name in ("least", "above")] == pytest.approx([0.4, 1.25], 0.02)
 
 
-def test_bounds_have_a_line_a_net(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tables.bounds_table([row(planted())]) is None
-    made = row({**planted(), limits.PRODUCT: [0.25] * 12, limits.COPY: [5.0] * 12})
-    found = tables.bounds_table([made, {**made, "net": "other"}, row(planted())])
+def test_bounds_have_a_line_a_layer_and_their_means(capsys: pytest.CaptureFixture[str]) -> None:
+    key = rows.Group("net", 1)
+    assert tables.bounds_table([row(planted())], key) is None
+    steps = {**planted(), limits.PRODUCT: [0.25] * 12, limits.COPY: [5.0] * 12}
+    names = {"one": steps, "other": {**steps, limits.PRODUCT: [1.0] * 12}, "none": planted()}
+    found = tables.bounds_table([row(times, name=name) for name, times in names.items()], key)
     assert found is not None
     tables.console().print(found)
-    said = capsys.readouterr().out
-    assert said.count("0.25 - 0.25") == 2
-    assert said.count("0.25 0.25-0.25") == 2
-    assert "2.00" in said
+    lines = capsys.readouterr().out.splitlines()
+    said = {name: next(line for line in lines if f" {name} " in line) for name in ("one", "other")}
+    assert "250" in said["one"]
+    assert "5000" in said["one"]
+    assert "0.25 0.25-0.25" in said["one"]
+    assert "1.00 1.00-1.00" in said["other"]
+    assert "0.50 0.50-0.50" in next(line for line in lines if "geometric mean " in line)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from parity import __main__ as cli
 from parity import real_input, tensorflow_build
 from parity.speed import document, tables, yardsticks
 from parity.speed.processes import WorkerError, Workers
+from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import FORCED as FORCED_TIMES
 from parity.speed.yardsticks import FORCED, INSTALLED, Side, Yardstick
 
@@ -204,7 +205,11 @@ def test_a_row_without_any_comparison_is_mistrusted(
 def test_notes_name_what_ended_the_timing() -> None:
     row = {"net": "net", "name": "name", "token": "t", "not_timed": "died with status 1"}
     row["agreement"] = {"failed": "", "yardsticks": {}}  # type: ignore[assignment]
-    assert tables.notes([row]) == ["net: name: not timed: died with status 1"]
+    row["beside"] = {TEN_LINES: {"refused": "too large"}}  # type: ignore[assignment]
+    assert tables.notes([row]) == [
+        "net: name: ten lines of NumPy are not timed: too large",
+        "net: name: not timed: died with status 1",
+    ]
 
 
 def test_real_input_without_onednn_is_compared_in_nhwc(monkeypatch: pytest.MonkeyPatch) -> None:

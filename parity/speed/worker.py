@@ -7,6 +7,7 @@ descriptor> <parent's process id> <implementation>``.
 from __future__ import annotations
 
 import gc
+import math
 import re
 import signal
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from parity.bounds import output_shape
+from parity.case import Case
 from parity.data_formats import in_nhwc
 from parity.jobs import die_with
 from parity.speed import sampling
@@ -77,6 +80,21 @@ class Requests:
     def sample(self, mode: str, repeats: int) -> float:
         """Return seconds a call."""
         return sampling.sample(self._calls[mode], repeats)
+
+    def first(self, token: str) -> tuple[list[float], Any]:
+        """Return seconds of a layer's first three calls here, and its result.
+
+        Before each comes a call of the layer that was prepared last, see `parity.speed.first`.
+        """
+        x, w, arguments = _read(token)
+        size = math.prod(output_shape(Case.parse(token))) * x.itemsize
+        call, known = self._implementation.bind("kernel", x, w, arguments), self._calls["kernel"]
+        seconds = []
+        for _ in range(3):
+            known()
+            x.max(), w.max(), np.ones(size, np.uint8)
+            seconds.append(sampling.once(call))
+        return seconds, np.asarray(call())
 
     def memory(self, token: str) -> int:
         """Return the peak of bytes that one call allocates beyond its result.
