@@ -236,8 +236,9 @@ assert codes == [0] * 4 and blas() == before
 @needs_fork
 @needs_signals
 def test_a_signal_handler_forks_during_a_call():
-    """The child calls, and may leave through the call that it was forked in."""
+    """The child calls, and leaves that call, which helpers were at: without, or with an error."""
     code = """
+faulthandler.cancel_dump_traceback_later()  # or the child, when it ends, waits for its thread
 def handler(*_):
     global child
     child = os.fork()
@@ -245,13 +246,20 @@ def handler(*_):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(9)
         assert shared.right() and blas() == before
-        sys.exit(7)
+        if i % 2:
+            sys.exit(7)
 signal.signal(signal.SIGALRM, handler)
-for i in range(30):
+for i in range(20):
     child = None
     signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 2e-3))
     while child is None:
-        assert shared.right()
+        try:
+            right = shared.right()
+        except RuntimeError as error:
+            right = child == 0 and "forked during a call" in str(error)
+        assert right
+    if not child:
+        os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 assert blas() == before
 """
