@@ -95,6 +95,7 @@ class _Seat:
         if job is None or self._taken.setdefault("by", "helper") != "helper":
             return
         try:
+            _here.helping = True
             _blas.limit()
             scratch = take_scratch()
             try:
@@ -105,8 +106,20 @@ class _Seat:
             job.error = error
         finally:
             del job  # an error's traceback holds this frame
-            self._left = True
-            self._leaving.release()
+            _here.helping = False
+            self.leave()
+
+    def leave(self) -> None:
+        """Let the caller go on."""
+        self._left = True
+        self._leaving.release()
+
+    def abandon(self) -> None:
+        """Let the caller fail, in a forked child, where the helper at this place is not."""
+        if self.job is not None and not self._left:
+            self.job.error = RuntimeError("forked during a call: its other threads are not there")
+            self.job.stop()
+            self.leave()
 
     def give_up(self) -> None:
         """Return when no helper is at this place, and none will be."""
@@ -120,6 +133,7 @@ class _Pool:
     """Daemon threads that wait for jobs, as many as were ever wanted at once."""
 
     def __init__(self) -> None:
+        self.taken: set[_Seat] = set()
         self._seats: SimpleQueue[_Seat] = SimpleQueue()
         self._threads = 0
 
@@ -140,12 +154,16 @@ class _Pool:
         with np.errstate(all="ignore"):
             while True:
                 seat = self._seats.get()
+                self.taken.add(seat)
                 seat.take()
+                self.taken.discard(seat)
                 del seat  # what it holds must not live until the next one
 
 
 def each(tiles: Iterable[Tile], work: Work, most: int) -> bool:
     """Compute all tiles, in any order, on up to `most` threads; say whether all results stand."""
+    if getattr(_here, "helping", False):  # from a finalizer: BLAS is held, and who waits for this
+        return alone(tiles, work)  # thread may have all locks
     job = _Job(tiles, work)
     with job, job, job:  # Ctrl-C, twice, may keep two of them from being left
         found = _blas.hold(job)
@@ -178,12 +196,15 @@ def alone(tiles: Iterable[Tile], work: Work) -> bool:
 
 _blas = Blas()
 _pool = _Pool()
+_here = threading.local()
 
 
 def _after_fork() -> None:
     """Begin anew: a forked child has no helpers, and locks as they happened to be."""
     global _blas, _pool
     _blas.release()
+    for seat in _pool.taken:
+        seat.abandon()
     _blas, _pool = Blas(), _Pool()
 
 
