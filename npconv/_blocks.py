@@ -15,6 +15,21 @@ Slices = tuple[slice, ...]
 _ALL = (slice(None), slice(None))
 
 
+class Band(NamedTuple):
+    """All pixels between the first and the last that a block reads: (groups, images, *pixels, C).
+
+    ``borders`` are where zeros lie in it, ``inside`` where pixels do: ``source`` of the images,
+    whose channels are ``split`` into groups and those of each, and ``channels`` of both.
+    """
+
+    shape: tuple[int, ...]
+    borders: list[Slices]
+    inside: Slices
+    source: Slices
+    split: tuple[int, int]
+    channels: Slices
+
+
 class View(NamedTuple):
     """The patches in a contiguous array: (groups, images, *outputs, *kernel, channels).
 
@@ -30,49 +45,57 @@ class View(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What blocks of the same sizes, and as far from the padding, have in common.
+    """What blocks of the same sizes have in common.
 
-    Attributes
-    ----------
-    shape : tuple of int
-        (groups, images, *outputs, *kernel, channels) of the patches.
-    matrix : tuple of int
-        (images * outputs, terms), and the groups before them where there are several.
-    band : tuple of int
-        (groups, images, *pixels, channels), of all pixels between the first and the last.
-    banded : bool
-        Whether the band is not larger than the patches.
-    borders, inside : slices of the band
-        Where zeros lie in it, and where pixels do.
-    view : View
-        Of the band.
-    image : View or None
-        None where the block reaches into the padding, or a band serves better.
+    ``shape`` is (groups, images, *outputs, *kernel, channels), ``matrix`` (images * outputs, terms)
+    and before them the groups, where there are several. The patches are a ``view`` of the band,
+    where it is ``banded``, not larger than they are, or of the ``image``, where it is not None.
     """
 
     shape: tuple[int, ...]
     matrix: tuple[int, ...]
-    band: tuple[int, ...]
     banded: bool
-    borders: tuple[Slices, ...]
-    inside: Slices
     view: View
     image: View | None
 
 
 class Block(NamedTuple):
-    """What a block reads: its frame, and where in the images that lies.
+    """What a block reads: where it lies in the image, its first byte, and its band.
 
-    ``offset`` is its first byte, ``source`` the pixels of its band, ``channels`` its groups and the
-    channels of each. Where it is not banded, ``taps`` are pairs of indices, of the patches and of
-    the images, for each tap that meets pixels.
+    Where it is not banded, ``taps`` are pairs of indices, of the patches and of the images, for
+    each tap that meets pixels.
     """
 
     frame: Frame
     offset: int
-    source: Slices
-    channels: Slices
+    band: Band
     taps: tuple[tuple[Any, Slices], ...]
+
+
+def reach(
+    geometry: Geometry, outputs: tuple[Range, ...], groups: Range, taps: tuple[Range, ...]
+) -> Band:
+    """Work out over which pixels outputs of some images and taps of some channels reach.
+
+    >>> axis = Axis.resolve(5, 3, 1, 1, "SAME")
+    >>> taps = (0, 3), (0, 3), (0, 7)
+    >>> reach(Geometry((axis, axis), 7, 7, 8), ((0, 2), (0, 5), (0, 5)), (0, 1), taps).shape
+    (1, 2, 7, 7, 7)
+    """
+    (n0, n1), *places = outputs
+    *kernel, (c0, c1) = taps
+    spans = list(map(Axis.span, geometry.axes, places, kernel))
+    inside = (*_ALL, *[slice(lo, hi) for _, _, lo, hi in spans])
+    borders = [
+        (*inside[: 2 + i], slice(*border))
+        for i, (_, length, lo, hi) in enumerate(spans)
+        for border in ((0, lo), (hi, length))
+        if border[0] < border[1]
+    ]
+    pixels = [slice(a + lo, a + hi) if lo < hi else slice(0) for a, _, lo, hi in spans]
+    shape = (groups[1] - groups[0], n1 - n0, *[span[1] for span in spans], c1 - c0)
+    split, channels = (geometry.groups, geometry.filter_channels), (slice(*groups), slice(c0, c1))
+    return Band(shape, borders, inside, (slice(n0, n1), *pixels), split, channels)
 
 
 def read(
@@ -87,54 +110,37 @@ def read(
     >>> axis = Axis.resolve(5, 3, 1, 1, "SAME")
     >>> whole = ((0, 2), (0, 5), (0, 5)), (0, 1), ((0, 3), (0, 3), (0, 7))
     >>> frame = read(Geometry((axis, axis), 7, 7, 8), *whole, itemsize=4).frame
-    >>> frame.matrix, frame.band, frame.view.shape
-    ((50, 63), (1, 2, 7, 7, 7), (1, 2, 5, 5, 3, 21))
+    >>> frame.matrix, frame.view.shape
+    ((50, 63), (1, 2, 5, 5, 3, 21))
     """
-    (n0, n1), *places = outputs
-    *kernel, (c0, c1) = taps
-    spans = list(map(Axis.span, geometry.axes, places, kernel))
+    band = reach(geometry, outputs, groups, taps)
     sizes = tuple([hi - lo for lo, hi in (groups, *outputs, *taps)])
-    frame = _frame(geometry, sizes, tuple([span[1:] for span in spans]), itemsize)
+    frame = _frame(geometry, sizes, band.shape, bool(band.borders), itemsize)
     offset = 0
     if frame.image is not None:
-        first = (n0, *[span[0] for span in spans], groups[0] * geometry.filter_channels + c0)
+        starts = [pixels.start for pixels in band.source]
+        first = (*starts, groups[0] * geometry.filter_channels + taps[-1][0])
         offset = sum(map(mul, first, frame.image.steps))
-    pixels = [slice(a + lo, a + hi) if lo < hi else slice(0) for a, _, lo, hi in spans]
     return Block(
-        frame,
-        offset,
-        (slice(n0, n1), *pixels),
-        (slice(*groups), slice(c0, c1)),
-        () if frame.banded else tuple(_taps(geometry.axes, (n0, n1), places, kernel)),
+        frame, offset, band, () if frame.banded else tuple(_taps(geometry.axes, outputs, taps))
     )
 
 
 @lru_cache(maxsize=1024)
 def _frame(
-    geometry: Geometry, shape: tuple[int, ...], spans: tuple[tuple[int, ...], ...], itemsize: int
+    geometry: Geometry, shape: tuple[int, ...], band: tuple[int, ...], padded: bool, itemsize: int
 ) -> Frame:
     middle = 2 + len(geometry.axes)
     groups, rows, columns = shape[0], prod(shape[1:middle]), prod(shape[middle:])
-    band = (*shape[:2], *(length for length, _, _ in spans), shape[-1])
-    inside = (*_ALL, *(slice(lo, hi) for _, lo, hi in spans))
-    borders = tuple(
-        (*inside[: 2 + i], border)
-        for i, (length, lo, hi) in enumerate(spans)
-        for border in (slice(0, lo), slice(hi, length))
-        if border.start < border.stop
-    )
     image = None
     # In a band the pixels of a group's tap row are neighbours.
-    if not borders and (groups == 1 or shape[-2] == 1):
+    if not padded and (groups == 1 or shape[-2] == 1):
         sizes = (*shape[:2], *(axis.size for axis in geometry.axes), geometry.in_channels)
         image = _view(geometry, shape, sizes, itemsize)
     return Frame(
         shape,
         (groups, rows, columns) if groups > 1 else (rows, columns),
-        band,
         prod(band) <= groups * rows * columns,
-        borders,
-        inside,
         _view(geometry, shape, band, itemsize),
         image,
     )
@@ -156,10 +162,8 @@ def _view(
 
     middle = 2 + len(pixels)
     rows, columns = prod(shape[1:middle]), prod(shape[middle:])
-    row, column = (
-        merged(shape[1:middle], strides[1:middle]),
-        merged(shape[middle:], strides[middle:]),
-    )
+    row = merged(shape[1:middle], strides[1:middle])
+    column = merged(shape[middle:], strides[middle:])
     matrix = None
     if column in (item, 0) and row is not None:
         row = row if rows > 1 else columns * item
@@ -173,8 +177,9 @@ def _view(
 
 
 def _taps(
-    axes: tuple[Axis, ...], images: Range, places: list[Range], kernel: list[Range]
+    axes: tuple[Axis, ...], outputs: tuple[Range, ...], taps: tuple[Range, ...]
 ) -> Iterator[tuple[Any, Slices]]:
+    (images, *places), kernel = outputs, taps[:-1]
     for tap in product(*(range(*one) for one in kernel)):
         to, of = [], []
         for axis, (o0, o1), k in zip(axes, places, tap, strict=True):

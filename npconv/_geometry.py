@@ -129,6 +129,11 @@ class Geometry(NamedTuple):
         """Taps along each axis."""
         return tuple(axis.kernel for axis in self.axes)
 
+    def pixels(self, *outputs: int) -> int:
+        """Return over how many pixels a box of so many outputs reaches."""
+        pairs = zip(self.axes, outputs, strict=True)
+        return prod(axis.span((0, count), (0, axis.kernel)).length for axis, count in pairs)
+
     @property
     def terms(self) -> int:
         """Products that are added up for one output."""

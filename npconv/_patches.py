@@ -16,103 +16,90 @@ from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_patches_call
 from npconv._attributes import Array, Mode, Quad, S
-from npconv._blocks import Block, Slices, View, read
+from npconv._blocks import Band, Block, Slices, View, read
 from npconv._engine.copying import copy
 from npconv._engine.halves import cast
 from npconv._engine.scratch import Scratch, take_scratch
 from npconv._engine.tiles import tiles
-from npconv._geometry import Geometry
 
 _TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
 
+Place = tuple[View, "Array | None", int]
+
 
 class Patches:
-    """The patches of images, as the matrix of which ``matrix`` gives one block.
+    """The patches of images, (N, *sizes, in_channels), as matrices of a dtype.
 
-    Parameters
-    ----------
-    images : ndarray, shape (N, *sizes, in_channels)
-        Any strides, alignment and byte order; never written.
-    geometry : Geometry
-    dtype : dtype
-        Of the patches.
+    The images have any strides, alignment and byte order; they are never written.
     """
 
-    def __init__(self, images: Array, geometry: Geometry, dtype: np.dtype[Any]) -> None:
+    def __init__(self, images: Array, dtype: np.dtype[Any]) -> None:
         self.images = images
-        self.geometry = geometry
         self.dtype = dtype
         flags = images.flags
         self._plain = flags.c_contiguous and flags.aligned and images.dtype == dtype
 
-    def matrix(self, block: Block, scratch: Scratch, place: object = None) -> Array:
+    def matrix(self, block: Block, scratch: Scratch) -> Array:
         """Return a block as a matrix that BLAS takes, or one a group; it is not to be written.
 
-        It lasts until the next call. Patches that the scratch still holds, known by their `place`,
-        are not copied again.
+        It lasts until the next call. Patches that the scratch still holds are not copied again.
         """
         shape, dtype = block.frame.matrix, self.dtype
-        if place is not None and scratch.holds == place:
+        if scratch.holds == block:
             return scratch.take("patches", shape, dtype)
-        source, view, offset = self._source(block, scratch)
+        place = view, source, offset = self._place(block, scratch)
         if source is not None and view.rows is not None:
             return np.ndarray(shape, dtype, source, offset, view.rows)
         scratch.holds = None
         patches = scratch.take("patches", shape, dtype)
-        self._copy(block, source, view, offset, patches, scratch)
-        scratch.holds = place
+        self._copy(block, place, patches, scratch)
+        scratch.holds = block
         return patches
 
     def write(self, block: Block, out: Array, scratch: Scratch) -> None:
         """Write a block to a contiguous array of its size."""
-        self._copy(block, *self._source(block, scratch), out, scratch)
+        self._copy(block, self._place(block, scratch), out, scratch)
 
-    def band(self, block: Block, scratch: Scratch) -> Array:
-        """Return the pixels that a block reads, with the zeros around them: its frame's band."""
-        frame = block.frame
-        band = scratch.take("band", frame.band, self.dtype)
-        for border in frame.borders:
-            band[border] = 0
-        cast(self._pixels(block, block.source), band[frame.inside], scratch)
-        return band
-
-    def _source(self, block: Block, scratch: Scratch) -> tuple[Array | None, View, int]:
-        """Return where the patches are a view; None where each tap is to be copied by itself."""
-        frame = block.frame
+    def _place(self, block: Block, scratch: Scratch) -> Place:
+        """Return where the patches are a view: None where each tap is to be copied by itself."""
+        frame, reach = block.frame, block.band
         if self._plain and frame.image is not None:
-            return self.images, frame.image, block.offset
-        return (self.band(block, scratch) if frame.banded else None), frame.view, 0
+            return frame.image, self.images, block.offset
+        if not frame.banded:
+            return frame.view, None, 0
+        band = scratch.take("band", reach.shape, self.dtype)
+        return frame.view, fill(band, reach, self.images, scratch), 0
 
-    def _copy(
-        self,
-        block: Block,
-        source: Array | None,
-        view: View,
-        offset: int,
-        out: Array,
-        scratch: Scratch,
-    ) -> None:
+    def _copy(self, block: Block, place: Place, out: Array, scratch: Scratch) -> None:
+        view, source, offset = place
         if source is not None:
             patches = np.ndarray(view.shape, self.dtype, source, offset, view.strides)
             copy(patches, out.reshape(view.shape))
             return
         patches = out.reshape(block.frame.shape)
-        if block.frame.borders:
+        if block.band.borders:
             patches.fill(0)
         for to, index in block.taps:
-            cast(self._pixels(block, index), patches[to], scratch)
+            cast(_pixels(self.images, block.band, index), patches[to], scratch)
 
-    def _pixels(self, block: Block, index: Slices) -> Array:
-        """Return pixels of the images as (groups, images, *pixels, channels)."""
-        pixels = self.images[index]
-        groups, channels = block.channels
-        if self.geometry.groups == 1:
-            return pixels[None, ..., channels]
-        # (n, *pixels, in_channels) -> (g, n, *pixels, channels)
-        shape = (*pixels.shape[:-1], self.geometry.groups, self.geometry.filter_channels)
-        split = pixels.reshape(shape)
-        split = split[..., groups, channels]
-        return split.transpose(split.ndim - 2, *range(split.ndim - 2), split.ndim - 1)
+
+def fill(band: Array, reach: Band, images: Array, scratch: Scratch) -> Array:
+    """Write what a band holds, pixels and the zeros around them, to memory; return that."""
+    for border in reach.borders:
+        band[border] = 0
+    cast(_pixels(images, reach, reach.source), band[reach.inside], scratch)
+    return band
+
+
+def _pixels(images: Array, reach: Band, index: Slices) -> Array:
+    """Return pixels of the images as (groups, images, *pixels, channels)."""
+    groups, channels = reach.channels
+    if reach.split[0] == 1:
+        return images[(*index, channels)][np.newaxis]
+    # (n, *pixels, in_channels) -> (g, n, *pixels, channels)
+    pixels = images[index]
+    pixels = pixels.reshape(*pixels.shape[:-1], *reach.split)[..., groups, channels]
+    return pixels.transpose(pixels.ndim - 2, *range(pixels.ndim - 2), pixels.ndim - 1)
 
 
 @overload
@@ -176,7 +163,7 @@ def extract_patches(
     if not call.out.size:
         return call.out
     geometry, dtype = call.geometry, call.out.dtype
-    patches, scratch = Patches(call.images, geometry, dtype), take_scratch()
+    patches, scratch = Patches(call.images, dtype), take_scratch()
     outputs, channels = (len(call.images), *geometry.outputs), geometry.in_channels
     kernel = tuple((0, size) for size in (*geometry.kernel, channels))
     flat = call.out.reshape(-1, call.out.shape[-1])  # (N*OH*OW, KH*KW*C)

@@ -18,7 +18,7 @@ sys.path += [str(ROOT), str(ROOT / "tests")]
 import builders  # noqa: E402
 
 import npconv  # noqa: E402
-from npconv._engine import rules  # noqa: E402
+from npconv._engine import multiply as engine  # noqa: E402
 
 if os.environ.get("NPCONV_INSTALLED") and Path(npconv.__file__).parent.parent == ROOT:
     raise pytest.UsageError(f"NPCONV_INSTALLED is set, but npconv is the checkout's: {ROOT}")
@@ -49,10 +49,10 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture
 def forced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Force the algorithm that the test is parametrized by, wherever it can compute a call."""
-    monkeypatch.setattr(rules, "_FORCED", request.param)
-    rules.choose.cache_clear()
+    monkeypatch.setattr(engine, "_FORCED", request.param)
+    engine.choose.cache_clear()
     yield request.param
-    rules.choose.cache_clear()
+    engine.choose.cache_clear()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_algorithms import ALGORITHMS, unsigned
 
-from npconv._engine import rules
+from npconv._engine import multiply as engine
 from npconv._engine.multiply import right_multiply
 from npconv._geometry import Axis, Geometry
 
@@ -47,7 +47,7 @@ def test_layers_of_many_tiles(layer, forced, dtype):
     input_shape, filters_shape, *attributes = LAYERS[layer]
     x, w = lattice(input_shape, filters_shape, dtype, seed=len(layer))
     geometry, result = multiplied(x, w, *attributes)
-    plan = rules.choose(geometry, len(x), x.dtype)
+    plan = engine.choose(geometry, len(x), x.dtype)
     assert plan.algorithm == forced
     assert len(list(plan.tiles())) > 1
     assert_same(result, unsigned(definition(x, w, *attributes)))

@@ -11,7 +11,7 @@ from test_algorithms import FORCED_LAYERS, LAYERS
 from threadpoolctl import threadpool_limits
 
 import npconv
-from npconv._engine import rules
+from npconv._engine import multiply as engine
 
 # Too small to be shared, so that BLAS is not held to one thread; the last just so.
 SMALL = {
@@ -48,7 +48,7 @@ def test_any_number_of_cores_and_of_threads_of_blas(monkeypatch, dtype):
         monkeypatch.setattr(
             os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False
         )
-        rules.choose.cache_clear()
+        engine.choose.cache_clear()
         with threadpool_limits(min(cores, 4), user_api="blas"):
             result = b""
             for layer in [*LAYERS.values(), *SMALL.values()]:

@@ -7,12 +7,10 @@ between nine tenths and an eighth of the time.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-Array = np.ndarray[Any, Any]
+from npconv._engine.scratch import Array
 
 _WORTH = 1 << 13  # elements: with fewer, making the views takes longer than they save
 _LONGEST = 1 << 10  # bytes: beyond that a run costs little by itself

@@ -6,19 +6,20 @@ one pass. The filters stand once more for each column of a tile, so that it runs
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from npconv._blocks import reach
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import itemsize
 from npconv._engine.plan import Plan, Work, pieces
-from npconv._engine.scratch import Scratch
+from npconv._engine.scratch import Array, Scratch
 from npconv._engine.tiles import Tile, largest
-from npconv._geometry import Geometry
-
-Array = np.ndarray[Any, Any]
+from npconv._geometry import Axis, Geometry
+from npconv._patches import fill
 
 NAME = "depthwise"
 _BAND = 1 << 20  # bytes of what a tile reads, if the channels are enough to be cut
@@ -47,12 +48,7 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     read = 1 + prod(axis.stride for axis in geometry.axes)
     count = pieces(geometry, batch, effort, 3 * read * channels * size // 2)
     sides = largest(outputs, count)
-    *rows, axis = geometry.axes
-    pixels = sides[0] * axis.span((0, sides[-1]), (0, axis.kernel)).length
-    if axis.stride > 1:
-        pixels = sides[0] * sides[-1] * axis.kernel
-    for row, side in zip(rows, sides[1:], strict=False):
-        pixels *= row.span((0, side), (0, row.kernel)).length
+    pixels = sides[0] * sum(plane.pixels(*sides[1:]) for _, plane in _planes(geometry))
     shares = min(channels, -(-pixels * channels * size // _BAND))
     share = -(-channels // shares)
     products = prod(sides) * share
@@ -72,59 +68,25 @@ def _columns(geometry: Geometry) -> int:
     return -(-outputs // -(-outputs // max(1, most)))
 
 
-class _Layout(NamedTuple):
-    """What a tile reads: a band of (planes, images, *rows, columns, channels).
+@lru_cache(maxsize=256)
+def _planes(geometry: Geometry) -> list[tuple[slice, Geometry]]:
+    """Return for each plane of a band which columns of the image it reads, and how.
 
     A plane holds, side by side, the pixels that a tap of the last axis reads for neighbouring
     outputs; at stride 1 all taps find them in the same one.
     """
-
-    channels: slice
-    band: tuple[int, ...]
-    zeros: tuple[tuple[slice, ...], ...]
-    copies: tuple[tuple[tuple[slice, ...], tuple[slice, ...]], ...]
-
-
-def _layout(plan: Plan, tile: Tile) -> _Layout:
-    """Work out what a tile reads."""
-    geometry, (images, *places, (o0, o1)) = plan.geometry, tile.outputs
-    filters = geometry.out_channels // geometry.in_channels
-    channels = slice(*(channel // filters for channel in tile.channels))
     *rows, axis = geometry.axes
-    spans = [a.span(place, (0, a.kernel)) for a, place in zip(rows, places, strict=True)]
-    lines = []  # of the image, and of the band
+    whole = geometry._replace(filter_channels=geometry.in_channels)
     if axis.stride == 1:
-        first, width, lo, hi = axis.span((o0, o1), (0, axis.kernel))
-        lines.append((slice(first + lo, first + hi), slice(lo, hi)))
-    else:
-        width = o1 - o0
-        for tap in range(axis.kernel):
-            lo, hi = axis.meeting((o0, o1), tap)
-            first = lo * axis.stride + tap * axis.dilation - axis.before
-            pixels = slice(first, first + (hi - lo - 1) * axis.stride + 1, axis.stride)
-            lines.append((pixels, slice(lo - o0, hi - o0)))
-    every = (slice(None), slice(None))
-    inside = [slice(one.lo, one.hi) for one in spans]
-    there = [slice(one.first + one.lo, one.first + one.hi) for one in spans]
-    zeros = [
-        (*every, *inside[:i], border)
-        for i, one in enumerate(spans)
-        for border in (slice(0, one.lo), slice(one.hi, one.length))
-    ]
-    copies = []
-    for plane, (pixels, columns) in enumerate(lines):
-        here = (slice(plane, plane + 1), slice(None), *inside)
-        zeros += [(*here, slice(0, columns.start)), (*here, slice(columns.stop, width))]
-        if all(one.start < one.stop for one in (*inside, columns)):
-            copies.append(((slice(*images), *there, pixels, channels), (*here, columns)))
-    heights = (one.length for one in spans)
-    size = channels.stop - channels.start
-    return _Layout(
-        channels,
-        (len(lines), images[1] - images[0], *heights, width, size),
-        tuple(border for border in zeros if border[-1].start < border[-1].stop),
-        tuple(copies),
-    )
+        return [(slice(None), whole)]
+    planes = []
+    for tap in range(axis.kernel):
+        skipped, first = divmod(tap * axis.dilation - axis.before, axis.stride)
+        size = -((first - axis.size) // axis.stride)
+        columns = Axis(size, 1, 1, 1, -skipped, 0, axis.outputs)
+        plane = whole._replace(axes=(*rows, columns))
+        planes.append((slice(first, None, axis.stride), plane))
+    return planes
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
@@ -136,23 +98,26 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     repeated = np.empty((filters, *kernel, _columns(geometry), channels), dtype)
     repeated[...] = by_filter.transpose(by_filter.ndim - 1, *range(by_filter.ndim - 1))
     direct = filters == 1 and out.dtype == dtype and out.flags.aligned
+    planes = _planes(geometry)
 
     def work(tile: Tile, scratch: Scratch) -> bool:
-        key = (tile.start, tile.channels)
-        known: Any = plan.once(key, lambda: _layout(plan, tile))
-        own, shape, zeros, copies = known
-        band = scratch.take("band", shape, dtype)
-        for border in zeros:
-            band[border] = 0
-        for source, inside in copies:
-            cast(images[source], band[inside][0], scratch)
-        target = out[tuple(slice(*one) for one in tile.outputs)]
-        target = target.reshape(*target.shape[:-1], channels, filters)[..., own, :]
+        own = tile.channels[0] // filters, tile.channels[1] // filters
+        reaches = tile.known.get(NAME)
+        if reaches is None:
+            reaches = tile.known[NAME] = [
+                reach(one, tile.outputs, (0, 1), (*[(0, size) for size in one.kernel], own))
+                for _, one in planes
+            ]
+        band = scratch.take("band", (len(planes), *reaches[0].shape[1:]), dtype)
+        for number, (columns, _) in enumerate(planes):
+            fill(band[number : number + 1], reaches[number], images[..., columns, :], scratch)
+        target = out[tile.place]
+        target = target.reshape(*target.shape[:-1], -1, filters)
         for number, taps in enumerate(repeated):
             place = target[..., number]
             written = direct and place.flags.c_contiguous
             total = place if written else scratch.take("product", place.shape, dtype)
-            _add_up(band, taps[..., own], total, geometry)
+            _add_up(band, taps[..., slice(*own)], total, geometry)
             if not written:
                 cast(total, place, scratch)
         return True

@@ -6,16 +6,12 @@ same bits in a quarter of the time. What is not finite, or becomes infinite, is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from npconv._engine.copying import copy
-
-if TYPE_CHECKING:
-    from npconv._engine.scratch import Scratch
-
-Array = np.ndarray[Any, Any]
+from npconv._engine.scratch import Array, Scratch
 
 _FLOAT16 = np.dtype(np.float16)
 _FLOAT32 = np.dtype(np.float32)
@@ -56,7 +52,7 @@ def narrow(values: Array, out: Array, scratch: Scratch) -> None:
     A value plus and minus 1.5 * 2**13 times its power of two (at least 2**-14, the least normal
     half) is rounded where a half ends, by the rounding of that very sum.
 
-    >>> from npconv._engine.scratch import Scratch
+    >>> from npconv._engine.scratch import Array, Scratch
     >>> out = np.empty(4, np.float16)
     >>> narrow(np.array([1.00048828125, -1e-9, 70000, np.nan], np.float32), out, Scratch())
     >>> out.tolist()

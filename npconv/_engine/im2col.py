@@ -6,9 +6,9 @@ extracted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -17,17 +17,18 @@ from npconv._blocks import Block, read
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
 from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Work, pieces
-from npconv._engine.scratch import Scratch
+from npconv._engine.scratch import Array, Scratch
 from npconv._engine.tiles import Tile, largest, runs
 from npconv._geometry import Geometry, merged
 from npconv._patches import Patches
-
-Array = np.ndarray[Any, Any]
 
 NAME = "im2col"
 _MOST_PATCHES = 4 << 20  # bytes of patches that several shares of the channels are multiplied by
 _CONVERTED = 2 << 20  # bytes of filters that a tile converts at once, where it converts its own
 _LEAST_TERMS = 128  # of the sums that they are for
+
+Part = tuple[Block, "tuple[Any, ...] | None"]
+"""What is read for a part of a tile's sums, and where its filters lie; None for all of them."""
 
 
 def admits(geometry: Geometry) -> bool:
@@ -81,9 +82,8 @@ def plan(
         sums = max(sums, min(-(-terms * filters * converted // _CONVERTED), terms // _LEAST_TERMS))
     terms_at_once = prod(largest((*geometry.kernel, geometry.filter_channels), sums))
     patches, products = rows * tile_groups * terms_at_once * size, rows * filters * size
-    band = tile_groups * sides[0] * geometry.filter_channels * size
-    for axis, outputs in zip(geometry.axes, sides[1:], strict=True):
-        band *= axis.span((0, outputs), (0, axis.kernel)).length
+    pixels = sides[0] * geometry.pixels(*sides[1:])
+    band = pixels * tile_groups * geometry.filter_channels * size
     buffers = {
         "patches": patches,
         "band": min(band, patches) if copied else 0,
@@ -98,26 +98,16 @@ def plan(
     return Plan(name, geometry, batch, count, shares, buffers, shared, product, block, sums)
 
 
-class Part(NamedTuple):
-    """A part of a tile's sums: what is read, and by which filters that is multiplied.
+def _parts(plan: Plan, tile: Tile, itemsize: int) -> tuple[tuple[int, ...], list[Part]]:
+    """Work out the shape of a tile's products, and the parts of its sums.
 
-    These are (terms, OC) or (groups, terms, OC / groups); ``filters`` is None for all of them, and
-    ``shape`` that of the products. ``place`` tells the patches from others.
+    Filters are (terms, OC) or (groups, terms, OC / groups), patches of so many bytes an element.
     """
-
-    block: Block
-    shape: tuple[int, ...]
-    filters: tuple[Any, ...] | None
-    place: object
-
-
-def _parts(plan: Plan, tile: Tile, itemsize: int) -> Iterator[Part]:
-    """Work out the parts of a tile's sums, for elements of so many bytes."""
     geometry, (o0, o1), stop = plan.geometry, tile.channels, 0
     each = geometry.out_channels // geometry.groups
     groups = o0 // each, -(-o1 // each)
     own = slice(*groups) if groups[1] - groups[0] > 1 else groups[0]
-    several = plan.pieces * plan.shares * plan.sums > 1
+    parts: list[Part] = []
     for taps in runs((*geometry.kernel, geometry.filter_channels), plan.sums):
         start, stop = stop, stop + prod(hi - lo for lo, hi in taps)
         filters: tuple[Any, ...] | None = (slice(start, stop), slice(o0, o1))
@@ -125,9 +115,8 @@ def _parts(plan: Plan, tile: Tile, itemsize: int) -> Iterator[Part]:
             filters = (own, slice(start, stop))
         elif plan.shares * plan.sums == 1:
             filters = None
-        block = read(geometry, tile.outputs, groups, taps, itemsize)
-        shape = (*block.frame.matrix[:-1], min(each, o1 - o0))
-        yield Part(block, shape, filters, (tile.outputs, groups, taps) if several else None)
+        parts.append((read(geometry, tile.outputs, groups, taps, itemsize), filters))
+    return (*parts[0][0].frame.matrix[:-1], min(each, o1 - o0)), parts
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
@@ -138,29 +127,30 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     plan may have changed.
     """
     arithmetic = numbers(images, weights, geometry)
-    multiply = multiplier(plan, images, weights, arithmetic)
-    place = out if out.dtype == arithmetic.sums and out.flags.aligned else None
 
-    def work(tile: Tile, scratch: Scratch) -> bool:
-        sums, written = multiply(tile, scratch, place)
-        if written:
-            return True
-        target = out[tuple(slice(*one) for one in tile.outputs)][..., slice(*tile.channels)]
+    def write(sums: Array, tile: Tile, scratch: Scratch) -> bool:
+        target = out[tile.place]
         if sums.ndim == 3:  # (g, m, o) -> (m, g, o)
             sums = sums.transpose(1, 0, 2)
             target = target.reshape(*target.shape[:-1], *sums.shape[1:])
         cast(sums.reshape(target.shape), target, scratch)
         return True
 
-    return work
+    direct = out if out.dtype == arithmetic.sums and out.flags.aligned else None
+    return work_on(plan, images, weights, arithmetic, write, direct)
 
 
-def multiplier(
-    plan: Plan, images: Array, weights: Array, arithmetic: Numbers
-) -> Callable[[Tile, Scratch, Array | None], tuple[Array, bool]]:
-    """Return what computes a tile's products, and says whether BLAS wrote them to the output."""
+def work_on(
+    plan: Plan,
+    images: Array,
+    weights: Array,
+    arithmetic: Numbers,
+    write: Callable[[Array, Tile, Scratch], bool],
+    out: Array | None = None,
+) -> Work:
+    """Return what computes a tile's products, and writes those that BLAS cannot write to `out`."""
     geometry, dtype = plan.geometry, arithmetic.dtype
-    patches, size = Patches(images, geometry, dtype), dtype.itemsize
+    patches, size = Patches(images, dtype), dtype.itemsize
     convert, flags = weights.dtype != dtype, weights.flags
     if not (flags.c_contiguous or flags.f_contiguous):
         weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
@@ -171,29 +161,28 @@ def multiplier(
     if groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
         split = (one.reshape(len(one), groups, -1) for one in filters)
         filters = tuple(one.transpose(1, 0, 2) for one in split)
+    name = f"parts of {size} bytes"
 
-    def multiply(tile: Tile, scratch: Scratch, out: Array | None) -> tuple[Array, bool]:
-        parts = plan.once((tile.start, tile.channels, size), lambda: _parts(plan, tile, size))
-        shape = parts[0].shape
+    def work(tile: Tile, scratch: Scratch) -> bool:
+        known = tile.known.get(name)
+        if known is None:
+            known = tile.known[name] = _parts(plan, tile, size)
+        shape, parts = known
         place = None if out is None else _place(out, tile, shape)
         total = scratch.take("product", shape, arithmetic.sums) if place is None else place
-        for part in parts:
-            sums = total
-            if part is not parts[0]:
-                sums = scratch.take("part", shape, arithmetic.sums)
-            matrix = patches.matrix(part.block, scratch, part.place)
-            own = filters
-            if part.filters is not None:
-                own = tuple([one[part.filters] for one in filters])
+        for number, (block, index) in enumerate(parts):
+            sums = scratch.take("part", shape, arithmetic.sums) if number else total
+            matrix = patches.matrix(block, scratch)
+            own = filters if index is None else tuple([one[index] for one in filters])
             if convert:
                 own = arithmetic.prepare(own[0], scratch)
             arithmetic.multiply(matrix, own, sums, scratch)
             del matrix, own  # or a buffer would live beside the larger one that replaces it
-            if sums is not total:
+            if number:
                 np.add(total, sums, out=total)
-        return total, place is not None
+        return place is not None or write(total, tile, scratch)
 
-    return multiply
+    return work
 
 
 def _place(out: Array, tile: Tile, shape: tuple[int, ...]) -> Array | None:
@@ -204,7 +193,7 @@ def _place(out: Array, tile: Tile, shape: tuple[int, ...]) -> Array | None:
         offset = tile.start * row + tile.channels[0] * item
         strides = (row, item) if len(shape) == 2 else (shape[2] * item, row, item)
         return np.ndarray(shape, out.dtype, out, offset, strides)
-    target = out[tuple(slice(*one) for one in tile.outputs)][..., slice(*tile.channels)]
+    target = out[tile.place]
     rows, column = merged(target.shape[:-1], target.strides[:-1]), target.strides[-1]
     if rows is None or len(shape) == 3:
         return None

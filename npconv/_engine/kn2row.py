@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from npconv._blocks import read
+from npconv._blocks import reach
 from npconv._engine.halves import cast, cast_bytes
 from npconv._engine.numbers import filter_bytes, itemsize, numbers
 from npconv._engine.plan import MOVED, Plan, Work, pieces
-from npconv._engine.scratch import Scratch
+from npconv._engine.scratch import Array, Scratch
 from npconv._engine.tiles import Tile, largest
 from npconv._geometry import Geometry
-from npconv._patches import Patches
-
-Array = np.ndarray[Any, Any]
+from npconv._patches import fill
 
 NAME = "kn2row"
 _MOST_FILTERS = 8
@@ -55,9 +53,8 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     effort = channels * columns + MOVED * (channels + columns)
     count = pieces(geometry, batch, effort, max(channels, columns) * size)
     images, *sides = largest((batch, *geometry.outputs), count)
-    pixels, sums = images, images * prod(sides) * geometry.out_channels
-    for axis, outputs in zip(geometry.axes, sides, strict=True):
-        pixels *= axis.span((0, outputs), (0, axis.kernel)).length
+    pixels = images * geometry.pixels(*sides)
+    sums = images * prod(sides) * geometry.out_channels
     buffers = {
         "band": pixels * channels * size,
         "products": pixels * columns * size,
@@ -77,19 +74,19 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     # (KH * KW, C, OC) -> (C, KH * KW * OC)
     by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, -1)
     operands = arithmetic.prepare(by_pixel, Scratch())
-    patches, size = Patches(images, geometry, arithmetic.dtype), arithmetic.dtype.itemsize
     whole = tuple((0, taps) for taps in (*kernel, channels))
 
     def work(tile: Tile, scratch: Scratch) -> bool:
-        outputs = tile.outputs
-        key = (tile.start, size)
-        (block,) = plan.once(key, lambda: [read(geometry, outputs, (0, 1), whole, size)])
-        pixels = patches.band(block, scratch)[0]  # (n, *pixels, C)
+        band = tile.known.get(NAME)
+        if band is None:
+            band = tile.known[NAME] = reach(geometry, tile.outputs, (0, 1), whole)
+        pixels = scratch.take("band", band.shape, arithmetic.dtype)
+        pixels = fill(pixels, band, images, scratch)[0]  # (n, *pixels, C)
         shape = (by_pixel.shape[1], prod(pixels.shape[:-1]))
         product = scratch.take("products", shape, arithmetic.sums)
         arithmetic.multiply(pixels.reshape(-1, channels), operands, product.T, scratch)
         planes = product.reshape(*kernel, filters, *pixels.shape[:-1])
-        sizes = tuple(hi - lo for lo, hi in outputs)
+        sizes = tuple(hi - lo for lo, hi in tile.outputs)
         sums = scratch.take("product", (filters, *sizes), arithmetic.sums)
         for number, tap in enumerate(np.ndindex(kernel)):
             places = (
@@ -101,8 +98,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
                 np.add(sums, plane, out=sums)
             else:
                 np.copyto(sums, plane)
-        target = out[tuple(slice(*one) for one in outputs)]
-        cast(np.moveaxis(sums, 0, -1), target, scratch)
+        cast(np.moveaxis(sums, 0, -1), out[tile.place], scratch)
         return True
 
     return work

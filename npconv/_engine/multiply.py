@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import os
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from npconv._engine import rules, threads
-from npconv._engine.plan import Plan
+from npconv._engine import depthwise, im2col, kn2row, threads, toeplitz
+from npconv._engine.plan import Plan, Work
+from npconv._engine.scratch import Array
 from npconv._engine.tiles import largest
 from npconv._geometry import Geometry
 
-Array = np.ndarray[Any, Any]
+
+class Algorithm(Protocol):
+    """What the module of an algorithm holds.
+
+    Whether it can compute a convolution, whether it pays where the rules before do not hold, how it
+    cuts one into tiles, and the work on a tile.
+    """
+
+    NAME: str
+
+    def admits(self, geometry: Geometry) -> bool: ...
+    def pays(self, geometry: Geometry, batch: int) -> bool: ...
+    def plan(self, geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan: ...
+    def prepare(
+        self, plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry
+    ) -> Work: ...
+
+
+_ORDER: tuple[Algorithm, ...] = (depthwise, toeplitz, kn2row, im2col)
+ALGORITHMS = {one.NAME: one for one in _ORDER}
+
+
+def _from_environment(name: str) -> str:
+    """Read NPCONV_ALGORITHM: an algorithm to take wherever it is admissible, for experiments."""
+    if name and name not in ALGORITHMS:
+        raise ValueError(
+            f"NPCONV_ALGORITHM: expected one of {', '.join(ALGORITHMS)}, received {name!r}"
+        )
+    return name
+
+
+_FORCED = _from_environment(os.environ.get("NPCONV_ALGORITHM", ""))
+
+
+@lru_cache(maxsize=256)
+def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool = False) -> Plan:
+    """Choose a plan for a convolution with at least one image, output, tap and channel.
+
+    Where it is to be `plain`, im2col, which multiplies by no zeros of its own.
+    """
+    if plain:
+        return im2col.plan(geometry, batch, dtype)
+    if _FORCED and ALGORITHMS[_FORCED].admits(geometry):
+        return ALGORITHMS[_FORCED].plan(geometry, batch, dtype)
+    first = next(one for one in _ORDER if one.pays(geometry, batch))
+    return first.plan(geometry, batch, dtype)
 
 
 def right_multiply(images: Array, weights: Array, geometry: Geometry, out: Array) -> None:
@@ -26,16 +74,16 @@ def right_multiply(images: Array, weights: Array, geometry: Geometry, out: Array
     out : ndarray, shape (N, *outputs, OC)
         Any strides, alignment and byte order, like the images.
     """
-    plan = rules.choose(geometry, len(out), weights.dtype)
+    plan = choose(geometry, len(out), weights.dtype)
     if not _run(plan, images, weights, geometry, out):
         # What is not finite met a zero that the filters do not have.
-        plan = rules.choose(geometry, len(out), weights.dtype, plain=True)
+        plan = choose(geometry, len(out), weights.dtype, plain=True)
         _run(plan, images, weights, geometry, out)
 
 
 def _run(plan: Plan, images: Array, weights: Array, geometry: Geometry, out: Array) -> bool:
     """Compute all tiles; return whether all of their results stand."""
-    work = rules.ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out, geometry)
+    work = ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out, geometry)
     if plan.light:
         return threads.alone(plan.tiles(), work)
     return threads.each(plan.tiles(), work, plan.most_threads)
@@ -56,8 +104,8 @@ class Description(NamedTuple):
 
 def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Description:
     """Say how a convolution of `batch` images and filters of a dtype is computed."""
-    plan = rules.choose(geometry, batch, dtype)
-    plans = [plan, rules.choose(geometry, batch, dtype, plain=True)] if plan.block else [plan]
+    plan = choose(geometry, batch, dtype)
+    plans = [plan, choose(geometry, batch, dtype, plain=True)] if plan.block else [plan]
     images, *sides = largest((batch, *plan.geometry.outputs), plan.pieces)
     if plan.block:
         sides = [

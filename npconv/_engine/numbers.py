@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from npconv._engine.halves import cast
-from npconv._engine.scratch import Scratch
+from npconv._engine.scratch import Array, Scratch
 from npconv._geometry import Geometry
-
-Array = np.ndarray[Any, Any]
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _INT64 = np.dtype(np.int64)

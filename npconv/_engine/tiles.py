@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from npconv._geometry import Range
 
@@ -13,13 +13,20 @@ class Tile(NamedTuple):
     """A run of outputs, in the order of the result, by a range of its channels.
 
     ``outputs`` are ranges of the images and along each axis, ``start:stop`` the same as rows of the
-    patches matrix. Where there are several groups, ``channels`` are whole ones.
+    patches matrix. Where there are several groups, ``channels`` are whole ones. What an algorithm
+    works out about a tile is ``known`` for as long as the tile is kept.
     """
 
     outputs: tuple[Range, ...]
     start: int
     stop: int
     channels: Range
+    known: dict[str, Any]
+
+    @property
+    def place(self) -> tuple[slice, ...]:
+        """Where the tile lies in the output."""
+        return *[slice(*one) for one in self.outputs], slice(*self.channels)
 
 
 def parts(size: int, count: int) -> list[Range]:
@@ -64,7 +71,7 @@ def tiles(
 ) -> Iterator[Tile]:
     """Cut the outputs, images first, into `pieces` runs, and the channels of each into `shares`.
 
-    >>> [tile[1:] for tile in tiles((1, 4, 5), 8, groups=1, pieces=2, shares=2)]
+    >>> [tile[1:4] for tile in tiles((1, 4, 5), 8, groups=1, pieces=2, shares=2)]
     [(0, 10, (0, 4)), (0, 10, (4, 8)), (10, 20, (0, 4)), (10, 20, (4, 8))]
     """
     unit = channels // groups if groups > 1 else 1
@@ -73,4 +80,4 @@ def tiles(
     for run in runs(outputs, pieces):
         start, stop = stop, stop + prod(hi - lo for lo, hi in run)
         for one in ranges:
-            yield Tile(run, start, stop, one)
+            yield Tile(run, start, stop, one, {})

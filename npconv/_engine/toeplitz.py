@@ -22,11 +22,9 @@ from npconv._engine import im2col
 from npconv._engine.halves import cast
 from npconv._engine.numbers import numbers
 from npconv._engine.plan import Plan, Work
-from npconv._engine.scratch import Scratch
+from npconv._engine.scratch import Array, Scratch
 from npconv._engine.tiles import Tile
 from npconv._geometry import Axis, Geometry, Range
-
-Array = np.ndarray[Any, Any]
 
 NAME = "block-Toeplitz"
 _COLUMNS = 32  # of a product: with fewer, BLAS does not fill its vectors
@@ -120,17 +118,15 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     """Return the work on a tile; see ``im2col.prepare``."""
     arithmetic = numbers(images, weights, geometry)
     wide = spread(weights, geometry, plan.block)
-    multiply = im2col.multiplier(plan, images, wide, arithmetic)
     doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
 
-    def work(tile: Tile, scratch: Scratch) -> bool:
-        sums, _ = multiply(tile, scratch, None)
+    def write(sums: Array, tile: Tile, scratch: Scratch) -> bool:
         if doubtful and np.isnan(sums.min()):
             return False
         _scatter(sums, tile, plan, out, scratch)
         return True
 
-    return work
+    return im2col.work_on(plan, images, wide, arithmetic, write)
 
 
 def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) -> None:
