@@ -22,40 +22,18 @@ _DTYPE_NAMES = "float16, bfloat16, float32, float64 or int32"
 
 
 class Call(NamedTuple):
-    """A checked call: what is multiplied, by which geometry, and where the result goes.
+    """A checked call: what is multiplied, by which geometry, and where the result goes."""
 
-    Attributes
-    ----------
-    batches : iterable of (ndarray, ndarray)
-        Pairs of NHWC views of the input and of `out`; none where nothing is to be multiplied.
-    filters : ndarray, shape (KH, KW, in_channels / groups, out_channels)
-    geometry : Geometry
-    out : ndarray
-        What the caller gets.
-    """
-
-    batches: Iterable[tuple[Array, Array]]
+    batches: Iterable[tuple[Array, Array]]  # NHWC views of input and `out`, if there is any to do
     filters: Array
     geometry: Geometry
     out: Array
 
 
 def read_call(
-    input: Any,
-    filters: Any,
-    strides: Any,
-    padding: Any,
-    data_format: Any,
-    dilations: Any,
-    out: Any,
+    input: Any, filters: Any, strides: Any, padding: Any, data_format: Any, dilations: Any, out: Any
 ) -> Call:
-    """Check the arguments of ``conv2d`` and bring them into one form.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See ``npconv.conv2d``.
-    """
+    """Check the arguments of ``conv2d`` and bring them into one form."""
     images = input if type(input) is np.ndarray else read_array("input", input)
     kernels = filters if type(filters) is np.ndarray else read_array("filters", filters)
     arrays = (images.shape, images.dtype, kernels.shape, kernels.dtype)
@@ -63,7 +41,7 @@ def read_call(
     key = (arrays, _key(attributes))
     checked = _checked.get(key)
     if checked is None:
-        checked = _check(*arrays, *attributes)
+        checked = check(*arrays, *attributes)
         if key[1] is not _Unknown:
             if len(_checked) >= _MOST_CHECKED:
                 _checked.clear()
@@ -72,7 +50,7 @@ def read_call(
     if out is None:
         out = result = np.empty(out_shape, dtype)
     else:
-        _check_out(out, out_shape, dtype, images, kernels)
+        check_out(out, out_shape, dtype, images, kernels)
         result = out.view(np.ndarray)
     if kernels.dtype != dtype:
         with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
@@ -116,15 +94,16 @@ def _key(value: Any) -> Any:
     return _Unknown
 
 
-def _check(
+def check(
     input_shape: Shape,
     input_dtype: np.dtype[Any],
     filters_shape: Shape,
     filters_dtype: np.dtype[Any],
     *attributes: Any,
+    source: str = "input",
 ) -> tuple[np.dtype[Any], Geometry, Shape, Format]:
     """Check all but the memory; return the result's dtype, geometry, shape and the data_format."""
-    dtype = read_dtype("input", input_dtype)
+    dtype = read_dtype(source, input_dtype)
     check_cast(filters_dtype, dtype)
     geometry, out_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
     check_bytes("input, filters, padding", out_shape, dtype)
@@ -139,18 +118,10 @@ def read_shapes(
     return *resolve(input_shape, filters_shape, *read), read[2]
 
 
-class PatchesCall(NamedTuple):
-    """A checked call of ``extract_patches``; `out` has the shape (N, OH, OW, KH * KW * C)."""
-
-    images: Array
-    geometry: Geometry
-    out: Array
-
-
 def read_patches_call(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any
-) -> PatchesCall:
-    """Check the arguments of ``extract_patches`` and bring them into one form."""
+) -> tuple[Array, Geometry, Array]:
+    """Check the arguments of ``extract_patches``; return its images, geometry and result to be."""
     array = read_array("images", images)
     dtype = read_dtype("images", array.dtype)
     if array.ndim != 4:
@@ -169,7 +140,7 @@ def read_patches_call(
     check_outputs(geometry, f"sizes: {show(sizes)}")
     shape = (batch, *geometry.outputs, prod(kernel) * channels)
     check_bytes("images, sizes", shape, dtype)
-    return PatchesCall(array, geometry, np.empty(shape, dtype))
+    return array, geometry, np.empty(shape, dtype)
 
 
 def read_array(name: str, value: Any) -> Array:
@@ -202,7 +173,8 @@ def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
         raise TypeError(f"filters: expected {form}, received {filters}")
 
 
-def _check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> None:
+def check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> None:
+    """Check that a result can be written to `out`."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out: expected an ndarray, received {type(out).__name__}")
     if out.dtype.newbyteorder("=") != dtype:

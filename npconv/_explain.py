@@ -13,13 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from npconv._arguments import _check_out, check_cast, read_dtype, read_shapes
+from npconv._arguments import check, check_out, read_shapes
 from npconv._attributes import Array, Format, Pads, Shape, Steps
 from npconv._drawing import draw
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
 from npconv._hints import better, known
-from npconv._shapes import check_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
@@ -157,13 +156,12 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         asked = input_dtype if dtype is None else np.dtype(dtype)
     except TypeError as error:
         raise TypeError(f"dtype: {error}") from error
-    checked = read_dtype("input" if dtype is None else "dtype", asked)
-    check_cast(filters_dtype, checked)
+    arrays = input_shape, asked, filters_shape, filters_dtype
     attributes = strides, padding, data_format, dilations
-    geometry, output_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
-    check_bytes("input, filters, padding", output_shape, checked)
+    source = "input" if dtype is None else "dtype"
+    checked, geometry, output_shape, layout = check(*arrays, *attributes, source=source)
     if out is not None:
-        _check_out(out, output_shape, checked, np.asarray(input), np.asarray(filters))
+        check_out(out, output_shape, checked, np.asarray(input), np.asarray(filters))
     rows, columns = geometry.axes
     batch = prod(input_shape[:-3])
     positions, taps = batch * rows.outputs * columns.outputs, rows.kernel * columns.kernel

@@ -49,19 +49,6 @@ class Axis(NamedTuple):
     ) -> Axis:
         """Work out the pads and the number of outputs, which is negative where none can be.
 
-        Parameters
-        ----------
-        size, kernel, stride, dilation : int
-            Pixels of the input, taps of the filter, and the steps between outputs and taps.
-        padding : {'SAME', 'VALID'} or tuple of int
-            The mode, or the pixels of zeros before and after.
-
-        Returns
-        -------
-        Axis
-
-        Examples
-        --------
         A kernel larger than the input gives no output, until two whole strides are missing:
 
         >>> [Axis.resolve(1, kernel, 3, 1, "VALID").outputs for kernel in (1, 2, 6, 7)]

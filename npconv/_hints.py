@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv._arguments import _check_out, check_cast, read_array, read_dtype, read_shapes
+from npconv._arguments import check_cast, check_out, read_array, read_dtype, read_shapes
 from npconv._attributes import Format, Shape, read_data_format, show_pads
 from npconv._geometry import Geometry
 
@@ -107,7 +107,7 @@ def _meant(call: dict[str, Any], named: Any, known: Known) -> tuple[dict[str, st
         try:
             geometry, result, _ = read_shapes(shape, taps, *attributes)
             if out is not None:
-                _check_out(out, result, dtype, *(np.asarray(call[n]) for n in ("input", "filters")))
+                check_out(out, result, dtype, *(np.asarray(call[n]) for n in ("input", "filters")))
         except (TypeError, ValueError):
             continue
         rows, columns = geometry.axes

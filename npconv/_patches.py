@@ -159,16 +159,14 @@ def extract_patches(
     array([[0., 1., 4., 5.],
            [2., 3., 6., 7.]], dtype=float32)
     """
-    call = read_patches_call(images, sizes, strides, rates, padding)
-    if not call.out.size:
-        return call.out
-    geometry, dtype = call.geometry, call.out.dtype
-    patches, scratch = Patches(call.images, dtype), take_scratch()
-    outputs, channels = (len(call.images), *geometry.outputs), geometry.in_channels
-    kernel = tuple((0, size) for size in (*geometry.kernel, channels))
-    flat = call.out.reshape(-1, call.out.shape[-1])  # (N*OH*OW, KH*KW*C)
-    for tile in tiles(outputs, 1, 1, -(-flat.nbytes // _TILE_BYTES), 1):
-        block = read(geometry, tile.outputs, (0, 1), kernel, dtype.itemsize)
+    array, geometry, out = read_patches_call(images, sizes, strides, rates, padding)
+    if not out.size:
+        return out
+    patches, scratch = Patches(array, out.dtype), take_scratch()
+    kernel = tuple((0, size) for size in (*geometry.kernel, geometry.in_channels))
+    flat = out.reshape(-1, out.shape[-1])  # (N*OH*OW, KH*KW*C)
+    for tile in tiles(out.shape[:-1], 1, 1, -(-flat.nbytes // _TILE_BYTES), 1):
+        block = read(geometry, tile.outputs, (0, 1), kernel, out.itemsize)
         patches.write(block, flat[tile.start : tile.stop], scratch)
     scratch.keep()
-    return call.out
+    return out

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npconv._arguments import check_cast, read_array, read_dtype, read_shapes
+from npconv._arguments import check, read_array
 from npconv._attributes import Array, Format, Pads, Steps, read_attributes
-from npconv._shapes import check_bytes
 
 __all__ = ["conv2d"]
 
@@ -48,12 +47,10 @@ def conv2d(
            [20, 24]], dtype=int32)
     """
     images, kernels = read_array("input", input), read_array("filters", filters)
-    dtype = read_dtype("input", images.dtype)
-    check_cast(kernels.dtype, dtype)
+    arrays = images.shape, images.dtype, kernels.shape, kernels.dtype
     attributes = strides, padding, data_format, dilations
-    _, result_shape, layout = read_shapes(images.shape, kernels.shape, *attributes)
+    dtype, _, result_shape, layout = check(*arrays, *attributes)
     steps, pads, _, spacing = read_attributes(*attributes)
-    check_bytes("input, filters, padding", result_shape, dtype)
     result = np.zeros(result_shape, dtype)
     if result.size == 0 or images.size == 0:
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from builders import DTYPES
 
 import npconv
-from npconv._engine.scratch import Scratch, forget
+from npconv._engine import scratch as engine
 
 MIB = 2**20
 PYTHONS = 300_000  # bytes of objects, threads among them; a buffer of a tile takes more
@@ -52,7 +53,7 @@ LAYERS = {  # input, filters, strides, dilations, paddings other than both SAME 
 
 def scratch(x, w, strides, padding, dilations=1, **more):
     """Peak bytes beyond the inputs and the result, of a call that finds no memory kept."""
-    forget()
+    engine._kept = threading.local()
     tracemalloc.start()
     try:
         result = npconv.conv2d(x, w, strides, padding, dilations=dilations, **more)
@@ -128,7 +129,7 @@ def test_filters_are_not_converted_whole_where_each_is_used_once(
 
 
 def test_a_buffer_is_given_back_before_a_larger_one_is_made():
-    kept = Scratch()
+    kept = engine.Scratch()
     tracemalloc.start()
     try:
         kept.take("patches", (1 << 20,), np.dtype(np.float32))

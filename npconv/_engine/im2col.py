@@ -27,6 +27,8 @@ _MOST_PATCHES = 4 << 20  # bytes of patches that several shares of the channels 
 _CONVERTED = 2 << 20  # bytes of filters that a tile converts at once, where it converts its own
 _LEAST_TERMS = 128  # of the sums that they are for
 
+Write = Callable[[Array, Tile, Scratch], bool]
+"""Writes the products of a tile to the output; says whether they stand."""
 Part = tuple[Block, "tuple[Any, ...] | None"]
 """What is read for a part of a tile's sums, and where its filters lie; None for all of them."""
 
@@ -120,12 +122,7 @@ def _parts(plan: Plan, tile: Tile, itemsize: int) -> tuple[tuple[int, ...], list
 
 
 def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
-    """Return the work on a tile.
-
-    `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
-    order; `weights` the flattened filters, (KH * KW * C / groups, OC), of a `geometry` that the
-    plan may have changed.
-    """
+    """Return the work on a tile; of a `geometry` that the plan may have changed."""
     arithmetic = numbers(images, weights, geometry)
 
     def write(sums: Array, tile: Tile, scratch: Scratch) -> bool:
@@ -141,12 +138,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
 
 
 def work_on(
-    plan: Plan,
-    images: Array,
-    weights: Array,
-    arithmetic: Numbers,
-    write: Callable[[Array, Tile, Scratch], bool],
-    out: Array | None = None,
+    plan: Plan, images: Array, weights: Array, arithmetic: Numbers, write: Write, out: Array | None
 ) -> Work:
     """Return what computes a tile's products, and writes those that BLAS cannot write to `out`."""
     geometry, dtype = plan.geometry, arithmetic.dtype

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from operator import mul
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -65,14 +66,8 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
 def right_multiply(images: Array, weights: Array, geometry: Geometry, out: Array) -> None:
     """Right-multiply the patches matrix of images by the flattened filters, tile by tile.
 
-    Parameters
-    ----------
-    images : ndarray, shape (N, *sizes, C)
-        Their patches are N * OH * OW rows of KH * KW * C / groups columns for each group.
-    weights : ndarray, shape (KH * KW * C / groups, OC)
-    geometry : Geometry
-    out : ndarray, shape (N, *outputs, OC)
-        Any strides, alignment and byte order, like the images.
+    `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
+    order, `weights` (KH * KW * C / groups, OC).
     """
     plan = choose(geometry, len(out), weights.dtype)
     if not _run(plan, images, weights, geometry, out):
@@ -89,28 +84,18 @@ def _run(plan: Plan, images: Array, weights: Array, geometry: Geometry, out: Arr
     return threads.each(plan.tiles(), work, plan.most_threads)
 
 
-class Description(NamedTuple):
-    """How a convolution is computed, and the bytes it takes beyond its arguments and its result.
+def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str, str, int, int]:
+    """Say how a convolution of `batch` images and filters of a dtype is computed.
 
-    These are the most, where the arrays are C-contiguous: on one thread, and on as many as there
-    are.
+    The algorithm, its tiles, and the bytes taken beyond the arguments and the result, at the most
+    where the arrays are C-contiguous: on one thread, and on as many as there are.
     """
-
-    algorithm: str
-    tiles: str
-    thread_bytes: int
-    scratch_bytes: int
-
-
-def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Description:
-    """Say how a convolution of `batch` images and filters of a dtype is computed."""
     plan = choose(geometry, batch, dtype)
     plans = [plan, choose(geometry, batch, dtype, plain=True)] if plan.block else [plan]
     images, *sides = largest((batch, *plan.geometry.outputs), plan.pieces)
     if plan.block:
-        sides = [
-            min(a * b, most) for a, b, most in zip(sides, plan.block, geometry.outputs, strict=True)
-        ]
+        whole_blocks = map(mul, sides, plan.block)
+        sides = list(map(min, whole_blocks, geometry.outputs))
     text = f"{' x '.join(map(str, (images, *sides)))} outputs at once"
     if plan.shares > 1:
         name = "groups" if geometry.groups > 1 else "filters"
@@ -121,7 +106,6 @@ def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Descriptio
     if plan.sums > 1:
         *taps, channels = largest((*geometry.kernel, geometry.filter_channels), plan.sums)
         text += f", {' x '.join(map(str, taps))} taps of {channels} channels"
-    one, all_ = (
-        max(each.scratch_bytes(count) for each in plans) for count in (1, threads.get_num_threads())
-    )
-    return Description(plan.algorithm, text, one, all_)
+    one = max(each.scratch_bytes(1) for each in plans)
+    most = max(each.scratch_bytes(threads.get_num_threads()) for each in plans)
+    return plan.algorithm, text, one, most

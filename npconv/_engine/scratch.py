@@ -13,7 +13,6 @@ _KEPT_BYTES = 4 << 20  # larger buffers, which only few shapes need, are given b
 _ALIGNMENT = 64  # a cache line, and the widest vectors
 
 _kept = threading.local()
-_era = object()  # scratch of an earlier one is given back
 
 
 class Scratch:
@@ -24,7 +23,6 @@ class Scratch:
 
     def __init__(self) -> None:
         self.holds: object = None
-        self._era = _era
         self._buffers: dict[str, Array] = {}
 
     def take(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -53,10 +51,4 @@ class Scratch:
 def take_scratch() -> Scratch:
     """Return this thread's scratch, or another where a call within a call already has it."""
     scratch: Scratch | None = _kept.__dict__.pop("scratch", None)
-    return Scratch() if scratch is None or scratch._era is not _era else scratch
-
-
-def forget() -> None:
-    """Let every thread begin its next call without any memory kept."""
-    global _era
-    _era = object()
+    return Scratch() if scratch is None else scratch

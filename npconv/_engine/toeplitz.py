@@ -126,7 +126,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
         _scatter(sums, tile, plan, out, scratch)
         return True
 
-    return im2col.work_on(plan, images, wide, arithmetic, write)
+    return im2col.work_on(plan, images, wide, arithmetic, write, None)
 
 
 def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) -> None:
