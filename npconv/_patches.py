@@ -17,10 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from npconv._arguments import read_patches_call
 from npconv._attributes import Array, Mode, Quad, S
 from npconv._blocks import Band, Block, Slices, View, read
-from npconv._engine.copying import copy
-from npconv._engine.halves import cast
+from npconv._engine.casting import cast, copy
+from npconv._engine.plan import tiles
 from npconv._engine.scratch import Scratch, take_scratch
-from npconv._engine.tiles import tiles
 
 _TILE_BYTES = 1 << 20  # of the patches that `extract_patches` copies at once
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npconv._engine import copying
+from npconv._engine import casting as copying
 
 SHAPE = (5, 6, 7, 8, 9)  # 15,120 elements, more than are worth a thought
 

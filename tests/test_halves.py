@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from npconv._engine.halves import cast, narrow, widen
+from npconv._engine.casting import cast, narrow, widen
 from npconv._engine.scratch import Scratch
 
 HALVES = np.arange(2**16, dtype=np.uint16).view(np.float16)

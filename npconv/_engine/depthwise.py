@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from npconv._blocks import reach
-from npconv._engine.halves import cast, cast_bytes
+from npconv._engine.casting import cast, cast_bytes
 from npconv._engine.numbers import itemsize
-from npconv._engine.plan import Plan, Work, pieces
+from npconv._engine.plan import Plan, Tile, Work, largest, pieces
 from npconv._engine.scratch import Array, Scratch
-from npconv._engine.tiles import Tile, largest
 from npconv._geometry import Axis, Geometry
 from npconv._patches import fill
 

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from npconv._blocks import Block, read
-from npconv._engine.halves import cast, cast_bytes
+from npconv._engine.casting import cast, cast_bytes
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
-from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Work, pieces
+from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Tile, Work, largest, pieces, runs
 from npconv._engine.scratch import Array, Scratch
-from npconv._engine.tiles import Tile, largest, runs
 from npconv._geometry import Geometry, merged
 from npconv._patches import Patches
 

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from npconv._blocks import reach
-from npconv._engine.halves import cast, cast_bytes
+from npconv._engine.casting import cast, cast_bytes
 from npconv._engine.numbers import filter_bytes, itemsize, numbers
-from npconv._engine.plan import MOVED, Plan, Work, pieces
+from npconv._engine.plan import MOVED, Plan, Tile, Work, largest, pieces
 from npconv._engine.scratch import Array, Scratch
-from npconv._engine.tiles import Tile, largest
 from npconv._geometry import Geometry
 from npconv._patches import fill
 

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from npconv._engine import depthwise, im2col, kn2row, threads, toeplitz
-from npconv._engine.plan import Plan, Work
+from npconv._engine.plan import Plan, Work, largest
 from npconv._engine.scratch import Array
-from npconv._engine.tiles import largest
 from npconv._geometry import Geometry
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv._engine.halves import cast
+from npconv._engine.casting import cast
 from npconv._engine.scratch import Array, Scratch
 from npconv._geometry import Geometry
 

@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from npconv._engine.blas import Blas
-from npconv._engine.plan import Work
+from npconv._engine.plan import Tile, Work
 from npconv._engine.scratch import Scratch, take_scratch
-from npconv._engine.tiles import Tile
 
 
 class _Job:

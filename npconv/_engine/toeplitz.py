@@ -19,11 +19,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from npconv._engine import im2col
-from npconv._engine.halves import cast
+from npconv._engine.casting import cast
 from npconv._engine.numbers import numbers
-from npconv._engine.plan import Plan, Work
+from npconv._engine.plan import Plan, Tile, Work
 from npconv._engine.scratch import Array, Scratch
-from npconv._engine.tiles import Tile
 from npconv._geometry import Axis, Geometry, Range
 
 NAME = "block-Toeplitz"

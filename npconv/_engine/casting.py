@@ -1,7 +1,11 @@
-"""float16 to float32 and back, in whole-array steps that are faster than NumPy's casts.
+"""Copies and casts that take less time than NumPy's, and give the same bits.
 
-NumPy converts halves one at a time, about 2 ns each to float32 and 5 ns back; these steps give the
-same bits in a quarter of the time. What is not finite, or becomes infinite, is left to NumPy.
+NumPy converts float16 one at a time, about 2 ns each to float32 and 5 ns back; these whole-array
+steps take a quarter of that. What is not finite, or becomes infinite, is left to NumPy.
+
+NumPy's copies take some 7 ns for each run of neighbours, beyond its bytes: a patch of 3 x 3 pixels
+with 4 channels has 3 runs. With each run an element of a void dtype, runs of 12 to 96 bytes took
+between nine tenths and an eighth of the time.
 """
 
 from __future__ import annotations
@@ -9,8 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from npconv._engine.copying import copy
 from npconv._engine.scratch import Array, Scratch
 
 _FLOAT16 = np.dtype(np.float16)
@@ -25,6 +29,9 @@ _EXPONENT = np.int32(0x7F800000)
 _LEAST_NORMAL = np.float32(2.0**-14)
 _MOST = np.float32(2.0**15)  # the largest power of two that is a half
 _INFINITE = 65520.0  # what rounds to infinity, and beyond
+
+_WORTH = 1 << 13  # elements: with fewer, making the views takes longer than they save
+_LONGEST = 1 << 10  # bytes: beyond that a run costs little by itself
 
 
 def widen(halves: Array, out: Array) -> None:
@@ -94,3 +101,33 @@ def cast(values: Array, out: Array, scratch: Scratch) -> None:
 def cast_bytes(dtype: np.dtype[Any], products: int) -> int:
     """Return what ``cast`` takes for results of a dtype."""
     return 2 * _FLOAT32.itemsize * products if dtype == _FLOAT16 else 0
+
+
+def copy(source: Array, target: Array) -> None:
+    """Write `source`, of any strides, to `target`, of the same shape and dtype elsewhere.
+
+    >>> source = np.arange(1 << 14).reshape(2, 64, 32, 4)
+    >>> target = np.empty((32, 2, 64, 4), int)
+    >>> copy(source.transpose(2, 0, 1, 3), target)
+    >>> bool((target[5, 1] == source[1, :, 5]).all())
+    True
+    """
+    axes, run = 0, source.itemsize
+    if source.size >= _WORTH:
+        steps = zip(source.shape, source.strides, target.strides, strict=True)
+        for length, one, other in reversed(tuple(steps)):
+            if length > 1 and not one == other == run:
+                break
+            axes, run = axes + 1, run * length
+    if source.itemsize < run <= _LONGEST and axes < source.ndim:
+        source, target = _runs(source, axes, run), _runs(target, axes, run)
+    np.copyto(target, source)
+
+
+def _runs(array: Array, axes: int, run: int) -> Array:
+    """Return a view whose elements are the last axes, so many bytes each."""
+    item = array.itemsize
+    if axes > 1:
+        shape, strides = array.shape[:-axes], array.strides[:-axes]
+        array = as_strided(array, (*shape, run // item), (*strides, item))
+    return array.view(f"V{run}")[..., 0]
