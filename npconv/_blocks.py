@@ -7,12 +7,12 @@ from functools import lru_cache
 from itertools import product
 from math import prod
 from operator import mul
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from npconv._geometry import Axis, Geometry, Range, merged
+from npconv._geometry import Axis, Geometry, Range, Ranges, merged
 
+Index = tuple["slice | int", ...]
 Slices = tuple[slice, ...]
-_ALL = (slice(None), slice(None))
 
 
 class Band(NamedTuple):
@@ -23,8 +23,8 @@ class Band(NamedTuple):
     """
 
     shape: tuple[int, ...]
-    borders: list[Slices]
-    inside: Slices
+    borders: list[Index]
+    inside: Index
     source: Slices
     split: tuple[int, int]
     channels: Slices
@@ -69,23 +69,18 @@ class Block(NamedTuple):
     frame: Frame
     offset: int
     band: Band
-    taps: tuple[tuple[Any, Slices], ...]
+    taps: tuple[tuple[Index, Slices], ...]
 
 
-def reach(
-    geometry: Geometry, outputs: tuple[Range, ...], groups: Range, taps: tuple[Range, ...]
-) -> Band:
-    """Work out over which pixels outputs of some images and taps of some channels reach.
-
-    >>> axis = Axis.resolve(5, 3, 1, 1, "SAME")
-    >>> taps = (0, 3), (0, 3), (0, 7)
-    >>> reach(Geometry((axis, axis), 7, 7, 8), ((0, 2), (0, 5), (0, 5)), (0, 1), taps).shape
-    (1, 2, 7, 7, 7)
-    """
+def reach(geometry: Geometry, outputs: Ranges, groups: Range, taps: Ranges) -> Band:
+    """Work out over which pixels outputs of some images and taps of some channels reach."""
     (n0, n1), *places = outputs
     *kernel, (c0, c1) = taps
     spans = list(map(Axis.span, geometry.axes, places, kernel))
-    inside = (*_ALL, *[slice(lo, hi) for _, _, lo, hi in spans])
+    own, every = slice(c0, c1), slice(None)
+    # A single group is indexed away: its pixels are channels of the images as they are.
+    lead, last = ((0, every), own) if geometry.groups == 1 else ((every, every), every)
+    inside = (*lead, *[slice(lo, hi) for _, _, lo, hi in spans])
     borders = [
         (*inside[: 2 + i], slice(*border))
         for i, (_, length, lo, hi) in enumerate(spans)
@@ -94,36 +89,30 @@ def reach(
     ]
     pixels = [slice(a + lo, a + hi) if lo < hi else slice(0) for a, _, lo, hi in spans]
     shape = (groups[1] - groups[0], n1 - n0, *[span[1] for span in spans], c1 - c0)
-    split, channels = (geometry.groups, geometry.filter_channels), (slice(*groups), slice(c0, c1))
-    return Band(shape, borders, inside, (slice(n0, n1), *pixels), split, channels)
+    split = geometry.groups, geometry.filter_channels
+    source = (slice(n0, n1), *pixels, last)
+    return Band(shape, borders, inside, source, split, (slice(*groups), own))
 
 
-def read(
-    geometry: Geometry,
-    outputs: tuple[Range, ...],
-    groups: Range,
-    taps: tuple[Range, ...],
-    itemsize: int,
-) -> Block:
+def read(geometry: Geometry, outputs: Ranges, groups: Range, taps: Ranges, itemsize: int) -> Block:
     """Work out what a block reads: outputs of some images by taps of some groups and channels.
 
     >>> axis = Axis.resolve(5, 3, 1, 1, "SAME")
     >>> whole = ((0, 2), (0, 5), (0, 5)), (0, 1), ((0, 3), (0, 3), (0, 7))
-    >>> frame = read(Geometry((axis, axis), 7, 7, 8), *whole, itemsize=4).frame
-    >>> frame.matrix, frame.view.shape
-    ((50, 63), (1, 2, 5, 5, 3, 21))
+    >>> block = read(Geometry((axis, axis), 7, 7, 8), *whole, itemsize=4)
+    >>> block.frame.matrix, block.band.shape, block.frame.view.shape
+    ((50, 63), (1, 2, 7, 7, 7), (1, 2, 5, 5, 3, 21))
     """
     band = reach(geometry, outputs, groups, taps)
     sizes = tuple([hi - lo for lo, hi in (groups, *outputs, *taps)])
     frame = _frame(geometry, sizes, band.shape, bool(band.borders), itemsize)
     offset = 0
     if frame.image is not None:
-        starts = [pixels.start for pixels in band.source]
+        starts = [pixels.start for pixels in band.source[:-1]]
         first = (*starts, groups[0] * geometry.filter_channels + taps[-1][0])
         offset = sum(map(mul, first, frame.image.steps))
-    return Block(
-        frame, offset, band, () if frame.banded else tuple(_taps(geometry.axes, outputs, taps))
-    )
+    met = () if frame.banded else tuple(_taps(geometry.axes, band, outputs, taps))
+    return Block(frame, offset, band, met)
 
 
 @lru_cache(maxsize=1024)
@@ -177,16 +166,11 @@ def _view(
 
 
 def _taps(
-    axes: tuple[Axis, ...], outputs: tuple[Range, ...], taps: tuple[Range, ...]
-) -> Iterator[tuple[Any, Slices]]:
-    (images, *places), kernel = outputs, taps[:-1]
-    for tap in product(*(range(*one) for one in kernel)):
-        to, of = [], []
-        for axis, (o0, o1), k in zip(axes, places, tap, strict=True):
-            lo, hi = axis.meeting((o0, o1), k)
-            first = lo * axis.stride + k * axis.dilation - axis.before
-            to.append(slice(lo - o0, hi - o0))
-            of.append(slice(first, first + (hi - lo - 1) * axis.stride + 1, axis.stride))
-        if all(one.start < one.stop for one in to):
-            own = (k - first for k, (first, _) in zip(tap, kernel, strict=True))
-            yield (*_ALL, *to, *own), (slice(*images), *of)
+    axes: tuple[Axis, ...], band: Band, outputs: Ranges, taps: Ranges
+) -> Iterator[tuple[Index, Slices]]:
+    for tap in product(*(range(*one) for one in taps[:-1])):
+        met = list(map(Axis.meeting, axes, outputs[1:], tap))
+        if all(one.start < one.stop for one, _ in met):
+            own = (k - first for k, (first, _) in zip(tap, taps, strict=False))
+            to = (*band.inside[:2], *[one for one, _ in met], *own)
+            yield to, (band.source[0], *[one for _, one in met], band.source[-1])

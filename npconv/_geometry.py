@@ -11,6 +11,7 @@ from math import prod
 from typing import NamedTuple
 
 Range = tuple[int, int]
+Ranges = tuple[Range, ...]
 
 
 class Span(NamedTuple):
@@ -77,16 +78,18 @@ class Axis(NamedTuple):
         lo = min(length, max(0, -first))
         return Span(first, length, lo, max(lo, min(length, self.size - first)))
 
-    def meeting(self, outputs: Range, tap: int) -> Range:
-        """Say for which of the outputs a tap meets a pixel of the input, not the padding.
+    def meeting(self, outputs: Range, tap: int) -> tuple[slice, slice]:
+        """Say which of the outputs meet a pixel of the input under a tap, and which pixels.
 
         >>> axis = Axis.resolve(size=5, kernel=3, stride=1, dilation=2, padding="SAME")
-        >>> [axis.meeting((0, 5), tap) for tap in range(3)]
-        [(2, 5), (0, 5), (0, 3)]
+        >>> [axis.meeting((1, 5), tap)[0] for tap in range(3)]
+        [slice(1, 4, None), slice(0, 4, None), slice(0, 2, None)]
         """
         missing = self.before - tap * self.dilation
         lo = max(outputs[0], -(-missing // self.stride))
-        return lo, max(lo, min(outputs[1], (self.size - 1 + missing) // self.stride + 1))
+        hi = max(lo, min(outputs[1], (self.size - 1 + missing) // self.stride + 1))
+        first, last = lo * self.stride - missing, (hi - 1) * self.stride - missing
+        return slice(lo - outputs[0], hi - outputs[0]), slice(first, last + 1, self.stride)
 
 
 class Geometry(NamedTuple):

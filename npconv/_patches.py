@@ -91,12 +91,12 @@ def fill(band: Array, reach: Band, images: Array, scratch: Scratch) -> Array:
 
 
 def _pixels(images: Array, reach: Band, index: Slices) -> Array:
-    """Return pixels of the images as (groups, images, *pixels, channels)."""
-    groups, channels = reach.channels
-    if reach.split[0] == 1:
-        return images[(*index, channels)][np.newaxis]
-    # (n, *pixels, in_channels) -> (g, n, *pixels, channels)
+    """Return pixels as (groups, images, *pixels, channels), without the groups if it is one."""
     pixels = images[index]
+    if reach.split[0] == 1:
+        return pixels
+    # (n, *pixels, in_channels) -> (g, n, *pixels, channels)
+    groups, channels = reach.channels
     pixels = pixels.reshape(*pixels.shape[:-1], *reach.split)[..., groups, channels]
     return pixels.transpose(pixels.ndim - 2, *range(pixels.ndim - 2), pixels.ndim - 1)
 

@@ -97,7 +97,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
     repeated = np.empty((filters, *kernel, _columns(geometry), channels), dtype)
     repeated[...] = by_filter.transpose(by_filter.ndim - 1, *range(by_filter.ndim - 1))
     direct = filters == 1 and out.dtype == dtype and out.flags.aligned
-    planes = _planes(geometry)
+    planes = [(images[..., columns, :], one) for columns, one in _planes(geometry)]
 
     def work(tile: Tile, scratch: Scratch) -> bool:
         own = tile.channels[0] // filters, tile.channels[1] // filters
@@ -108,8 +108,8 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
                 for _, one in planes
             ]
         band = scratch.take("band", (len(planes), *reaches[0].shape[1:]), dtype)
-        for number, (columns, _) in enumerate(planes):
-            fill(band[number : number + 1], reaches[number], images[..., columns, :], scratch)
+        for number, (pixels, _) in enumerate(planes):
+            fill(band[number : number + 1], reaches[number], pixels, scratch)
         target = out[tile.place]
         target = target.reshape(*target.shape[:-1], -1, filters)
         for number, taps in enumerate(repeated):
