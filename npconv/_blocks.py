@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import product
 from math import prod
 from operator import mul
@@ -64,15 +64,15 @@ class Block(NamedTuple):
     """What a block reads: its frame, and where in the images that lies.
 
     ``offset`` is its first byte, ``source`` the pixels of its band, ``channels`` its groups and the
-    channels of each. Where it is not banded, ``taps`` are pairs of indices, of the patches and of
-    the images, for each tap that meets pixels.
+    channels of each. ``taps`` gives pairs of indices, of the patches and of the images, for each tap
+    that meets pixels; it is for blocks that are not banded, whose taps may be too many to keep.
     """
 
     frame: Frame
     offset: int
     source: Slices
     channels: Slices
-    taps: tuple[tuple[Any, Slices], ...]
+    taps: Callable[[], Iterator[tuple[Any, Slices]]]
 
 
 def read(
@@ -105,7 +105,7 @@ def read(
         offset,
         (slice(n0, n1), *pixels),
         (slice(*groups), slice(c0, c1)),
-        () if frame.banded else tuple(_taps(geometry.axes, (n0, n1), places, kernel)),
+        partial(_taps, geometry.axes, (n0, n1), places, kernel),
     )
 
 

@@ -99,7 +99,7 @@ class Patches:
         patches = out.reshape(block.frame.shape)
         if block.frame.borders:
             patches.fill(0)
-        for to, index in block.taps:
+        for to, index in block.taps():
             cast(self._pixels(block, index), patches[to], scratch)
 
     def _pixels(self, block: Block, index: Slices) -> Array:

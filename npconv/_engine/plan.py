@@ -22,7 +22,7 @@ TILE_BYTES = 2 << 20  # of patches: 1 to 3 MiB took the same time, within 3 %
 PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
 MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
 _WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
-_TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
+TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
 _FEW = 256  # tiles that are worth keeping
 
 
@@ -91,7 +91,7 @@ class Plan:
     @cached_property
     def most_threads(self) -> int:
         """Over how many threads the tiles, and the memory, allow the work to be spread."""
-        memory = (_TOTAL_BYTES - self.shared) // max(1, sum(self.buffers.values()))
+        memory = (TOTAL_BYTES - self.shared) // max(1, sum(self.buffers.values()))
         return max(1, min(self.pieces * self.shares, memory))
 
     def scratch_bytes(self, threads: int) -> int:
