@@ -93,12 +93,13 @@ def conv2d(
     documentation (https://www.tensorflow.org/api_docs/python/tf/nn/conv2d): flatten the filters,
     extract the patches, right-multiply. The patches are extracted into buffers that stay in cache,
     so that memory beyond the result is bounded, at about 16 MiB and, where several tiles share
-    filters of a 16-bit or integer dtype, these as they are multiplied; buffers of up to 2 MiB are
-    kept for the thread's next call. Which algorithm computes a call is fixed by its shapes, its
-    dtype and the machine's number of cores; ``explain`` names it.
+    filters of a 16-bit or integer dtype, these as they are multiplied; buffers of up to 4 MiB are
+    kept for the thread's next call. Which algorithm computes a call, and how it is cut, is fixed by
+    its shapes and its dtype alone; ``explain`` names it.
 
     Several threads share the work, as many as ``get_num_threads`` says, with NumPy's BLAS held to
-    one thread meanwhile. The result has the same bits for any number of threads.
+    one thread meanwhile. The result has the same bits for any number of threads; as part of another
+    batch, an image may have others in the last place.
 
     float16 and bfloat16 are summed in float32 and rounded once; int32 wraps modulo 2**32. Padding
     is zeros that are multiplied: a tap of inf or NaN over it gives NaN. No warning is given for

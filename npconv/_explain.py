@@ -42,7 +42,7 @@ class Explanation(NamedTuple):
     scratch_bytes, thread_bytes : int
         Memory beyond the arguments and the result, at the most but for some kilobytes of Python's
         and NumPy's own, where these are C-contiguous and of one dtype: on as many threads as
-        ``get_num_threads`` says, and on one. Buffers of tiles, up to 2 MiB, stay for the next call.
+        ``get_num_threads`` says, and on one. Buffers of tiles, up to 4 MiB, stay for the next call.
     algorithm, tiles, bits : str
         How the engine goes about it, what it computes at once, and where the result is the same to
         the last bit.

@@ -23,7 +23,7 @@ PIECES = 4  # of what is worth sharing: two threads finish together, also where 
 MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
 _WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
 TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
-_FEW = 256  # tiles that are worth keeping
+_FEW = 128  # tiles that are worth keeping
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ def _from_environment(name: str) -> str:
 _FORCED = _from_environment(os.environ.get("NPCONV_ALGORITHM", ""))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool = False) -> Plan:
     """Choose a plan for a convolution with at least one image, output, tap and channel.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-_KEPT_BYTES = 2 << 20  # larger buffers, which only few shapes need, are given back
+_KEPT_BYTES = 4 << 20  # larger buffers, which only few shapes need, are given back
 _ALIGNMENT = 64  # a cache line, and the widest vectors
 
 _kept = threading.local()
