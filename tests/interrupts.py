@@ -45,7 +45,8 @@ CALL = npconv.conv2d.__code__
 def state():
     """What a call must leave as it was."""
     affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    return [one.num_threads for one in BLAS], affinity, npconv.get_num_threads()
+    errors = np.geterr() if np.__version__ >= "2" else None  # before, leaving may be interrupted
+    return [one.num_threads for one in BLAS], affinity, errors, npconv.get_num_threads()
 
 
 class Layer:
