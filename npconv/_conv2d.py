@@ -8,7 +8,7 @@ from typing import Any, get_overloads, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npconv._arguments import Call, read_call
+from npconv._arguments import read_call
 from npconv._attributes import Array, Format, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._filters import flatten_filters
@@ -122,16 +122,12 @@ def conv2d(
     except (TypeError, ValueError) as error:
         values = input, filters, strides, padding, data_format, dilations
         raise better(error, known, values, {"out": out, **unknown}) from error.__cause__
-    _compute(call)
+    # Twice, because Ctrl-C may keep one from being left.
+    with np.errstate(all="ignore"), np.errstate(all="ignore"):
+        weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
+        for images, result in call.batches:  # 2, 3: (N*OH*OW, KH*KW*C), never whole, @ weights
+            right_multiply(images, weights, call.geometry, out=result)
     return call.out
-
-
-@np.errstate()  # restores also what Ctrl-C keeps the next one from restoring
-@np.errstate(all="ignore")
-def _compute(call: Call) -> None:
-    weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
-    for images, result in call.batches:  # 2, 3: (N*OH*OW, KH*KW*C), never whole, @ weights
-        right_multiply(images, weights, call.geometry, out=result)
 
 
 conv2d.__signature__ = signature(get_overloads(conv2d)[1])  # type: ignore[attr-defined]

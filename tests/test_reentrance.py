@@ -16,10 +16,11 @@ from npconv._engine import threads as engine
 from npconv._engine.blas import Blas
 
 START = """
-import faulthandler, gc, os, random, signal, sys, threading, time, weakref
+import faulthandler, gc, os, random, signal, sys, threading, time, warnings, weakref
 import numpy as np, npconv
 from threadpoolctl import threadpool_info
 faulthandler.dump_traceback_later(20, exit=True)
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads, which are meant
 
 def blas():
     return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
@@ -137,7 +138,7 @@ def test_a_call_on_a_helper_waits_for_nobody(monkeypatch):
         return begun.wait(10)
 
     def call():
-        with engine._blas._lock:  # as where a signal handler comes while BLAS is being set
+        with engine._blas.lock:  # as where a signal handler comes while BLAS is being set
             results.append(engine.each(range(2), work, 2))
 
     caller = threading.Thread(target=call, daemon=True)
@@ -274,7 +275,7 @@ assert blas() == before
         "import sys; sys.modules['threadpoolctl'] = None",
         "import threadpoolctl; threadpoolctl.ThreadpoolController = lambda: 1 / 0",
         "import threading; threading.Thread.start = lambda _: exec('raise RuntimeError')",
-        "import os; vars(os).pop('register_at_fork', None)",
+        "import os, random; vars(os).pop('register_at_fork', None)",
     ],
 )
 def test_what_a_system_lacks_is_done_without(lack):

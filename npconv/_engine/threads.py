@@ -199,6 +199,14 @@ _pool = _Pool()
 _here = threading.local()
 
 
+def _before_fork() -> None:
+    _blas.lock.acquire()  # nobody is within BLAS's own lock, which the child would find taken
+
+
+def _after_fork_in_parent() -> None:
+    _blas.lock.release()
+
+
 def _after_fork() -> None:
     """Begin anew: a forked child has no helpers, and locks as they happened to be."""
     global _blas, _pool
@@ -209,7 +217,11 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork,
+    )
 
 
 def get_num_threads() -> int:
