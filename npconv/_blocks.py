@@ -64,8 +64,8 @@ class Block(NamedTuple):
     """What a block reads: its frame, and where in the images that lies.
 
     ``offset`` is its first byte, ``source`` the pixels of its band, ``channels`` its groups and the
-    channels of each. ``taps`` gives pairs of indices, of the patches and of the images, for each tap
-    that meets pixels; it is for blocks that are not banded, whose taps may be too many to keep.
+    channels of each. ``taps`` gives pairs of indices, of the patches and of the images, for each
+    tap that meets pixels, for blocks that are not banded; they may be too many to keep.
     """
 
     frame: Frame

@@ -122,8 +122,7 @@ def conv2d(
     except (TypeError, ValueError) as error:
         values = input, filters, strides, padding, data_format, dilations
         raise better(error, known, values, {"out": out, **unknown}) from error.__cause__
-    # Twice, because Ctrl-C may keep one from being left.
-    with np.errstate(all="ignore"), np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
         weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
         for images, result in call.batches:  # 2, 3: (N*OH*OW, KH*KW*C), never whole, @ weights
             right_multiply(images, weights, call.geometry, out=result)

@@ -189,9 +189,6 @@ def main(way, count, seed):
         while interrupts.came < goal:
             layer = interrupts.choose(layers)
             gone(attempt(layer, interrupts))
-            if way == "once":
-                assert np.geterr()["divide"] == "warn", "a changed np.errstate"
-            np.seterr(all="warn")
             assert callers or state() == before, f"{state()} after {before}"
             if rng.random() < 0.1:
                 layer.check()
