@@ -37,7 +37,7 @@ before = blas()
 npconv.set_num_threads(3)
 shared = Layer((1, 60, 60, 32), (3, 3, 32, 64))
 small = Layer((1, 9, 9, 3), (3, 3, 3, 4))
-assert npconv.explain(shared.x, shared.w, 1, "SAME").scratch_bytes > 0
+assert npconv._engine.threads._pool._threads == 2
 """
 needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -170,7 +170,7 @@ for _ in range(200):
     references = weakref.ref(x), weakref.ref(out)
     del x, out
     assert all(one() is None for one in references)
-assert threads._pool._seats.qsize() >= 200
+assert 200 <= threads._pool._seats.qsize() <= threads._MOST_SEATS  # of 400 that were asked for
 end.set()
 keeper.join()
 assert shared.right() and blas() == before

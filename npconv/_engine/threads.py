@@ -24,6 +24,8 @@ from npconv._engine.plan import Work
 from npconv._engine.scratch import Scratch, take_scratch
 from npconv._engine.tiles import Tile
 
+_MOST_SEATS = 256  # that wait for a helper, most of them of calls that have ended
+
 
 class _Job:
     """Tiles that several threads take from one end until none is left or one has failed.
@@ -145,7 +147,8 @@ class _Pool:
             except RuntimeError:  # "can't start new thread"
                 break
             self._threads += 1
-        for _ in range(min(helpers, self._threads)):
+        room = _MOST_SEATS - self._seats.qsize()  # else all are busy, and it keeps growing
+        for _ in range(min(helpers, self._threads, room)):
             seat = _Seat(job)
             job.seats.append(seat)
             self._seats.put(seat)
