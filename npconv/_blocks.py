@@ -62,14 +62,28 @@ class Frame(NamedTuple):
 class Block(NamedTuple):
     """What a block reads: where it lies in the image, its first byte, and its band.
 
-    Where it is not banded, ``taps`` are pairs of indices, of the patches and of the images, for
-    each tap that meets pixels.
+    ``outputs`` and ``kernel`` are ranges along each axis.
     """
 
     frame: Frame
     offset: int
     band: Band
-    taps: tuple[tuple[Index, Slices], ...]
+    axes: tuple[Axis, ...]
+    outputs: Ranges
+    kernel: Ranges
+
+    def taps(self) -> Iterator[tuple[Index, Slices]]:
+        """Yield indices of the patches and of the images for each tap that meets pixels.
+
+        For blocks that are not banded; they may be too many to keep.
+        """
+        inside, source = self.band.inside, self.band.source
+        for tap in product(*(range(*one) for one in self.kernel)):
+            met = list(map(Axis.meeting, self.axes, self.outputs, tap))
+            if all(one.start < one.stop for one, _ in met):
+                own = (k - first for k, (first, _) in zip(tap, self.kernel, strict=True))
+                to = (*inside[:2], *[one for one, _ in met], *own)
+                yield to, (source[0], *[one for _, one in met], source[-1])
 
 
 def reach(geometry: Geometry, outputs: Ranges, groups: Range, taps: Ranges) -> Band:
@@ -111,8 +125,7 @@ def read(geometry: Geometry, outputs: Ranges, groups: Range, taps: Ranges, items
         starts = [pixels.start for pixels in band.source[:-1]]
         first = (*starts, groups[0] * geometry.filter_channels + taps[-1][0])
         offset = sum(map(mul, first, frame.image.steps))
-    met = () if frame.banded else tuple(_taps(geometry.axes, band, outputs, taps))
-    return Block(frame, offset, band, met)
+    return Block(frame, offset, band, geometry.axes, outputs[1:], taps[:-1])
 
 
 @lru_cache(maxsize=1024)
@@ -163,14 +176,3 @@ def _view(
         shape = (*shape[:-2], shape[-2] * shape[-1])
         strides = (*strides[:-2], item)
     return View(shape, strides, matrix, tuple(steps))
-
-
-def _taps(
-    axes: tuple[Axis, ...], band: Band, outputs: Ranges, taps: Ranges
-) -> Iterator[tuple[Index, Slices]]:
-    for tap in product(*(range(*one) for one in taps[:-1])):
-        met = list(map(Axis.meeting, axes, outputs[1:], tap))
-        if all(one.start < one.stop for one, _ in met):
-            own = (k - first for k, (first, _) in zip(tap, taps, strict=False))
-            to = (*band.inside[:2], *[one for one, _ in met], *own)
-            yield to, (band.source[0], *[one for _, one in met], band.source[-1])

@@ -78,7 +78,7 @@ class Patches:
         patches = out.reshape(block.frame.shape)
         if block.band.borders:
             patches.fill(0)
-        for to, index in block.taps:
+        for to, index in block.taps():
             cast(_pixels(self.images, block.band, index), patches[to], scratch)
 
 

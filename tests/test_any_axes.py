@@ -9,7 +9,7 @@ import pytest
 from builders import DTYPES, EXAMPLES, assert_same, axes, definition, lattice
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_algorithms import ALGORITHMS, unsigned
+from layers import ALGORITHMS
 
 from npconv._engine import multiply as engine
 from npconv._engine.multiply import right_multiply
@@ -50,7 +50,7 @@ def test_layers_of_many_tiles(layer, forced, dtype):
     plan = engine.choose(geometry, len(x), x.dtype)
     assert plan.algorithm == forced
     assert len(list(plan.tiles())) > 1
-    assert_same(result, unsigned(definition(x, w, *attributes)))
+    assert_same(result, definition(x, w, *attributes))
 
 
 @st.composite
@@ -72,7 +72,7 @@ def convolutions(draw, dtype):
 @given(data=st.data())
 def test_any_convolution(forced, dtype, data):
     x, w, *attributes = data.draw(convolutions(dtype))
-    expected = unsigned(definition(x, w, *attributes))
+    expected = definition(x, w, *attributes)
     if prod(expected.shape) and x.size:  # of nothing, nothing is multiplied
         assert_same(multiplied(x, w, *attributes)[1], expected)
         EXAMPLES[f"{forced}, 1 and 3 axes"] += 1

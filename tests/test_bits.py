@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 from builders import DTYPES
-from test_algorithms import FORCED_LAYERS, LAYERS
+from layers import FORCED_LAYERS, LAYERS
 from threadpoolctl import threadpool_limits
 
 import npconv

@@ -17,7 +17,9 @@ PYTHONS = 300_000  # bytes of objects, threads among them; a buffer of a tile ta
 # A plain copy of each: the guard's would be counted.
 pytestmark = pytest.mark.unguarded
 
+MODES = "SAME", "VALID"
 PADDED = [[0, 0], [2**20, 2**20], [2**20, 2**20], [0, 0]]
+PADDED_BY_500 = [[0, 0], [500, 2], [0, 900], [0, 0]]
 LAYERS = {  # input, filters, strides, dilations, paddings other than both SAME and VALID
     "3x3x64": ((1, 226, 226, 64), (3, 3, 64, 64), 1, 1),
     "pointwise": ((1, 400, 400, 64), (1, 1, 64, 32), 1, 1),
@@ -45,6 +47,10 @@ LAYERS = {  # input, filters, strides, dilations, paddings other than both SAME 
     "large-batch-many-channels": ((300, 7, 7, 512), (1, 3, 512, 32), 1, 1),
     "few-filters": ((1, 200, 200, 256), (3, 3, 256, 2), 1, 1),
     "few-filters-many-channels": ((1, 2, 2, 32768), (3, 3, 32768, 28), 1, 1, "SAME"),
+    "few-filters-wide-dilation": ((9, 3, 14, 256), (31, 3, 256, 1), 1, (1, 100), "SAME"),
+    "taps-apart": ((1, 14, 2000, 256), (7, 40, 256, 3), (1, 50), (1, 9), "SAME"),
+    "few-channels-taps-apart": ((16, 14, 300, 3), (2, 5, 3, 3), (3, 50), (2, 1), PADDED_BY_500),
+    "depthwise-stride-1000": ((1, 3000, 3000, 8), (3, 3, 1, 8), 1000, 1),
     "many-channels": ((1, 4, 4, 100_000), (3, 3, 100_000, 2), 1, 1),
     "many-filters": ((1, 8, 8, 2), (3, 3, 2, 100_000), 1, 1),
     "filters-in-shares": ((1, 14, 14, 512), (3, 3, 512, 512), 1, 1),
@@ -70,9 +76,9 @@ def ones(shape, dtype="float32"):
 @pytest.mark.parametrize(
     ("layer", "padding"),
     [
-        pytest.param(layer, padding, id=f"{layer}-{padding if len(padding) < 6 else 'padded'}")
+        pytest.param(layer, padding, id=f"{layer}-{padding if padding in MODES else 'padded'}")
         for layer, (*_, last) in LAYERS.items()
-        for padding in (("SAME", "VALID") if isinstance(last, int) else (last,))
+        for padding in (MODES if isinstance(last, int) else (last,))
     ],
 )
 def test_at_most_16_mib(layer, padding, threads):

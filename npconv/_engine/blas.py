@@ -100,7 +100,7 @@ class Blas:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a finalizer or signal handler may call conv2d anywhere
+        self.lock = threading.RLock()  # a finalizer or signal handler may call conv2d anywhere
         self._everywhere: _Held | None = None
         self._per_thread: list[Library] = []
         self._here = threading.local()
@@ -118,13 +118,13 @@ class Blas:
 
     def threads(self) -> int:
         """Return how many threads BLAS has been set to, by whoever uses it."""
-        with self._lock:
+        with self.lock:
             counts = [count for held in self._held() for count in held.counts() if count]
             return max(counts, default=0) or cores()
 
     def hold(self, holder: object) -> int:
         """Hold BLAS to one thread until ``let_go``; return to how many it was set."""
-        with self._lock:
+        with self.lock:
             for held in self._held():
                 held.hold(holder)
             return self.threads()
@@ -136,7 +136,7 @@ class Blas:
 
     def let_go(self, holder: object) -> None:
         """Restore what was found, if nobody else holds BLAS; more than once does no harm."""
-        with self._lock:
+        with self.lock:
             for held in self._held():
                 held.let_go(holder)
 

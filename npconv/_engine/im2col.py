@@ -186,8 +186,6 @@ def _place(out: Array, tile: Tile, shape: tuple[int, ...]) -> Array | None:
         return np.ndarray(shape, out.dtype, out, offset, strides)
     target = out[tile.place]
     rows, column = merged(target.shape[:-1], target.strides[:-1]), target.strides[-1]
-    if rows is None or len(shape) == 3:
+    if rows is None or len(shape) == 3 or rows < shape[1] * item or column != item:
         return None
-    if (column == item and rows >= shape[1] * item) or (rows == item and column >= shape[0] * item):
-        return as_strided(target, shape, (rows, column))
-    return None
+    return as_strided(target, shape, (rows, column))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from npconv._engine import depthwise, im2col, kn2row, threads, toeplitz
-from npconv._engine.plan import Plan, Work, largest
+from npconv._engine.plan import TOTAL_BYTES, Plan, Work, largest
 from npconv._engine.scratch import Array
 from npconv._geometry import Geometry
 
@@ -56,10 +56,13 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
     """
     if plain:
         return im2col.plan(geometry, batch, dtype)
-    if _FORCED and ALGORITHMS[_FORCED].admits(geometry):
-        return ALGORITHMS[_FORCED].plan(geometry, batch, dtype)
-    first = next(one for one in _ORDER if one.pays(geometry, batch))
-    return first.plan(geometry, batch, dtype)
+    forced = [one for one in _ORDER if one.NAME == _FORCED and one.admits(geometry)]
+    for one in forced or _ORDER:
+        if forced or one.pays(geometry, batch):
+            plan = one.plan(geometry, batch, dtype)
+            if plan.scratch_bytes(1) <= TOTAL_BYTES:  # else dilated taps reach over too much
+                return plan
+    return im2col.plan(geometry, batch, dtype)
 
 
 def right_multiply(images: Array, weights: Array, geometry: Geometry, out: Array) -> None:

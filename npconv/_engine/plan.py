@@ -17,7 +17,7 @@ TILE_BYTES = 2 << 20  # of patches: 1 to 3 MiB took the same time, within 3 %
 PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
 MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
 _WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
-_TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
+TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
 _FEW = 128  # tiles that are worth keeping
 
 
@@ -119,7 +119,7 @@ class Plan:
         self._kept = tuple(self._tiles()) if count <= _FEW else ()
         # Where BLAS would use one thread anyway: OpenBLAS does, up to 2**18 multiply-adds.
         self.light = count == 1 and self.product <= 1 << 18
-        memory = (_TOTAL_BYTES - self.shared) // max(1, self.thread_bytes)
+        memory = (TOTAL_BYTES - self.shared) // max(1, self.thread_bytes)
         self.most_threads = max(1, min(count, memory))
 
     def tiles(self) -> Iterable[Tile]:

@@ -23,6 +23,8 @@ from npconv._engine.blas import Blas
 from npconv._engine.plan import Tile, Work
 from npconv._engine.scratch import Scratch, take_scratch
 
+_MOST_SEATS = 256  # that wait for a helper, most of them of calls that have ended
+
 
 class _Job:
     """Tiles that several threads take from one end until none is left or one has failed.
@@ -144,7 +146,8 @@ class _Pool:
             except RuntimeError:  # "can't start new thread"
                 break
             self._threads += 1
-        for _ in range(min(helpers, self._threads)):
+        room = _MOST_SEATS - self._seats.qsize()  # else all are busy, and it keeps growing
+        for _ in range(min(helpers, self._threads, room)):
             seat = _Seat(job)
             job.seats.append(seat)
             self._seats.put(seat)
@@ -198,6 +201,14 @@ _pool = _Pool()
 _here = threading.local()
 
 
+def _before_fork() -> None:
+    _blas.lock.acquire()  # nobody is within BLAS's own lock, which the child would find taken
+
+
+def _after_fork_in_parent() -> None:
+    _blas.lock.release()
+
+
 def _after_fork() -> None:
     """Begin anew: a forked child has no helpers, and locks as they happened to be."""
     global _blas, _pool
@@ -208,7 +219,11 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork,
+    )
 
 
 def get_num_threads() -> int:

@@ -67,7 +67,7 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
     if longest == "batch" and not scope.has("batches"):
         longest = "rows"
     sizes = _blocks(dials, scope)
-    share = 1 + (1 + dials.below(256)) / 512  # up to half a buffer more than one
+    share = 1 + (1 + dials.below(256)) / 521  # up to half a buffer more; a prime, for odd sizes
     if longest != "nothing":
         sizes = _lengthened(sizes, longest, int(share * _elements(dtype)))
     padding = dials.pick(paddings(scope))
