@@ -122,7 +122,8 @@ def conv2d(
     except (TypeError, ValueError) as error:
         values = input, filters, strides, padding, data_format, dilations
         raise better(error, known, values, {"out": out, **unknown}) from error.__cause__
-    with np.errstate(all="ignore"):
+    # The first restores what Ctrl-C may keep the second from restoring.
+    with np.errstate(), np.errstate(all="ignore"):
         weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
         for images, result in call.batches:  # 2, 3: (N*OH*OW, KH*KW*C), never whole, @ weights
             right_multiply(images, weights, call.geometry, out=result)

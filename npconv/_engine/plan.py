@@ -16,7 +16,7 @@ from npconv._geometry import Geometry, Range
 TILE_BYTES = 2 << 20  # of patches: 1 to 3 MiB took the same time, within 3 %
 PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
 MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
-_WORTH_SHARING = 15_000_000  # multiply-adds: about twice the time of handing over
+_WORTH_SHARING = 12_000_000  # multiply-adds: about twice the time of handing over
 TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
 _FEW = 128  # tiles that are worth keeping
 
@@ -88,15 +88,14 @@ def tiles(
     """Cut the outputs, images first, into `pieces` runs, and the channels of each into `shares`.
 
     >>> [tile[1:4] for tile in tiles((1, 4, 5), 8, groups=1, pieces=2, shares=2)]
-    [(0, 10, (0, 4)), (0, 10, (4, 8)), (10, 20, (0, 4)), (10, 20, (4, 8))]
+    [(0, 10, (0, 4)), (10, 20, (0, 4)), (0, 10, (4, 8)), (10, 20, (4, 8))]
     """
     unit = channels // groups if groups > 1 else 1
-    ranges = [(lo * unit, hi * unit) for lo, hi in parts(channels // unit, shares)]
-    stop = 0
-    for run in runs(outputs, pieces):
-        start, stop = stop, stop + prod(hi - lo for lo, hi in run)
-        for one in ranges:
-            yield Tile(run, start, stop, one, {})
+    for lo, hi in parts(channels // unit, shares):  # outermost: a thread may hold a run's patches
+        stop = 0
+        for run in runs(outputs, pieces):
+            start, stop = stop, stop + prod(b - a for a, b in run)
+            yield Tile(run, start, stop, (lo * unit, hi * unit), {})
 
 
 @dataclass(eq=False)
