@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from builders import DTYPES, assert_same, lattice, run_python
 from threadpoolctl import threadpool_info
 
 import npconv
+from npconv._engine import threads as engine
 
 LAYERS = [
     ((1, 60, 60, 16), (3, 3, 16, 32), 1, "SAME"),
@@ -121,3 +123,34 @@ def test_what_the_environment_cannot_mean_is_passed_over_with_a_warning(text):
     run = run_python(code, NPCONV_NUM_THREADS=text)
     assert run.stdout.strip() == "True"
     assert "RuntimeWarning: NPCONV_NUM_THREADS: expected a positive integer" in run.stderr
+
+
+@pytest.mark.skipif(engine._core is None, reason="threads cannot be moved here")
+def test_helpers_keep_away_from_the_callers_core(monkeypatch):
+    """The caller may run where it could before; a helper only where the caller does not."""
+    before, moved = os.sched_getaffinity(0), {}
+
+    def help_from(core):
+        engine._keep_away(core)
+        moved[core] = os.sched_getaffinity(0)
+        engine._keep_away(core)  # is already
+        assert os.sched_getaffinity(0) == moved[core]
+
+    for core in (*before, -1):
+        thread = threading.Thread(target=help_from, args=(core,))
+        thread.start()
+        thread.join()
+        assert moved[core] == (before - {core} or before)
+        assert os.sched_getaffinity(0) == before
+
+    def refuse(*_):
+        raise OSError("planted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    engine._keep_away(min(before))
+    assert os.sched_getaffinity(0) == before
+
+
+def test_without_cores_to_choose_from_helpers_stay_where_they_are(monkeypatch):
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    assert engine._find_core() is None

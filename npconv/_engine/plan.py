@@ -14,9 +14,10 @@ from npconv._engine.scratch import Scratch
 from npconv._geometry import Geometry, Range
 
 TILE_BYTES = 2 << 20  # of patches: 1 to 3 MiB took the same time, within 3 %
-PIECES = 4  # of what is worth sharing: two threads finish together, also where one is disturbed
+_PIECES = 4  # of much work: two threads finish together, also where one is disturbed
 MOVED = 16  # multiply-adds of BLAS that take as long as copying an element
-_WORTH_SHARING = 12_000_000  # multiply-adds: about twice the time of handing over
+_WORTH_SHARING = 12_000_000  # multiply-adds: about twice the time of handing over; in two tiles,
+_MUCH = 60_000_000  # until so many: a further tile costs some 20 us
 TOTAL_BYTES = 15 << 20  # of all threads of a call, if there is a choice
 _FEW = 128  # tiles that are worth keeping
 
@@ -142,6 +143,7 @@ def pieces(geometry: Geometry, batch: int, effort: int, position_bytes: int) -> 
     positions = batch * prod(geometry.outputs)
     count = -(-positions * position_bytes // TILE_BYTES)
     if positions * effort >= _WORTH_SHARING or count > 1:
-        count = max(PIECES, count)
-        count += -count % PIECES
+        least = _PIECES if positions * effort >= _MUCH or count > 2 else 2
+        count = max(least, count)
+        count += -count % least
     return min(count, positions)
