@@ -23,7 +23,7 @@ from npconv._patches import Patches
 
 NAME = "im2col"
 _MOST_PATCHES = 4 << 20  # bytes of patches that several shares of the channels are multiplied by
-_CONVERTED = 2 << 20  # bytes of filters that a tile converts at once, where it converts its own
+_CONVERTED = 3 << 20  # bytes of filters that a tile converts at once, where it converts its own
 _LEAST_TERMS = 128  # of the sums that they are for
 
 Write = Callable[[Array, Tile, Scratch], bool]
