@@ -55,6 +55,7 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
         "band": pixels * share * size,
         "product": products * size,
         "cast": cast_bytes(dtype, products),
+        "factors": geometry.terms * _columns(geometry) * share * size,  # where reshape copies
     }
     repeated = geometry.terms * filters * channels * _columns(geometry) * size
     return Plan(NAME, geometry, batch, count, shares, buffers, repeated, 1)
