@@ -18,11 +18,11 @@ COMMANDS = (
     ("speed", "parity.speed.command", "time npconv beside TensorFlow, layer by layer"),
     ("questions", "parity.speed.questions.command", "time what people ask about conv2d in NumPy"),
     ("report", "parity.report.command", "agreement and speed as one HTML page and one JSON file"),
-    ("fuzz", "parity.fuzz", "explore every claim with fresh examples until time is up"),
-    ("replay", "parity.replay", "check one example again, given by its token"),
+    ("fuzz", "parity.search.command", "explore every claim with fresh examples until time is up"),
+    ("replay", "parity.cli.replay", "check one example again, given by its token"),
     ("mutants", "parity.mutants.command", "point the suite at wrong implementations"),
-    ("ledger", "parity.ledger_command", "check every deliberate difference live"),
-    ("elsewhere", "parity.elsewhere", "run the suite's quick form as if on other machines"),
+    ("ledger", "parity.ledger.command", "check every deliberate difference live"),
+    ("elsewhere", "parity.cli.elsewhere", "run the suite's quick form as if on other machines"),
 )
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 
-from parity import bounds, corners, scoped, subject
-from parity.calls import Call
-from parity.case import Case
 from parity.claims import (
     accept_reject,
     bounded,
@@ -21,8 +18,12 @@ from parity.claims import (
     special,
 )
 from parity.claims.claim import Claim, Example
-from parity.subject import Scope
-from parity.written import within_memory
+from parity.examples import corners, scoped
+from parity.model.call import Call
+from parity.model.case import Case
+from parity.model.subject import Scope
+from parity.model.written import within_memory
+from parity.oracles import bounds
 
 WORK = 2**27
 """Products that a case may ask for: the exact sums hold them all at once."""
@@ -61,7 +62,7 @@ def chosen(scope: Scope) -> list[Claim]:
         claim
         for name, claim in CLAIMS.items()
         if (name in scope.claims or not scope.claims)
-        and (name != "extract_patches" or subject.is_npconv())
+        and (name != "extract_patches" or scope.is_npconv)
         and set(claim.dtypes) & {*scope.dtypes, "all"}
     ]
 

@@ -1,6 +1,7 @@
 """Both take and refuse the same calls, but for the ledger's differences.
 
-A right call gets up to two faults (`parity.faults`).  With one fault the class of the error counts
+A right call gets up to two faults (`parity.examples.faults`).  With one fault the class of the
+error counts
 as well, and npconv's message has to name the argument; of two faults either may be named first (the
 token of such a call names both).
 Where both take the call, type, dtype, shape and bits of the results are compared.
@@ -14,14 +15,17 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from parity import ledger, predicates, subject, tensorflow_oracle
-from parity.calls import Call
-from parity.case import Conv2d
+from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
-from parity.faults import FAULTS, faults_within, nearly_valid_calls
-from parity.ledger import Divergence
-from parity.subject import Scope
-from parity.tensorflow_oracle import Verdict, verdict
+from parity.examples.faults import FAULTS, faults_within, nearly_valid_calls
+from parity.ledger import predicates
+from parity.ledger import rows as ledger
+from parity.ledger.rows import Divergence
+from parity.model.call import Call
+from parity.model.case import Conv2d
+from parity.model.subject import Scope
+from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.eigen import Verdict, verdict
 
 _CLASSES: dict[str, Verdict] = {"ValueError": ValueError, "TypeError": TypeError}
 
@@ -51,7 +55,7 @@ def check(call: Call, conv2d: Conv2d) -> Told:
         raise AssertionError(said)
     if len(call.faults) < 2 and ours not in right:  # of two faults either may be named first
         raise AssertionError(said)
-    if subject.is_npconv() and ours in (ValueError, TypeError) and len(call.faults) == 1:
+    if scope_of(conv2d).is_npconv and ours in (ValueError, TypeError) and len(call.faults) == 1:
         names = FAULTS[call.faults[0]].names
         if names and not any(name in message for name in names):
             raise AssertionError(f"the message names none of {', '.join(names)}: {said}")

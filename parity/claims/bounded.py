@@ -1,6 +1,6 @@
 """On floats each side lies within the proven bound of the exact value.
 
-The two then differ by at most the sum of their bounds (`parity.bounds` derives them).
+The two then differ by at most the sum of their bounds (`parity.oracles.bounds` derives them).
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import numpy as np
 from hypothesis import currently_in_test_context, target
 from hypothesis.strategies import SearchStrategy
 
-from parity import bounds, data, tensorflow_oracle
-from parity.case import DTYPES, Case, Conv2d
-from parity.check import scope_of
+from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_within_bound
-from parity.strategies import cases
-from parity.subject import Scope
+from parity.examples.strategies import cases
+from parity.model import data
+from parity.model.case import DTYPES, Case, Conv2d
+from parity.model.subject import Scope
+from parity.oracles import bounds
+from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.compare import assert_within_bound
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from hypothesis.strategies import SearchStrategy
 
-from parity import corners
-from parity.case import Conv2d
-from parity.pairs import Coverage
-from parity.subject import Scope
+from parity.examples import corners
+from parity.examples.pairs import Coverage
+from parity.model.case import Conv2d
+from parity.model.subject import Scope
 
 
 class Example(Protocol):
@@ -36,7 +36,7 @@ class Told:
     classes
         What the example turned out to be, beside what it was built as.
     levels
-        The level of each factor, where pairs of them are counted; see `parity.pairs`.
+        The level of each factor, where pairs of them are counted; see `parity.examples.pairs`.
     """
 
     outputs: int
@@ -76,7 +76,7 @@ class Claim:
     classes
         The corner classes of an example.
     minima
-        The least share of examples of each class, within a scope; see `parity.corners`.
+        The least share of examples of each class, within a scope; see `parity.examples.corners`.
     coverage
         The levels of factors of which every two have to be met, within a scope.
     """

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from parity import bounds, ledger, tensorflow_onednn
-from parity.case import Array, Case, Conv2d
 from parity.claims import bounded, exact, special
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_exact, assert_special, explain
-from parity.ledger import KILLED, TAKEN, Divergence
-from parity.strategies import cases
-from parity.subject import DTYPES, Scope
+from parity.examples.strategies import cases
+from parity.ledger import rows as ledger
+from parity.ledger.rows import KILLED, TAKEN, Divergence
+from parity.model.case import Array, Case, Conv2d
+from parity.model.subject import DTYPES, Scope
+from parity.oracles import bounds
+from parity.oracles import onednn as tensorflow_onednn
+from parity.oracles.compare import assert_exact, assert_special, explain
 
 NAME = "TensorFlow with oneDNN"
 Hold = Callable[[str, Array, bool], float]

@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from parity import tensorflow_oracle
-from parity.case import Case, Conv2d
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_exact, explain
-from parity.strategies import cases
-from parity.subject import DTYPES, Scope
-from parity.tensorflow_oracle import verdict
+from parity.examples.strategies import cases
+from parity.model.case import Case, Conv2d
+from parity.model.subject import DTYPES, Scope
+from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.compare import assert_exact, explain
+from parity.oracles.eigen import verdict
 
 Mode = Literal["SAME", "VALID"]
 

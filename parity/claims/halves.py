@@ -13,14 +13,15 @@ from functools import cache
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from parity import bounds, tensorflow_oracle
-from parity.case import Array, Case, Conv2d
-from parity.check import scope_of
 from parity.claims.bounded import flushes
+from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_rounded
-from parity.strategies import cases
-from parity.subject import Scope
+from parity.examples.strategies import cases
+from parity.model.case import Array, Case, Conv2d
+from parity.model.subject import Scope
+from parity.oracles import bounds
+from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.compare import assert_rounded
 
 HALVES = ("float16", "bfloat16")
 

@@ -15,13 +15,16 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from parity import bounds, corners, data, tensorflow_oracle
-from parity.case import DTYPES, Array, Case, Conv2d
 from parity.claims import exact
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_exact
-from parity.strategies import Axis, Dials, paddings
-from parity.subject import Scope
+from parity.examples import corners
+from parity.examples.strategies import Axis, Dials, paddings
+from parity.model import data
+from parity.model.case import DTYPES, Array, Case, Conv2d
+from parity.model.subject import Scope
+from parity.oracles import bounds
+from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.compare import assert_exact
 
 WORK = 20_000_000  # multiply-adds of a case, at the most
 BUFFER = 2 << 20  # bytes: npconv's for patches, and of the order of a cache

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from parity import bounds
-from parity.case import DTYPES, Array, Case, Conv2d
-from parity.subject import Scope
+from parity.model.case import DTYPES, Array, Case, Conv2d
+from parity.model.subject import Scope
+from parity.oracles import bounds
 
 Sides = tuple[Array, Array]
 _EXACT = {"float16": 2**11, "bfloat16": 2**8}

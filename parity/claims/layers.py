@@ -1,6 +1,7 @@
 """Ordinary layers: what kernels branch on, each combined with each, bit for bit.
 
-The factors are those of `parity.layers`.  Kind, kernel, strides, dilation and padding are chosen
+The factors are those of `parity.examples.layers`.  Kind, kernel, strides, dilation and padding are
+chosen
 first; then the sizes in an order that is drawn, each among the values for which a layer of least
 cost still fits.  So whatever comes first is restrained by little, and every two sizes come first in
 some order: the limits on costs, which keep an example at a few milliseconds, make no pair rare.
@@ -19,16 +20,16 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from parity import tensorflow_oracle
-from parity.case import Case, Conv2d
 from parity.claims import large
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_exact
-from parity.layers import CHANNELS, Details, case, smallest, values
-from parity.levels import levels, possible
-from parity.pairs import Coverage
-from parity.strategies import Dials
-from parity.subject import DTYPES, Scope
+from parity.examples.layers import CHANNELS, Details, case, smallest, values
+from parity.examples.levels import levels, possible
+from parity.examples.pairs import Coverage
+from parity.examples.strategies import Dials
+from parity.model.case import Case, Conv2d
+from parity.model.subject import DTYPES, Scope
+from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.compare import assert_exact
 
 WEIGHTS: Mapping[str, Mapping[Any, int]] = {
     "kind": {"none": 7, "few": 2, "many": 2, "depthwise": 3, "multiplied": 3},
@@ -116,7 +117,7 @@ def coverage(scope: Scope) -> Coverage:
     """Return which levels and pairs a run within `scope` has to meet, and how rare they are.
 
     The rarest level is one of 16 examples, the rarest pair one of 400 to 500
-    (parity/meta/test_layers.py measures them, in every scope).
+    (parity/tests/examples/test_layers.py measures them, in every scope).
     """
     return Coverage(*possible(scope), level=1 / 30, pair=1 / 650)
 

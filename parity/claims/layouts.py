@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from parity import corners
-from parity.case import Array, Case, Conv2d
 from parity.claims import exact
 from parity.claims.claim import Claim, Told
-from parity.compare import explain
-from parity.strategies import cases
-from parity.subject import DTYPES, Scope
+from parity.examples import corners
+from parity.examples.strategies import cases
+from parity.model.case import Array, Case, Conv2d
+from parity.model.subject import DTYPES, Scope
+from parity.oracles.compare import explain
 
 
 def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from parity import corners
-from parity.case import Case, Conv2d
-from parity.check import scope_of
 from parity.claims import exact
+from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
 from parity.claims.laws import LAWS, Instance
-from parity.compare import assert_exact, explain
-from parity.strategies import cases
-from parity.subject import DTYPES, Scope
+from parity.examples import corners
+from parity.examples.strategies import cases
+from parity.model.case import Case, Conv2d
+from parity.model.subject import DTYPES, Scope
+from parity.oracles.compare import assert_exact, explain
 
 # The least share of examples that a law speaks of, about a third of what is drawn, and the
 # features without which it is not asked for.

@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from parity import bounds, tensorflow_oracle
-from parity.case import Case, Conv2d
 from parity.claims.bounded import FLOATS, flushes
 from parity.claims.claim import Claim, Told
-from parity.compare import assert_special
-from parity.strategies import cases
-from parity.subject import Scope
+from parity.examples.strategies import cases
+from parity.model.case import Case, Conv2d
+from parity.model.subject import Scope
+from parity.oracles import bounds
+from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.compare import assert_special
 
 
 def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from parity.calls import Call
-from parity.case import Case
+from parity.model.call import Call
+from parity.model.case import Case
 from parity.mutants import (
     arguments,
     arithmetic,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.calls import Call
-from parity.case import Array
+from parity.model.call import Call
+from parity.model.case import Array
 from parity.mutants.textbook import Arguments, Pair, Textbook
 
 

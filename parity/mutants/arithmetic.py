@@ -12,7 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from parity.case import DTYPES, Array
+from parity.model.case import DTYPES, Array
 from parity.mutants.textbook import Axis, Textbook
 
 BFLOAT16 = DTYPES["bfloat16"]

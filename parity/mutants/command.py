@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,12 +14,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from parity import bounds, jobs, note, subject, summary
-from parity.calls import Call
-from parity.case import DTYPES, Case
-from parity.check import Subject, failure, under_test
+from parity.claims.check import Subject, failure, under_test
+from parity.cli import options, summary
+from parity.engine import jobs
+from parity.model.call import Call
+from parity.model.case import DTYPES, Case
+from parity.model.settings import Settings
+from parity.model.subject import Scope
+from parity.oracles import bounds
 from parity.speed import tables
-from parity.subject import Scope
 
 CONTROL = "textbook"
 """The implementation that the mutants are made from: the suite must find nothing in it."""
@@ -31,7 +33,7 @@ _ROUNDS = (1 / 32, 1 / 8, 1)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("names", nargs="*", metavar="MUTANT", help="which (default: all)")
-    jobs.add_argument(parser)
+    options.add_processes(parser)
     parser.add_argument("--seed", type=int, default=0, help="what examples are drawn from")
     parser.add_argument(
         "--control",
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much of a claim's usual examples the control has to pass (default: 1)",
     )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the table")
-    subject.add_scope_arguments(parser)
+    options.add_scope(parser)
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,12 @@ class Fate:
         return bool(self.claim or self.regression)
 
 
-def work(task: tuple[str, int, float], send: Callable[[Fate], None]) -> None:
+def work(settings: Settings, task: tuple[str, int, float], send: Callable[[Fate], None]) -> None:
     """Hold one mutant to the regression rows, and to drawn examples alone; send its fate."""
     from parity.mutants import MUTANTS
 
     name, seed, share = task
-    os.environ["PARITY_SUBJECT"] = f"parity.mutants:{name}"
-    scope = subject.scope()
+    scope = replace(settings.scope, subject=f"parity.mutants:{name}")
     conv2d = under_test(scope)
     if name in MUTANTS and not _asked(MUTANTS[name].example, scope):
         send(Fate(name, asked=False))
@@ -110,7 +111,8 @@ def _asked(example: Case | Call, scope: Scope) -> bool:
 
 def _regression(conv2d: Subject, scope: Scope) -> str:
     """Return the first regression row, within the scope, that shows a fault of `conv2d`."""
-    from parity import claims, corpus
+    from parity import claims
+    from parity.search import corpus
 
     for token in corpus.regressions():
         example = claims.parse(token)
@@ -123,8 +125,8 @@ def _regression(conv2d: Subject, scope: Scope) -> str:
 def _searched(name: str, conv2d: Subject, scope: Scope, seed: int, share: float) -> Fate:
     """Draw examples of claim after claim until one fails."""
     from parity import claims
-    from parity.explore import Disagreement, explore
-    from parity.tally import Count, dtypes
+    from parity.claims.tally import Count, dtypes
+    from parity.search.explore import Disagreement, explore
 
     began, examples = time.monotonic(), 0
     rounds = [
@@ -153,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = tables.console()
     names = arguments.names or list(MUTANTS)
     try:
-        subject.use(arguments)
+        settings = options.settings(arguments)
         unknown = [name for name in names if name not in MUTANTS]
         if unknown:
             raise ValueError(f"no mutant {unknown[0]!r}")
@@ -165,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
         console,
         names,
         seed=arguments.seed,
-        processes=arguments.jobs,
+        settings=settings,
         control=arguments.control,
     )
     if arguments.output:
@@ -174,11 +176,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def hunt(
-    console: Console, names: list[str], *, seed: int, processes: int, control: float = 1.0
+    console: Console, names: list[str], *, seed: int, settings: Settings, control: float = 1.0
 ) -> dict[str, Any]:
     """Hunt the mutants of `names` and the control; print the table and return it for JSON.
 
-    The scope is that of the environment: a mutant whose fault lies outside is not asked for.
+    A mutant whose fault lies outside the scope is not asked for.
     """
     from parity.mutants import MUTANTS
 
@@ -191,9 +193,7 @@ def hunt(
 
         # The control takes longest: first, so that it runs beside all others.
         tasks = [(CONTROL, seed, control), *((name, seed, 1.0) for name in names)]
-        crashes = jobs.run(
-            "parity.mutants.command:work", tasks, processes, hear, call_seconds=note.CALL_SECONDS
-        )
+        crashes = jobs.run("parity.mutants.command:work", tasks, settings, hear)
     found = [fates[name] for name in names if name in fates]
     asked = [fate for fate in found if fate.asked]
     survivors = [fate.name for fate in asked if not fate.killed]
@@ -203,7 +203,7 @@ def hunt(
         wrong.append(CONTROL)
     doubts = [] if asked or crashes else ["no mutant lies within the scope"]
     document = {
-        "scope": str(subject.scope()),
+        "scope": str(settings.scope),
         "mutants": [
             {"mutant": fate.name, "fault": MUTANTS[fate.name].fault, **vars(fate)} for fate in found
         ],

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.case import Array
+from parity.model.case import Array
 from parity.mutants.textbook import Axis, Pair, Textbook
 
 

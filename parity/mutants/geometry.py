@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from parity.calls import Call
-from parity.case import Array
+from parity.model.call import Call
+from parity.model.case import Array
 from parity.mutants.textbook import Axis, Pads, Pair, Textbook
 
 

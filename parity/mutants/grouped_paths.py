@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.case import Array
+from parity.model.case import Array
 from parity.mutants.fast_paths import FastPath, Layer
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.case import Array
+from parity.model.case import Array
 from parity.mutants.textbook import Arguments, Textbook
 
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 import npconv
-from parity.calls import Call
-from parity.case import Array
+from parity.model.call import Call
+from parity.model.case import Array
 
 Pair = tuple[int, int]
 Pads = str | Pair

@@ -8,7 +8,7 @@ from threading import Barrier, Thread
 
 import numpy as np
 
-from parity.case import Array
+from parity.model.case import Array
 from parity.mutants.textbook import Axis, Textbook
 
 

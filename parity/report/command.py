@@ -10,8 +10,9 @@ from typing import Any
 
 from rich.table import Table
 
-from parity import corners, real_input, subject, summary
-from parity.report import document, forest, page, proof, questions
+from parity.cli import options, summary
+from parity.examples import corners
+from parity.report import document, forest, page, proof, questions, real_input
 from parity.speed import command as speed
 from parity.speed import document as speed_document
 from parity.speed import layers, tables
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " (--beside), the largest rows of the questions (--questions all) and the planner's regret"
         " (--regret)."
     )
-    subject.add_arguments(parser)
+    options.add_subject(parser)
     add_settings(parser, seconds=_SECONDS, memory=True)
     questions.add_arguments(parser)
     proof.add_arguments(parser)
@@ -98,8 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
-        scope = subject.use(arguments)  # the proof's processes read the environment
-        subject.load()
+        run_settings = options.settings(arguments)
+        scope = run_settings.scope
         optional = {}
         if arguments.regret:  # what can be refused is refused before much time is spent
             optional["regret"] = speed_document.read(arguments.regret, speed_document.REGRET)
@@ -117,12 +118,12 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError("no layer of the sets lies within what the subject supports")
         with tables.progress(console, "real input", len(examples)) as bar:
             results = real_input.run(
-                subject.name(), examples, lambda name: bar.advance(bar.task_ids[0])
+                scope.subject, examples, lambda name: bar.advance(bar.task_ids[0])
             )
-        proved = proof.gather(arguments, console)
+        proved = proof.gather(arguments, run_settings, console)
         times = speed.times(chosen, settings(arguments), console)
         if asked:
-            name, seconds = subject.name(), arguments.question_seconds
+            name, seconds = scope.subject, arguments.question_seconds
             optional["questions"] = asking.answer(asked, name, seconds, console)
     except FAILURES as error:
         return told("report", error)

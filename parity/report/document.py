@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 from referencing import Registry, Resource
 
-from parity import summary
-from parity.real_input import Result
+from parity.cli import summary
+from parity.report.real_input import Result
 from parity.speed import command as speed_command
 from parity.speed import document as speed_document
 from parity.speed.agreement import DISAGREES, NOT_COMPARED

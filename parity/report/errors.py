@@ -1,7 +1,8 @@
 """Who is nearer to the exact value, and where: errors of the subject and of TensorFlow, by output.
 
 One fixed layer with the data of a net, many seeds, every output held against its exact value in
-a wider format.  An error is shown as a share of its proven bound (about n u g, `parity.bounds`).
+a wider format.  An error is shown as a share of its proven bound (about n u g,
+`parity.oracles.bounds`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from parity import jobs, note
-from parity.case import Case, Conv2d
-from parity.subject import Scope
+from parity.engine import jobs, note
+from parity.model.case import Case, Conv2d
+from parity.model.settings import Settings
+from parity.model.subject import Scope
 
 BINS_PER_OCTAVE = 2
 SIDES = ("subject", "TensorFlow")
@@ -44,13 +46,12 @@ def layer(scope: Scope, dtype: str, seed: int = 0) -> Case:
     return Case(**LAYER | changes, dtype=dtype, seed=seed)
 
 
-def work(task: tuple[Scope, str], send: Callable[[dict[str, Any] | str], None]) -> None:
+def work(settings: Settings, dtype: str, send: Callable[[dict[str, Any] | str], None]) -> None:
     """Compare both sides with the exact values for one dtype; send that, or why nothing is told."""
-    from parity import check
+    from parity.claims import check
 
-    scope, dtype = task
     try:
-        send(_compared(scope, dtype))
+        send(_compared(settings.scope, dtype))
     except Exception as error:
         if not (check.not_supported(error) or check.oracle_failed(error)):
             raise
@@ -59,7 +60,8 @@ def work(task: tuple[Scope, str], send: Callable[[dict[str, Any] | str], None]) 
 
 
 def _compared(scope: Scope, dtype: str) -> dict[str, Any]:
-    from parity import check, tensorflow_oracle
+    from parity.claims import check
+    from parity.oracles import eigen as tensorflow_oracle
     from parity.speed import agreement
 
     functions: dict[str, Conv2d] = dict(
@@ -110,7 +112,7 @@ def _compared(scope: Scope, dtype: str) -> dict[str, Any]:
 
 
 def sample(
-    scope: Scope, dtypes: tuple[str, ...], processes: int
+    settings: Settings, dtypes: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """Return the errors of each float dtype of `dtypes`, what went wrong, and what is in doubt."""
     found: list[dict[str, Any]] = []
@@ -125,17 +127,16 @@ def sample(
 
     crashes = jobs.run(
         "parity.report.errors:work",
-        [(scope, dtype) for dtype in chosen],
-        processes,
+        chosen,
+        settings,
         listen,
-        call_seconds=note.CALL_SECONDS,
     )
     found.sort(key=lambda one: chosen.index(one["dtype"]))
     wrong: list[str] = []
     for crash in crashes:
         # What raised is the subject's, or a result of its that cannot be compared.
         mine = crash.of_subject or crash.status is None
-        (wrong if mine else doubts).append(f"{crash.task[1]}: {crash.reason}")
+        (wrong if mine else doubts).append(f"{crash.task}: {crash.reason}")
     wrong += [
         f"{one['dtype']}: an error beyond the bound"
         for one in found

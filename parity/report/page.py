@@ -10,9 +10,9 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from parity import claims, real_input, subject
-from parity.case import Array
-from parity.report import forest, pictures, questions, timing
+from parity import claims
+from parity.model.case import Array
+from parity.report import forest, pictures, questions, real_input, timing
 from parity.speed import command as speed
 from parity.speed import tables
 from parity.speed.agreement import AGREEING
@@ -59,7 +59,7 @@ def render(data: dict[str, Any], results: list[real_input.Result]) -> str:
         **{key: part for key, part in (data | optional).items() if key != "verdict"},
         verdict_word=data["verdict"],  # `verdict` is a macro
         outcome=_OUTCOMES[data["verdict"]],
-        is_npconv=subject.is_npconv(data["speed"]["settings"]["subject"]),
+        is_npconv=data["speed"]["settings"]["subject"].startswith("npconv:"),
         agreeing=AGREEING,
         forced=FORCED,
         ten_lines=TEN_LINES,

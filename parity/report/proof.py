@@ -9,11 +9,14 @@ from typing import Any
 
 from rich.console import Console
 
-from parity import fuzz, jobs, ledger_command, subject, summary
-from parity.corpus import Corpus
+from parity.cli import options, summary
+from parity.ledger import command as ledger_command
+from parity.model.settings import Settings
 from parity.mutants import MUTANTS
 from parity.mutants import command as mutants
 from parity.report import errors
+from parity.search import command as fuzz
+from parity.search.corpus import Corpus
 from parity.sweep import command as sweep
 from parity.sweep.run import exit_code, run_sweep
 
@@ -28,16 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--every",
-        type=jobs.positive,
+        type=options.positive,
         default=10,
         metavar="K",
         help="one geometry of the sweep in K (default: 10)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the campaign (default: 0)")
-    jobs.add_argument(parser)
+    options.add_processes(parser)
 
 
-def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+def gather(arguments: argparse.Namespace, settings: Settings, console: Console) -> dict[str, Any]:
     """Run everything; print the tables and return the document.
 
     With ``arguments.quick`` the mutants are but a few, the ledger is left out, and a campaign
@@ -50,10 +53,10 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """
     if not arguments.minutes > 0:
         raise ValueError(f"--minutes has to be positive, received {arguments.minutes}")
-    scope = subject.scope()
+    scope = settings.scope
     console.rule("sweep")
-    swept = run_sweep(scope, every=arguments.every, jobs=arguments.jobs)
-    sweep.show(swept, console)
+    swept = run_sweep(settings, every=arguments.every)
+    sweep.show(swept, console, scope)
     if swept["interrupted"]:
         raise KeyboardInterrupt
     console.rule("campaign")
@@ -63,22 +66,22 @@ def gather(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             Corpus(Path(folder) / "corpus.txt"),
             seconds=60 * arguments.minutes,
             seed=arguments.seed,
-            processes=arguments.jobs,
+            settings=settings,
         )
     if campaign["interrupted"]:
         raise KeyboardInterrupt
     console.rule("errors")
     dtypes = scope.dtypes[:1] if arguments.quick else scope.dtypes
-    samples, wrong, doubts = errors.sample(scope, dtypes, arguments.jobs)
+    samples, wrong, doubts = errors.sample(settings, dtypes)
     for line in wrong:
         console.print(f"DISAGREES: {line}", style="bold red", markup=False)
     for line in doubts:
         console.print(f"MISTRUSTED: {line}", style="bold yellow", markup=False)
     console.rule("mutants")
     names, control = (list(MUTANTS)[::_FEW], 0.01) if arguments.quick else (list(MUTANTS), 1.0)
-    hunted = mutants.hunt(console, names, seed=0, processes=arguments.jobs, control=control)
+    hunted = mutants.hunt(console, names, seed=0, settings=settings, control=control)
     checked = None
-    if subject.is_npconv() and not arguments.quick:
+    if scope.is_npconv and not arguments.quick:
         console.rule("ledger")
         checked = ledger_command.check(console)
     campaign_code = campaign["exit_code"]

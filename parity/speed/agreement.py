@@ -1,8 +1,8 @@
 """Whether results agree, asked before anything is timed: the proven bound on large outputs.
 
-The bound is that of `parity.bounds`, for finite data far from overflow. What differs is the
+The bound is that of `parity.oracles.bounds`, for finite data far from overflow. What differs is the
 road to the exact values: one product a filter tap, so that memory stays near the size of the
-output where `parity.bounds.exact` keeps every single product.
+output where `parity.oracles.bounds.exact` keeps every single product.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Literal
 import ml_dtypes
 import numpy as np
 
-from parity.bounds import gamma, output_geometry, output_shape
-from parity.case import DTYPES, Array, Case
+from parity.model.case import DTYPES, Array, Case
+from parity.oracles.bounds import gamma, output_geometry, output_shape
 
 Verdict = Literal["bit-identical", "within bound", "DISAGREES", "not compared"]
 DISAGREES: Verdict = "DISAGREES"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from parity import subject
-from parity.jobs import positive
+from parity.cli import options
+from parity.cli.options import positive
+from parity.model.subject import DTYPES
 from parity.speed import beside, layers, measure
 from parity.speed.rows import TOO_BUSY
 from parity.speed.statistics import LEAST_ROUNDS
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--row", metavar="TOKEN", action="append", help="time this case only; may be repeated"
     )
-    parser.add_argument("--dtype", choices=subject.DTYPES, help="change every layer's dtype")
+    parser.add_argument("--dtype", choices=DTYPES, help="change every layer's dtype")
     parser.add_argument("--batch", type=positive, metavar="N", help="change every layer's batch")
     parser.add_argument(
         "--all-algorithms",
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", metavar="NEW.json", type=Path, help="compare with this, measure nothing"
     )
-    parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=subject.SUBJECT_HELP)
+    parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=options.SUBJECT_HELP)
     add_settings(parser)
 
 
@@ -115,7 +116,7 @@ def settings(arguments: argparse.Namespace) -> measure.Settings:
     """Read the arguments of `add_settings`, and the subject."""
     threads = [count for counts in arguments.threads or [(0,)] for count in counts]
     return measure.Settings(
-        subject=arguments.subject or subject.name(),
+        subject=options.scope(arguments).subject,
         rounds=arguments.rounds,
         seconds=arguments.seconds,
         threads=tuple(dict.fromkeys(threads)),

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from parity import summary as results
+from parity.cli import summary as results
 from parity.speed import (
     comparison,
     document,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from parity.tensorflow_build import runs_onednn
+from parity.oracles.build import runs_onednn
 
 Call = Callable[[], Any]
 
@@ -28,10 +28,10 @@ class Subject:
     """A conv2d that takes and returns NumPy arrays."""
 
     def __init__(self, name: str) -> None:
-        from parity import subject
+        from parity.model.subject import load
 
         self._name = name
-        self._conv2d = subject.load(name)
+        self._conv2d = load(name)
         self._module = sys.modules[name.partition(":")[0].partition(".")[0]]
 
     def describe(self) -> dict[str, Any]:

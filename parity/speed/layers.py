@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parity.bounds import output_geometry
-from parity.case import Case
+from parity.model.case import Case
+from parity.oracles.bounds import output_geometry
 
 _FOLDER = Path(__file__).parent / "layers"
 

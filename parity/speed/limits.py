@@ -11,10 +11,10 @@ import numpy as np
 import threadpoolctl
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from parity.case import DTYPES, Case
-from parity.outsiders.channels_first import Call as Convolution
-from parity.outsiders.channels_first import read
+from parity.model.case import DTYPES, Case
 from parity.speed.implementations import Call
+from parity.subjects.channels_first import Call as Convolution
+from parity.subjects.channels_first import read
 
 PRODUCT = "product alone"
 COPY = "copy alone"

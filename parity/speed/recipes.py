@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.case import Array
-from parity.outsiders.channels_first import Call as Convolution
+from parity.model.case import Array
 from parity.speed.implementations import Call
+from parity.subjects.channels_first import Call as Convolution
 
 TEN_LINES = "ten lines"
 """What `parity.speed.ten_lines` is called."""

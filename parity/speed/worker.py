@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.bounds import output_shape
-from parity.case import Case
-from parity.data_formats import in_nhwc
-from parity.jobs import die_with
+from parity.engine.jobs import die_with
+from parity.model.case import Case
+from parity.model.data_formats import in_nhwc
+from parity.oracles.bounds import output_shape
 from parity.speed import sampling
 from parity.speed.implementations import Call, Implementation, Subject, TensorFlow
 

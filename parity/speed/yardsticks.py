@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from parity import tensorflow_build
+from parity.oracles import build as tensorflow_build
 from parity.speed.agreement import Answer
 from parity.speed.processes import StartError, WorkerError, Workers, environment
 

@@ -24,7 +24,8 @@ single wrong output the fault hides with a probability of at most 1 in 7 n + 33,
 behind every wrong output, for one pair of shapes after the other.  (The argument is that of
 Schwartz and Zippel.)
 
-What is left to chance is measured by faults planted in a sample (`parity/sweep/test_planted.py`:
+What is left to chance is measured by faults planted in a sample
+(`parity/tests/sweep/test_planted.py`:
 taps moved, exchanged, dropped, flipped, wrong dilations and strides).  Of the single outputs that
 were read wrongly 1 in 4,000 was right by chance in float32, 1 in 700 in float16 and 1 in 900 in
 bfloat16, where rounding to 11 and 8 bits hides small differences; of the geometries, with all of

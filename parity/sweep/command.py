@@ -23,7 +23,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from parity import jobs, replay, subject
+from parity.cli import options, replay
+from parity.model.subject import Scope
 from parity.sweep.run import exit_code, run_sweep
 from parity.sweep.state import StateError
 
@@ -32,11 +33,10 @@ _LINE_SECONDS = 10.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    jobs.add_argument(parser)
-    jobs.add_limit(parser)
+    options.add_processes(parser)
     parser.add_argument(
         "--every",
-        type=jobs.positive,
+        type=options.positive,
         default=1,
         metavar="K",
         help="compare one geometry in K, spread over every axis (default: all)",
@@ -49,15 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep in FILE what is done; where FILE exists, go on from there",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the counts as JSON")
-    subject.add_arguments(parser)
+    options.add_subject(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Sweep and print; return 1 on disagreement, 2 for a wrong call, 3 for too little compared."""
     console, errors = Console(), Console(stderr=True)
     try:
-        scope = subject.use(arguments)
-        subject.load()
+        settings = options.settings(arguments)
         if arguments.output and not arguments.output.parent.is_dir():
             raise ValueError(f"--output: there is no directory {arguments.output.parent}")
     except ValueError as error:
@@ -66,11 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with _progress(errors) as progress:
             document = run_sweep(
-                scope,
+                settings,
                 every=arguments.every,
-                jobs=arguments.jobs,
                 state=arguments.state,
-                call_seconds=arguments.call_seconds,
                 progress=progress,
             )
     except StateError as error:
@@ -78,14 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     if arguments.output:
         arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    show(document, console)
+    show(document, console, settings.scope)
     if document["interrupted"]:
         kept = f"; --state {arguments.state} goes on from here" if arguments.state else ""
         errors.print(f"interrupted{kept}", style="yellow", markup=False)
     return exit_code(document)
 
 
-def show(document: dict[str, Any], console: Console) -> None:
+def show(document: dict[str, Any], console: Console, scope: Scope) -> None:
     """Print a result."""
     table = Table(
         title=f"{document['subject']} and TensorFlow {document['tensorflow']}, bit for bit"
@@ -123,13 +120,13 @@ def show(document: dict[str, Any], console: Console) -> None:
     )
     for found in document["first"]:
         say(f"DISAGREES: {found['token']}\n  {found['reason']}", "red")
-        say(f"  {replay.command(found['token'])}")
+        say(f"  {replay.command(found['token'], scope)}")
     if document["disagreements"] > len(document["first"]):
         say(f"... {document['disagreements']:,} geometries disagree", "red")
     if document["simplest"]:
         simplest = document["simplest"]
         say(f"The first, made small: {simplest['token']}\n  {simplest['reason']}")
-        say(f"  {replay.command(simplest['token'])}")
+        say(f"  {replay.command(simplest['token'], scope)}")
     for doubt in document["doubts"]:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
 

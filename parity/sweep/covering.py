@@ -11,8 +11,8 @@ from functools import cache
 from itertools import combinations, product
 from typing import Any
 
-from parity.layers import VALUES, Layer, smallest, values
-from parity.subject import Scope
+from parity.examples.layers import VALUES, Layer, smallest, values
+from parity.model.subject import Scope
 
 FACTORS = tuple(VALUES)
 CHANNELS, OUTPUTS = ("in_channels", "out_channels"), ("rows", "columns")

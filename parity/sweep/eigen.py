@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from parity.case import Array
+from parity.model.case import Array
+from parity.oracles.eigen import tf
 from parity.sweep.grid import Step
 from parity.sweep.worker import Answer
-from parity.tensorflow_oracle import tf
 
 
 def eigen(x: Array, w: Array) -> Answer:

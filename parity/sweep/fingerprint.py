@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parity import subject
+from parity.model.subject import Scope
 from parity.speed import machine
 
 SUITE = Path(__file__).parents[1]
@@ -18,7 +18,7 @@ _CODE = {".py", ".so", ".pyd", ".dll", ".dylib"}
 _NOT_READ = {"__pycache__", ".git"}
 
 
-def fingerprint(skipped: Iterable[Path] = ()) -> dict[str, str]:
+def fingerprint(scope: Scope, skipped: Iterable[Path] = ()) -> dict[str, str]:
     """Return the subject, the scope, checksums of files and the versions of what is called.
 
     Parameters
@@ -26,11 +26,12 @@ def fingerprint(skipped: Iterable[Path] = ()) -> dict[str, str]:
     skipped
         Files that the sweep itself writes.
     """
+    files = subject_files(scope.subject)
     left_out = {path.resolve() for path in skipped}
     return {
-        "subject": subject.name(),
-        "scope": str(subject.scope()),
-        "source": _checksum(one for one in subject_files() if one.resolve() not in left_out),
+        "subject": scope.subject,
+        "scope": str(scope),
+        "source": _checksum(one for one in files if one.resolve() not in left_out),
         "suite": _checksum(suite_files()),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -39,12 +40,12 @@ def fingerprint(skipped: Iterable[Path] = ()) -> dict[str, str]:
     }
 
 
-def subject_files() -> list[Path]:
+def subject_files(subject: str) -> list[Path]:
     """Return the files of the subject's package, or the code beside its module.
 
     Versions lag behind edits, and a rebuilt library has the name of the old one.
     """
-    spec = util.find_spec(subject.name().partition(":")[0].partition(".")[0])
+    spec = util.find_spec(subject.partition(":")[0].partition(".")[0])
     if spec is None:
         return []
     if spec.submodule_search_locations:
@@ -61,8 +62,8 @@ def subject_files() -> list[Path]:
 
 def suite_files() -> list[Path]:
     """Return the files of the suite on which a sweep depends, and some more."""
-    files = [*SUITE.glob("*.py"), *(SUITE / "claims").glob("*.py"), *(SUITE / "sweep").glob("*.py")]
-    return sorted(file for file in files if not file.name.startswith("test_"))
+    rooms = ("model", "examples", "oracles", "claims", "sweep")
+    return sorted(file for room in rooms for file in (SUITE / room).glob("*.py"))
 
 
 def _below(folder: str) -> list[Path]:

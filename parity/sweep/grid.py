@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity import bounds
-from parity.case import Case
-from parity.subject import DTYPES, FORMATS, Scope
+from parity.model.case import Case
+from parity.model.subject import DTYPES, FORMATS, Scope
+from parity.oracles import bounds
 
 Pads = tuple[int, int, int, int]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.case import Case
-from parity.layers import Details, case
-from parity.subject import DTYPES, Scope
+from parity.examples.layers import Details, case
+from parity.model.case import Case
+from parity.model.subject import DTYPES, Scope
 from parity.sweep.covering import PLAIN, TRIPLES, covering
 from parity.sweep.grid import Block, Grid, LayerBlock, Shapes, Step, scattered
 

@@ -6,17 +6,20 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from parity import corners, note, summary
-from parity.jobs import Crash
-from parity.jobs import run as run_jobs
-from parity.subject import Scope
+from parity.claims.tally import MOST_NOT_SUPPORTED
+from parity.cli import summary
+from parity.engine.jobs import Crash
+from parity.engine.jobs import run as run_jobs
+from parity.examples import corners
+from parity.model.settings import Settings
+from parity.model.subject import Scope
 from parity.sweep.layers import Grids
 from parity.sweep.state import State, header
 from parity.sweep.worker import LISTED, Found
-from parity.tally import MOST_NOT_SUPPORTED
 
 NONZERO = 0.5
 """The least share of outputs that are not 0, as those of windows in the padding are."""
@@ -26,28 +29,22 @@ BEYOND = {"rank >= 5", "empty input", "outputs of nothing", "many terms"}
 
 
 def run_sweep(
-    scope: Scope,
+    settings: Settings,
     *,
     every: int = 1,
-    jobs: int = 1,
     state: Path | None = None,
-    call_seconds: float = note.CALL_SECONDS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Compare the grid within `scope`; the subject is that of the environment.
+    """Compare the grid within the scope of `settings`.
 
     Parameters
     ----------
-    scope
-        What the subject claims to support.
+    settings
+        Whose conv2d, what it claims to support, and on how many processes.
     every
         Compare one geometry in so many.
-    jobs
-        Worker processes.
     state
         A file in which the blocks that are done are kept, and found again.
-    call_seconds
-        How long one call of the subject or of TensorFlow may take.
     progress
         Called with the number of geometries compared so far and the number of all.
 
@@ -62,10 +59,11 @@ def run_sweep(
     StateError
         If `state` cannot be used, as that of another sweep.
     """
+    scope = settings.scope
     grids = Grids.of(scope, every)
     total = sum(grids.sizes.values())
     start = time.monotonic()
-    with State(state, grids) as kept:
+    with State(state, scope, grids) as kept:
         resumed = compared = sum(found.compared for found in kept.done.values())
         progress(compared, total)
 
@@ -82,18 +80,17 @@ def run_sweep(
             run_jobs(
                 "parity.sweep.worker:work",
                 left,
-                jobs,
+                settings,
                 listen,
                 most_crashes=MOST_CRASHES,
-                call_seconds=call_seconds,
                 after_crash=crashes.append,
             )
         except KeyboardInterrupt:
             interrupted = True
     seconds = time.monotonic() - start
     parts = [kept.done[number] for number in sorted(kept.done)]
-    document = header(grids) | {
-        "jobs": jobs,
+    document = header(scope, grids) | {
+        "jobs": settings.jobs,
         "geometries": compared,
         "by_dtype": _by_dtype(grids, parts),
         "layers": _layers(grids, parts),
@@ -111,7 +108,7 @@ def run_sweep(
         "disagreements": sum(found.disagreements for found in parts) + len(_deaths(crashes)),
         "interrupted": interrupted,
         "first": _first(parts, crashes),
-        "simplest": None if interrupted else _simplest(parts, call_seconds),
+        "simplest": None if interrupted else _simplest(parts, settings),
     }
     return document | {"doubts": _doubts(document, scope, parts, crashes)}
 
@@ -162,16 +159,15 @@ def _first(parts: Iterable[Found], crashes: Iterable[Crash]) -> list[dict[str, s
     return [{"token": token, "reason": reason} for _, token, reason in found[:LISTED]]
 
 
-def _simplest(parts: Iterable[Found], call_seconds: float) -> dict[str, str] | None:
+def _simplest(parts: Iterable[Found], settings: Settings) -> dict[str, str] | None:
     """Return the first wrong result made small; None where the claim `exact` passes it."""
     tokens = [token for part in parts for token, _ in part.listed][:1]
     sent: list[dict[str, str]] = []
     run_jobs(
         "parity.sweep.worker:simplify",
         tokens,
-        1,
+        replace(settings, jobs=1),
         lambda _, message: sent.append(message),
-        call_seconds=call_seconds,
     )
     return sent[0] if sent else None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from parity.model.subject import Scope
 from parity.sweep.fingerprint import fingerprint
 from parity.sweep.layers import Grids
 from parity.sweep.worker import Found
@@ -29,9 +30,9 @@ _SECONDS = ("wall", "cpu")
 _LISTS = ("listed", "refused", "failed")
 
 
-def header(grids: Grids, skipped: Collection[Path] = ()) -> dict[str, Any]:
+def header(scope: Scope, grids: Grids, skipped: Collection[Path] = ()) -> dict[str, Any]:
     """Return what two runs must have in common for the one to go on where the other stopped."""
-    return {"format": FORMAT, "grids": grids.document(), **fingerprint(skipped)}
+    return {"format": FORMAT, "grids": grids.document(), **fingerprint(scope, skipped)}
 
 
 class StateError(ValueError):
@@ -45,8 +46,8 @@ class State:
     ----------
     path
         The file, or None.
-    grids
-        What is compared.
+    scope, grids
+        Whose conv2d, and what is compared.
 
     Raises
     ------
@@ -54,12 +55,12 @@ class State:
         If the file cannot be used, is no state, or that of another sweep.
     """
 
-    def __init__(self, path: Path | None, grids: Grids) -> None:
+    def __init__(self, path: Path | None, scope: Scope, grids: Grids) -> None:
         self.done: dict[int, Found] = {}
         self._file = None
         if path is None:
             return
-        mine = json.dumps(header(grids, [path])) + "\n"
+        mine = json.dumps(header(scope, grids, [path])) + "\n"
         try:
             text = path.read_bytes().decode() if path.exists() else ""
             # The last line may have been cut off.

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from parity import compare, corners, note, subject
-from parity.case import Array, Case, Conv2d
-from parity.check import failure, under_test
-from parity.explore import Disagreement, describe
-from parity.jobs import Send
+from parity.claims.check import failure, under_test
+from parity.engine import note
+from parity.engine.jobs import Send
+from parity.examples import corners
+from parity.model.case import Array, Case, Conv2d
+from parity.model.settings import Settings
+from parity.oracles import compare
+from parity.search.explore import Disagreement, describe
 from parity.sweep.grid import Block, LayerBlock, Step, case
 from parity.sweep.layers import Task
 
@@ -70,7 +73,7 @@ class Found:
         return vars(self) | {"classes": dict(self.classes)}
 
 
-def work(task: Task, send: Send) -> None:
+def work(settings: Settings, task: Task, send: Send) -> None:
     """Compare one block of a grid; send `Found`."""
     from parity.sweep.eigen import eigen
 
@@ -78,16 +81,15 @@ def work(task: Task, send: Send) -> None:
     block = task[1]
     shapes, steps = next(iter(grid.geometries(block)))
     send.note(case(block, shapes, steps[0], grid.formats[0]).token())
-    with note.calling(note.SUBJECT):  # its import may hang, or end the process
-        conv2d = under_test(subject.scope())
-    send(compare_block(grid, block, conv2d, eigen))
+    send(compare_block(grid, block, under_test(settings.scope), eigen))
 
 
-def simplify(token: str, send: Send) -> None:
+def simplify(settings: Settings, token: str, send: Send) -> None:
     """Send the token and reason of the smallest case that fails as `token` does."""
-    from parity import claims, reduce
+    from parity import claims
+    from parity.search import reduce
 
-    conv2d, claim = under_test(subject.scope()), claims.CLAIMS["exact"]
+    conv2d, claim = under_test(settings.scope), claims.CLAIMS["exact"]
     failing = Case.parse(token)
     error = failure(claim, failing, conv2d)
     if error is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from parity import subject
+from parity.cli import options
 from parity.speed import document as files
 from parity.speed import machine, tables
 from parity.speed.failures import FAILURES, told
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one question (default: all)",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write figures and raw times")
-    parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=subject.SUBJECT_HELP)
+    parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=options.SUBJECT_HELP)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = tables.console()
     chosen = [one for one in asked.QUESTIONS if arguments.only in (None, one.name)]
     try:
-        found = answer(chosen, arguments.subject or subject.name(), arguments.seconds, console)
+        found = answer(chosen, options.scope(arguments).subject, arguments.seconds, console)
         if arguments.json:
             files.write(found, arguments.json, files.QUESTIONS)
     except FAILURES as error:

@@ -1,0 +1,113 @@
+"""Check one example, and see whose error it is if something is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parity.engine import note
+from parity.model.subject import Scope, load
+
+if TYPE_CHECKING:
+    from parity.claims.claim import Claim, Example, Told
+    from parity.claims.tally import Count
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A conv2d under test, and what it claims to support.
+
+    Attributes
+    ----------
+    function
+        The conv2d.
+    scope
+        Its scope; a check asks `scope_of`.
+    """
+
+    function: Callable[..., Any]
+    scope: Scope
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call it; the process's note says so meanwhile.
+
+        Raises
+        ------
+        RuntimeError
+            In the place of what would end the process: sys.exit, or a panic of Rust.
+        """
+        with note.calling(note.SUBJECT):
+            try:
+                return self.function(*arguments, **keywords)
+            except (Exception, KeyboardInterrupt):  # the latter may be the user's
+                raise
+            except BaseException as error:
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+def scope_of(conv2d: Callable[..., Any]) -> Scope:
+    """Return what `conv2d` claims to support; a plain function claims everything."""
+    return conv2d.scope if isinstance(conv2d, Subject) else Scope()
+
+
+def under_test(scope: Scope) -> Subject:
+    """Return the subject of `scope`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be imported.
+    """
+    with note.calling(note.SUBJECT):  # its import may hang, or end the process
+        return Subject(load(scope.subject), scope)
+
+
+def not_supported(error: Exception) -> bool:
+    """Say whether `error` is the subject's way to tell that it cannot do a call."""
+    return isinstance(error, NotImplementedError) and note.raised_by(error) == note.SUBJECT
+
+
+def oracle_failed(error: Exception) -> bool:
+    """Say whether `error` came out of TensorFlow: nobody knows then what is right."""
+    return note.raised_by(error) == note.ORACLE
+
+
+def failure(claim: Claim, example: Example, conv2d: Callable[..., Any]) -> Exception | None:
+    """Return what shows that `claim` fails on `example`; None if nothing does."""
+    note.example(example.token())
+    try:
+        claim.check(example, conv2d)
+    except Exception as error:
+        return None if not_supported(error) or oracle_failed(error) else error
+    return None
+
+
+def checked(claim: Claim, example: Example, conv2d: Subject, count: Count) -> Told | None:
+    """Check `claim` on `example` and count it.
+
+    Returns
+    -------
+    Told or None
+        What was compared; None where the subject does not support the example or TensorFlow
+        failed, which `count` remembers.
+
+    Raises
+    ------
+    Exception
+        Whatever else is raised: a disagreement.
+    """
+    note.example(example.token())
+    try:
+        told = claim.check(example, conv2d)
+    except Exception as error:
+        reason = f"{example.token()}: {type(error).__name__}: {error}"
+        if not_supported(error):
+            count.not_supported.add(reason)
+        elif oracle_failed(error):
+            count.oracle_failed.add(reason)
+        else:
+            raise
+        return None
+    count.add(example, told, claim.classes(example))
+    return told

@@ -1,0 +1,145 @@
+"""Options that commands and pytest share; what is not given is read from ``PARITY_...`` variables.
+
+Here alone the environment is read: everything else is told by `parity.model.settings.Settings`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from parity.model.layouts import LAYOUTS
+from parity.model.settings import CALL_SECONDS, Settings
+from parity.model.subject import DEFAULT, DTYPES, FEATURES, FORMATS, Scope, load
+
+SUBJECT_HELP = f"the conv2d to check, with TensorFlow's signature (default: {DEFAULT})"
+
+
+def _spelled(names: tuple[str, ...]) -> str:
+    """Return names as an option takes them."""
+    return ",".join(name.replace(" ", "-") for name in names)
+
+
+# Option, the environment variable behind it, what it may hold, help.
+_SCOPE = (
+    ("--claims", "PARITY_CLAIMS", None, "claims to check, separated by commas (default: all)"),
+    ("--dtypes", "PARITY_DTYPES", DTYPES, f"dtypes that it supports, of {','.join(DTYPES)}"),
+    (
+        "--layouts",
+        "PARITY_LAYOUTS",
+        (*FORMATS, *LAYOUTS),
+        f"data formats and memory layouts that it supports, of {','.join((*FORMATS, *LAYOUTS))}",
+    ),
+    (
+        "--without",
+        "PARITY_WITHOUT",
+        FEATURES,
+        f"what it does not support, of {_spelled(FEATURES)}",
+    ),
+)
+
+
+def positive(text: str) -> int:
+    """Read a positive integer for argparse.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def add_subject(parser: Any) -> None:
+    """Declare ``--subject``, what it claims to support, and how long one call of it may take.
+
+    `parser` is argparse's or pytest's.
+    """
+    add = getattr(parser, "add_argument", None) or parser.addoption
+    add("--subject", metavar="MODULE:CALLABLE", help=SUBJECT_HELP)
+    add_scope(parser)
+    add(
+        "--call-seconds",
+        type=positive,
+        default=CALL_SECONDS,
+        metavar="SECONDS",
+        help=f"how long one call may take (default: {CALL_SECONDS:g})",
+    )
+
+
+def add_scope(parser: Any) -> None:
+    """Declare the options that narrow what is asked of the subject."""
+    add = getattr(parser, "add_argument", None) or parser.addoption
+    for option, _, _, help in _SCOPE:
+        add(option, metavar="NAMES", help=help)
+
+
+def add_processes(parser: Any) -> None:
+    """Declare where a command's tasks run."""
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=positive, default=cores, metavar="N", help=f"processes (default: {cores})"
+    )
+
+
+def settings(options: Any) -> Settings:
+    """Return what the options, and behind them the environment, say.
+
+    Raises
+    ------
+    ValueError
+        If one holds a name that is not known, or the subject cannot be imported.
+    """
+    found = Settings(
+        scope=scope(options),
+        jobs=getattr(options, "jobs", 1),
+        cluster=getattr(options, "cluster", None) or "",
+        call_seconds=getattr(options, "call_seconds", CALL_SECONDS),
+        path=tuple(folder or str(Path.cwd()) for folder in sys.path),
+        examples=float(os.environ.get("PARITY_EXAMPLES", "1")),
+    )
+    load(found.scope.subject)
+    return found
+
+
+def scope(options: Any) -> Scope:
+    """Return whose conv2d it is and what is asked of it.
+
+    Raises
+    ------
+    ValueError
+        If an option holds a name that is not known.
+    """
+    subject = getattr(options, "subject", None) or os.environ.get("PARITY_SUBJECT") or DEFAULT
+    claims, dtypes, layouts, without = (_names(options, *row[:3]) for row in _SCOPE)
+    return Scope(
+        subject=subject,
+        claims=claims,
+        dtypes=dtypes or DTYPES,
+        formats=tuple(one for one in FORMATS if one in layouts) or FORMATS,
+        layouts=tuple(one for one in LAYOUTS if one == "C" or one in layouts)
+        if set(layouts) & set(LAYOUTS)
+        else tuple(LAYOUTS),
+        without=frozenset(without),
+    )
+
+
+def _names(
+    options: Any, option: str, variable: str, known: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    text = getattr(options, option.strip("-"), None)
+    text = os.environ.get(variable, "") if text is None else text
+    given = tuple(filter(None, (one.strip() for one in text.split(","))))
+    if known is None:
+        return given
+    meant = {name.replace(" ", "-"): name for name in known} | {name: name for name in known}
+    wrong = [one for one in given if one not in meant]
+    if wrong:
+        allowed = ", ".join(_spelled((name,)) for name in known)
+        raise ValueError(f"{option} or {variable}: allowed are {allowed}, received {wrong[0]!r}")
+    return tuple(meant[one] for one in given)

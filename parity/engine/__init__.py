@@ -1,0 +1,1 @@
+"""Processes that may die or hang, and what they were doing."""

@@ -1,0 +1,1 @@
+"""Which examples are worth drawing, and what was met: corners, ordinary layers, faults."""

@@ -1,0 +1,1 @@
+"""Where npconv differs from TensorFlow on purpose."""

@@ -1,0 +1,1 @@
+"""What a convolution to check is: shapes, arguments, data, and whose conv2d is asked."""

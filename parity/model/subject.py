@@ -1,0 +1,111 @@
+"""The implementation under test, and what it claims to support."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from parity.model.layouts import LAYOUTS
+
+DEFAULT = "npconv:conv2d"
+DTYPES = ("float32", "float64", "int32", "float16", "bfloat16")
+FORMATS = ("NHWC", "NCHW")
+FEATURES = (
+    "empties",
+    "rank5",
+    "batches",
+    "groups",
+    "strides",
+    "unequal strides",
+    "dilations",
+    "explicit",
+    "SAME",
+    "subnormals",
+)
+"""What a subject may do without: empty arrays, ranks above 4, ..., gradual underflow.
+
+``batches`` are batches of another size than 1, ``strides`` strides above 1, ``unequal strides``
+those of rows and columns that differ (spelled ``unequal-strides`` in an option).
+"""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose conv2d it is, and what it claims to support.
+
+    Attributes
+    ----------
+    subject
+        ``module:callable``; npconv's by default.
+    claims
+        Names of claims; empty for all.
+    dtypes
+        Names of dtypes, at least one.
+    formats
+        "NHWC", "NCHW" or both.
+    layouts
+        Memory layouts, keys of `parity.model.layouts.LAYOUTS`; always with "C".
+    without
+        Members of `FEATURES` that are not asked of it.
+    """
+
+    subject: str = DEFAULT
+    claims: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = DTYPES
+    formats: tuple[str, ...] = FORMATS
+    layouts: tuple[str, ...] = tuple(LAYOUTS)
+    without: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        """Name what it leaves out, the same in every process."""
+        whole = Scope()
+        kept = (
+            f"only {' '.join(mine)}"
+            for mine, all_ in (
+                (self.claims, whole.claims),
+                (self.dtypes, whole.dtypes),
+                (self.formats, whole.formats),
+                (self.layouts, whole.layouts),
+            )
+            if mine != all_
+        )
+        left_out = (f"without {feature}" for feature in sorted(self.without))
+        return ", ".join((*kept, *left_out)) or "everything"
+
+    @property
+    def is_npconv(self) -> bool:
+        """Whether the subject is npconv, whose messages and ledger the claims know."""
+        return self.subject.startswith("npconv:")
+
+    def has(self, feature: str) -> bool:
+        """Say whether `feature`, a member of `FEATURES`, is claimed.
+
+        Strides of 1 are equal: without strides there are no unequal ones.
+        """
+        if feature == "unequal strides" and "strides" in self.without:
+            return False
+        return feature not in self.without
+
+
+def load(subject: str) -> Callable[..., Any]:
+    """Import what ``module:attribute`` names.
+
+    Raises
+    ------
+    ValueError
+        If the name has no colon, does not exist, or what it names cannot be called.
+    """
+    module, colon, attribute = subject.partition(":")
+    if not colon:
+        raise ValueError(f"a subject is named module:attribute, got {subject!r}")
+    try:
+        found = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"the subject {subject!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise ValueError(f"the subject {subject!r} cannot be called")
+    return found

@@ -1,0 +1,163 @@
+"""Comparisons of two outputs.  Every one raises, and says how to see the difference again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from parity.model.case import DTYPES, Array, Case
+from parity.oracles.bounds import Allowed
+
+
+def assert_exact(*, case: Case, got: Array, expected: Array, names: tuple[str, str]) -> None:
+    """Demand the same shape, dtype and bits; any NaN equals any NaN.
+
+    Raises
+    ------
+    AssertionError
+        If they differ anywhere, signed zeros included.
+    """
+    _assert_like(case, got, expected.shape, expected.dtype, names)
+    differs = _bits(got) != _bits(expected)
+    if got.dtype.kind != "i":
+        differs &= ~(np.isnan(got) & np.isnan(expected))
+    _raise_where(case, differs, got, expected, names, "the two must be bit-identical")
+
+
+def assert_rounded(
+    *, case: Case, got: Array, single: Array, allowed: Callable[[], Sequence[Allowed]], name: str
+) -> None:
+    """Demand of halves a float32 convolution, rounded once.
+
+    Bit for bit what `single` gives, unless float32 sums in another order round to something else.
+    Rounding is monotonic: if every order's sum lies between value - bound and value + bound, its
+    half lies between the halves of these two.
+
+    Parameters
+    ----------
+    got, single
+        The halves, and what the same function gives for the same values in float32.
+    allowed
+        Called where they differ: what the float32 sums may be (see `parity.oracles.bounds.allow`),
+        one for each way to treat subnormal numbers.
+
+    Raises
+    ------
+    AssertionError
+        If no order of float32 sums gives `got`.
+    """
+    with np.errstate(all="ignore"):
+        expected = single.astype(DTYPES[case.dtype])
+    names = (name, f"{name}'s float32 convolution rounded once")
+    _assert_like(case, got, expected.shape, expected.dtype, names)
+    differs = (_bits(got) != _bits(expected)) & ~(np.isnan(got) & np.isnan(expected))
+    if not differs.any():
+        return
+    for sums in allowed():
+        with np.errstate(all="ignore"):
+            low, high = (
+                (sums.value + side).astype(got.dtype) for side in (-sums.bound, sums.bound)
+            )
+            between = sums.finite & (low <= got) & (got <= high)
+        differs &= ~(sums.open | between)
+    _raise_where(case, differs, got, expected, names, "the two must be bit-identical")
+
+
+def assert_within_bound(
+    *, case: Case, got: Array, allowed: Allowed, names: tuple[str, str]
+) -> float:
+    """Demand a finite number within the bound of the exact value everywhere.
+
+    Returns
+    -------
+    float
+        The largest |error| / bound, at most 1.
+
+    Raises
+    ------
+    AssertionError
+        If an output is not finite or lies outside its bound, or the case allows no such bound.
+    """
+    calm = allowed.finite | allowed.zero
+    _raise_where(case, ~calm, got, allowed.value, names, "the case may overflow: no bound holds")
+    return assert_special(case=case, got=got, allowed=allowed, names=names)
+
+
+def assert_special(*, case: Case, got: Array, allowed: Allowed, names: tuple[str, str]) -> float:
+    """Demand of every output what `allowed` says: NaN, an infinity, +0.0 or a bounded error.
+
+    Returns
+    -------
+    float
+        The largest |error| / bound among the bounded outputs, at most 1.
+
+    Raises
+    ------
+    AssertionError
+        If an output is something else.
+    """
+    _assert_like(case, got, allowed.value.shape, None, names)
+    value = got.astype(allowed.value.dtype)
+    finite = np.isfinite(value)
+    with np.errstate(all="ignore"):
+        error = np.abs(np.where(finite, value, 0) - allowed.value)
+        outside = allowed.finite & ~(finite & (error <= allowed.bound))
+        plus_zero = (value == 0) & ~np.signbit(value)
+        ratio = error / np.where(allowed.bound > 0, allowed.bound, 1)
+    exact = allowed.value
+    _raise_where(case, allowed.nan & ~np.isnan(value), got, exact, names, "must be nan")
+    _raise_where(case, allowed.positive & (value != np.inf), got, exact, names, "must be inf")
+    _raise_where(case, allowed.negative & (value != -np.inf), got, exact, names, "must be -inf")
+    _raise_where(case, allowed.zero & ~plus_zero, got, exact, names, "must be +0.0")
+    _raise_where(case, outside, got, exact, names, "outside the bound", allowed.bound)
+    return float(np.max(ratio, where=allowed.finite, initial=0))
+
+
+def explain(case: Case) -> str:
+    """Return how to see `case` again: its token."""
+    return f"token: {case.token()}"
+
+
+def shortened(reason: str) -> str:
+    """Return `reason` without what `explain` has added to it."""
+    return reason.partition("\ntoken: ")[0]
+
+
+def _assert_like(
+    case: Case,
+    got: Array,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any] | None,
+    names: tuple[str, str],
+) -> None:
+    dtype = DTYPES[case.dtype] if dtype is None else dtype
+    if type(got) is not np.ndarray or got.shape != shape or got.dtype != dtype:
+        raise AssertionError(
+            f"{names[0]} gave {type(got).__name__} {np.shape(got)} {getattr(got, 'dtype', None)},"
+            f" {names[1]} {shape} {dtype}\n{explain(case)}"
+        )
+
+
+def _raise_where(
+    case: Case,
+    wrong: Array,
+    got: Array,
+    expected: Array,
+    names: tuple[str, str],
+    reason: str,
+    bound: Array | None = None,
+) -> None:
+    if not wrong.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    limit = "" if bound is None else f"\n  bound {bound[index]!r}"
+    raise AssertionError(
+        f"{reason}: {int(wrong.sum())} of {wrong.size} outputs differ, the first at {index}\n"
+        f"  {names[0]}: {got[index]!r}\n  {names[1]}: {expected[index]!r}{limit}\n{explain(case)}"
+    )
+
+
+def _bits(array: Array) -> Array:
+    return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")

@@ -1,0 +1,1 @@
+"""Every acceptance rule of conv2d as rows."""

@@ -1,0 +1,1 @@
+"""Draw examples, make what fails small, and go on until time is up."""

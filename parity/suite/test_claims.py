@@ -1,0 +1,32 @@
+"""Every claim, for every dtype that it is about; then whether the run may be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from parity import claims
+from parity.claims import tally
+from parity.claims.claim import Claim
+from parity.claims.tally import RUN
+from parity.search.explore import Disagreement, explore
+from parity.search.reduce import reduced
+
+SCOPE = RUN.scope
+ASKED = [
+    pytest.param(claim, dtype, id=f"{claim.name}-{dtype}")
+    for claim in claims.chosen(SCOPE)
+    for dtype in tally.dtypes(claim, SCOPE)
+]
+
+
+@pytest.mark.parametrize(("claim", "dtype"), ASKED)
+def test_claim(claim: Claim, dtype: str, conv2d: Any) -> None:
+    count = RUN.counts[claim.name, dtype] = tally.Count(claim.name, dtype)
+    examples = RUN.multiplied(claim.examples)
+    try:
+        explore(claim, dtype, conv2d, SCOPE, count, examples=examples, start=RUN.seed)
+    except Disagreement as found:
+        raise reduced(claim, found, conv2d).with_traceback(None) from None
+    assert count.drawn >= 0.9 * examples, "Hypothesis stopped early"

@@ -1,0 +1,65 @@
+"""The subject and the oracle."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.model import subject
+from parity.oracles import eigen as tensorflow_oracle
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_subjects_are_named_by_module_and_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert subject.load("numpy:linalg.norm") is np.linalg.norm
+    monkeypatch.setenv("PARITY_SUBJECT", "numpy:dot")
+    assert subject.load() is np.dot
+    for wrong in ("numpy", "numpy:pi"):
+        with pytest.raises(ValueError, match="subject"):
+            subject.load(wrong)
+
+
+def test_the_oracle_sorts_errors() -> None:
+    verdict, tf = tensorflow_oracle.verdict, tensorflow_oracle.tf
+    x, w = np.ones((1, 2, 2, 2), np.float32), np.ones((1, 1, 2, 1), np.float32)
+    assert verdict(lambda: tf.nn.conv2d(x, w, 1, "SAME")) == "ok"
+    assert verdict(lambda: tf.nn.conv2d(x, w, 0, "SAME")) is ValueError
+    assert verdict(lambda: tf.nn.conv2d(x, w, 1, "SAME", "NCHW")) is ValueError
+    assert verdict(lambda: tf.nn.conv2d(x, w, "1", "SAME")) is TypeError
+    assert verdict(lambda: tf.nn.conv2d(x.astype(int), w, 1, "SAME")) is TypeError
+    assert verdict(lambda: tf.nn.conv2d(x.astype(object), w, 1, "SAME")) is TypeError
+    assert verdict(lambda: tf.nn.conv2d(None, w, 1, "SAME")) is TypeError
+    pads = [[0, 0], [2**30, 0], [2**29, 0], [0, 0]]
+    assert verdict(lambda: tf.nn.conv2d(x, w, 1, pads)) is MemoryError
+    with pytest.raises(ZeroDivisionError):
+        verdict(lambda: 1 / 0)
+
+
+def test_the_oracle_does_nchw_by_nhwc() -> None:
+    x = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    w = np.arange(8, dtype=np.float32).reshape(2, 2, 2, 1)
+    pads = [[0, 0], [0, 0], [1, 0], [0, 2]]
+    got = tensorflow_oracle.conv2d(x, w, [1, 1, 2, 1], pads, "NCHW")
+    turned = [[0, 0], [1, 0], [0, 2], [0, 0]]
+    expected = tensorflow_oracle.conv2d(np.moveaxis(x, 1, 3), w, [1, 2, 1, 1], turned)
+    assert np.array_equal(got, np.moveaxis(expected, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [("import tensorflow; from parity import tensorflow_oracle", "before the oracle"),
+     ("import parity.oracles.eigen as o, os, sys; os.environ['X'] = '1'; print('fine')", "")],
+)  # fmt: skip
+def test_the_oracle_proves_its_build(script: str, message: str) -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT,
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}, timeout=120, check=False,
+    )  # fmt: skip
+    assert (child.returncode != 0) == bool(message)
+    assert message in child.stderr

@@ -1,0 +1,149 @@
+"""The textbook is right, and every mutant is wrong where its example says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from npconv import reference
+from parity.examples.strategies import cases
+from parity.model import data, subject
+from parity.model.call import Call
+from parity.model.case import DTYPES, Array, Case
+from parity.mutants import MUTANTS, Mutant, textbook
+from parity.oracles import bounds
+from parity.oracles.compare import assert_exact, assert_special
+from parity.rules.rows import ROWS, Row
+
+
+def on_cases(
+    check: Callable[[Case, Array, Array], None],
+    dtype: str,
+    kinds: Sequence[str],
+    examples: int,
+    *,
+    layouts: bool = False,
+) -> None:
+    """Check drawn cases, the inputs of which must not change."""
+
+    @seed(0)
+    @settings(
+        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(cases([dtype], kinds, layouts=layouts))
+    def run(case: Case) -> None:
+        x, w = case.arrays()
+        before = x.tobytes(), w.tobytes()
+        check(case, x, w)
+        assert (x.tobytes(), w.tobytes()) == before
+
+    run()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_textbook_equals_the_reference(dtype: str) -> None:
+    def check(case: Case, x: Array, w: Array) -> None:
+        got, expected = (case.call_on(conv2d, x, w) for conv2d in (textbook, reference.conv2d))
+        assert_exact(case=case, got=got, expected=expected, names=("textbook", "reference"))
+        assert not np.may_share_memory(got, x)
+
+    kinds = (*data.EXACT, "bounded", "special") if dtype == "int32" else data.EXACT
+    on_cases(check, dtype, kinds, 150, layouts=True)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_the_textbook_follows_ieee_arithmetic(dtype: str) -> None:
+    def check(case: Case, x: Array, w: Array) -> None:
+        allowed = bounds.allow(case, x, w, flush=False)
+        got = case.call_on(textbook, x, w)
+        assert_special(case=case, got=got, allowed=allowed, names=("textbook", "exact"))
+
+    on_cases(check, dtype, ["special", "bounded"], 300)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_textbook_rounds_halves_once(dtype: str) -> None:
+    def check(case: Case, x: Array, w: Array) -> None:
+        got = case.call_on(textbook, x, w)
+        single = case.call_on(textbook, x.astype(np.float32), w.astype(np.float32))
+        with np.errstate(all="ignore"):
+            expected = single.astype(got.dtype)
+        assert_exact(case=case, got=got, expected=expected, names=("textbook", "rounded once"))
+
+    on_cases(check, dtype, ["special", "bounded", "lattice"], 200)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_the_textbook_follows_the_rules(row: Row) -> None:
+    if row.verdict == "ok":
+        result = textbook(**row.call())
+        assert result.shape == row.shape
+        assert result.flags.c_contiguous
+        assert result.flags.writeable
+    else:
+        with pytest.raises(row.verdict) as raised:
+            textbook(**row.call())
+        assert row.names in str(raised.value)
+
+
+def arguments(example: Case | Call) -> dict[str, Any]:
+    """Return the example's arguments afresh."""
+    if isinstance(example, Call):
+        return example.fresh()
+    x, w = example.arrays()
+    return {"input": x, "filters": w, **example.arguments()}
+
+
+def seen(conv2d: Callable[..., Array], example: Case | Call) -> tuple[Any, ...]:
+    """Return all that a caller can see of a call, after one of the same shapes on ones."""
+    asked, other = arguments(example), arguments(example)
+    inputs = [asked["input"], asked["filters"]]
+    other |= {"input": np.ones_like(inputs[0]), "filters": np.ones_like(inputs[1])}
+    try:
+        earlier = conv2d(**other)
+        kept = earlier.tobytes()
+        result = conv2d(**asked)
+    except Exception as error:  # its class is what is seen
+        return (type(error),)
+    return (
+        result.dtype,
+        result.shape,
+        result.tobytes(),
+        [array.tobytes() for array in inputs],
+        [np.shares_memory(result, array) for array in inputs],
+        earlier.tobytes() == kept,
+    )
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_the_example_shows_the_fault(mutant: Mutant) -> None:
+    right = seen(textbook, mutant.example)
+    assert seen(textbook, mutant.example) == right
+    assert seen(mutant.conv2d, mutant.example) != right
+
+
+def test_most_mutants_are_right_about_a_plain_call() -> None:
+    plain = Case.parse("float32 NHWC 2x3x4x3 w1x2x3x2 s1,1 d1,1 VALID distinct:1")
+    right = seen(textbook, plain)
+    assert sum(seen(mutant.conv2d, plain) == right for mutant in MUTANTS.values()) > 50
+
+
+@pytest.mark.parametrize("name", ["textbook", *MUTANTS])
+def test_a_name_loads_as_a_subject(name: str) -> None:
+    loaded = subject.load(f"parity.mutants:{name}")
+    assert loaded is (textbook if name == "textbook" else MUTANTS[name].conv2d)
+
+
+def test_an_unknown_name_does_not_load() -> None:
+    with pytest.raises(ValueError, match="no_such_fault"):
+        subject.load("parity.mutants:no_such_fault")
+
+
+def test_every_fault_is_named_once() -> None:
+    faults = [mutant.fault for mutant in MUTANTS.values()]
+    assert len(set(faults)) == len(faults) >= 36
+    assert all(0 < len(fault) <= 100 for fault in faults)

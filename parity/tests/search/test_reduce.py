@@ -1,0 +1,400 @@
+"""A failure is reduced to the smallest case that fails the same way, whatever drew it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import npconv
+from parity import claims
+from parity.claims import CLAIMS, check
+from parity.claims.check import Subject
+from parity.claims.claim import Claim, Told
+from parity.examples import corners
+from parity.model.case import Array, Case
+from parity.model.subject import Scope
+from parity.search import reduce, structure
+from parity.search.explore import Disagreement
+from parity.search.reduce import reduced
+from parity.search.structure import Structure
+
+Conv2d = Callable[..., Array]
+Where = Callable[[Structure], bool]
+
+
+def called(x: Array, w: Array, call: dict[str, Any]) -> Structure:
+    """Return the structure of a call."""
+    pads = call["padding"]
+    if not isinstance(pads, str):
+        spatial = pads[2:] if call["data_format"] == "NCHW" else pads[1:3]
+        pads = tuple(pad for pair in spatial for pad in pair)
+    rows, columns, depth, filters = w.shape
+    return Structure.of(
+        Case(
+            input_shape=x.shape,
+            filters_shape=(rows, columns, depth, filters),
+            strides=tuple(call["strides"]),
+            padding=pads,
+            data_format=call["data_format"],
+            dilations=tuple(call["dilations"]),
+            dtype=x.dtype.name,
+        )
+    )
+
+
+def wrong(result: Array) -> Array:
+    """Return what equals no result, halves and int32 included."""
+    return (-1 - result).astype(result.dtype)
+
+
+def wrong_where(where: Where, fault: Callable[[Array], Array] = wrong) -> Conv2d:
+    """Return a conv2d that is wrong where `where` says so."""
+
+    def conv2d(x: Array, w: Array, **call: Any) -> Array:
+        result: Array = npconv.conv2d(x, w, **call)
+        return fault(result) if where(called(x, w, call)) else result
+
+    return conv2d
+
+
+def smallest(token: str, conv2d: Conv2d, claim: str = "exact") -> str:
+    """Return the token to which a failing one is reduced; it must fail."""
+    found = reduced(CLAIMS[claim], Disagreement(claim, Case.parse(token), "found"), conv2d)
+    assert isinstance(found.example, Case)
+    with pytest.raises(AssertionError):
+        CLAIMS[claim].check(Case.parse(found.example.token()), conv2d)
+    assert found.example.token() in str(found)
+    return found.example.token()
+
+
+def kernel(it: Structure) -> tuple[int, int]:
+    return it.rows.kernel, it.columns.kernel
+
+
+def strides(it: Structure) -> tuple[int, int]:
+    return it.rows.stride, it.columns.stride
+
+
+def channels(it: Structure) -> int:
+    return it.groups * it.depth
+
+
+# What is wrong; a failing case; the smallest one.
+THRESHOLDS: dict[str, tuple[Where, str, str]] = {
+    "everywhere": (
+        lambda it: True,
+        "int32 NCHW 2x1x2x6x9x9 w3x2x2x3 s2,3 d1,2 1,2,3,0 lattice:7 x:F w:sliced",
+        "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID",
+    ),
+    "8 | channels, out of a buffer": (
+        lambda it: channels(it) % 8 == 0,
+        "float32 NHWC 1x1x2x525312 w1x1x525312x3 s1,1 d1,1 VALID lattice:7",
+        "float32 NHWC 1x1x1x8 w1x1x8x1 s1,1 d1,1 VALID",
+    ),
+    "four groups of two, out of a buffer": (
+        lambda it: it.groups >= 4 and it.depth == 2,
+        "float32 NHWC 1x1x2x131328 w1x1x2x131328 s1,1 d1,1 VALID lattice:7",
+        "float32 NHWC 1x1x1x8 w1x1x2x4 s1,1 d1,1 VALID",
+    ),
+    "8 | channels, whatever the groups": (
+        lambda it: channels(it) % 8 == 0,
+        "float32 NHWC 1x4x4x32 w3x3x1x64 s1,1 d1,1 SAME lattice:7",
+        "float32 NHWC 1x1x1x8 w1x1x8x1 s1,1 d1,1 VALID",
+    ),
+    "3x3 of stride 2, 4 | channels": (
+        lambda it: kernel(it) == (3, 3) and strides(it) == (2, 2) and it.depth % 4 == 0,
+        "float64 NCHW 3x12x19x17 w3x3x12x10 s2,2 d1,1 SAME lattice:7",
+        "float32 NHWC 1x3x3x4 w3x3x4x1 s2,2 d1,1 VALID",
+    ),
+    "3x3 depthwise, 4 | channels": (
+        lambda it: kernel(it) == (3, 3) and it.depth == 1 and it.groups > 1 and it.groups % 4 == 0,
+        "float32 NCHW 3x16x19x17 w3x3x1x32 s2,2 d1,1 2,1,1,1 lattice:7",
+        "float32 NHWC 1x3x3x4 w3x3x1x4 s1,1 d1,1 VALID",
+    ),
+    "odd kernels of 5 and more": (
+        lambda it: it.rows.kernel >= 5 and it.rows.kernel % 2 == 1,
+        "float32 NHWC 2x12x12x3 w9x9x3x4 s1,1 d1,1 VALID lattice:7",
+        "float32 NHWC 1x5x1x1 w5x1x1x1 s1,1 d1,1 VALID",
+    ),
+    "more than 1,024 terms": (
+        lambda it: math.prod(kernel(it)) * it.depth > 1024,
+        "float32 NHWC 2x9x9x129 w3x3x129x7 s1,1 d1,1 SAME lattice:7",
+        "float32 NHWC 1x1x1x1025 w1x1x1025x1 s1,1 d1,1 VALID",
+    ),
+    "multiples of 48 above 1,000": (
+        lambda it: it.depth > 1000 and it.depth % 48 == 0,
+        "float32 NHWC 1x1x3x1968 w1x1x1968x2 s1,1 d1,1 VALID lattice:7",
+        "float32 NHWC 1x1x1x1008 w1x1x1008x1 s1,1 d1,1 VALID",
+    ),
+    "one filter more than 32": (
+        lambda it: it.groups * it.filters > 32 and it.groups * it.filters % 32 == 1,
+        "float32 NHWC 2x9x9x8 w1x1x8x97 s1,1 d1,1 SAME lattice:7",
+        "float32 NHWC 1x1x1x1 w1x1x1x33 s1,1 d1,1 VALID",
+    ),
+    "as many channels as filters, four or more": (
+        lambda it: it.groups == 1 and it.depth == it.filters >= 4,
+        "float32 NHWC 1x6x6x24 w3x3x24x24 s1,1 d1,1 VALID lattice:7",
+        "float32 NHWC 1x1x1x4 w1x1x4x4 s1,1 d1,1 VALID",
+    ),
+    "square images from 5x5": (
+        lambda it: it.rows.size == it.columns.size >= 5,
+        "float32 NHWC 2x17x17x3 w3x3x3x2 s2,2 d1,1 SAME lattice:7",
+        "float32 NHWC 1x5x5x1 w1x1x1x1 s1,1 d1,1 VALID",
+    ),
+    "equal strides above 1": (
+        lambda it: it.rows.stride == it.columns.stride > 1,
+        "float32 NHWC 2x17x17x3 w3x3x3x2 s3,3 d1,1 SAME lattice:7",
+        "float32 NHWC 1x1x1x1 w1x1x1x1 s2,2 d1,1 VALID",
+    ),
+    "images 32 wide, dilated": (
+        lambda it: it.columns.size >= 32 and it.rows.dilation == it.columns.dilation == 2,
+        "float32 NHWC 2x20x50x16 w3x3x16x7 s1,1 d2,2 SAME lattice:7",
+        "float32 NHWC 1x1x32x1 w1x1x1x1 s1,1 d2,2 VALID",
+    ),
+    "batches of 8": (
+        lambda it: it.batch == 8,
+        "float32 NHWC 8x9x9x16 w3x3x16x7 s1,1 d1,1 SAME lattice:7",
+        "float32 NHWC 8x1x1x1 w1x1x1x1 s1,1 d1,1 VALID",
+    ),
+    "rank 5": (
+        lambda it: len(it.leads) == 1,
+        "float32 NHWC 2x3x9x9x6 w3x3x2x3 s1,1 d1,1 SAME lattice:7",
+        "float32 NHWC 1x1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID",
+    ),
+    "unequal pads of rows": (
+        lambda it: it.rows.before > it.rows.after > 0,
+        "float32 NHWC 2x9x9x3 w3x3x3x2 s1,1 d1,1 4,2,1,3 lattice:7",
+        "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 2,1,0,0",
+    ),
+    "SAME with a dilated kernel": (
+        lambda it: it.padding == "SAME" and it.rows.dilation > 1 and it.rows.kernel > 1,
+        "float32 NHWC 2x9x9x3 w3x3x3x2 s1,1 d3,2 SAME lattice:7",
+        "float32 NHWC 1x1x1x1 w2x1x1x1 s1,1 d2,1 SAME",
+    ),
+    "halves": (
+        lambda it: it.dtype == "bfloat16" and it.filters == 3,
+        "bfloat16 NHWC 2x9x9x3 w3x3x3x3 s1,1 d3,2 SAME lattice:7",
+        "bfloat16 NHWC 1x1x1x1 w1x1x1x3 s1,1 d1,1 VALID",
+    ),
+    "more than 100 positions, in however many images": (
+        lambda it: it.batch * it.rows.size * it.columns.size > 100 and kernel(it) == (1, 1),
+        "float32 NHWC 9x6x5x3 w1x1x3x2 s1,1 d1,1 VALID lattice:7",
+        "float32 NHWC 1x1x101x1 w1x1x1x1 s1,1 d1,1 VALID",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", THRESHOLDS)
+def test_a_fault_at_a_threshold_ends_at_the_threshold(name: str) -> None:
+    where, token, expected = THRESHOLDS[name]
+    claim = "large" if "buffer" in name else "exact"
+    # The fault asks for no data: all of them may be 0.
+    assert smallest(token, wrong_where(where), claim) == f"{expected} ones:0 only x w"
+
+
+def test_one_wrong_output_stays_in_reach() -> None:
+    def at_40(result: Array) -> Array:
+        result.reshape(-1)[40:41] += 1
+        return result
+
+    where = THRESHOLDS["3x3 of stride 2, 4 | channels"][0]
+    token = "float32 NHWC 3x19x17x12 w3x3x12x10 s2,2 d1,1 SAME lattice:7"
+    expected = "float32 NHWC 1x13x15x4 w3x3x4x1 s2,2 d1,1 VALID ones:0 only x w"
+    assert smallest(token, wrong_where(where, at_40)) == expected
+
+
+def test_no_other_fault_is_taken_for_the_one_that_was_found() -> None:
+    few = wrong_where(lambda it: it.filters >= 4)
+
+    def crashing(x: Array, w: Array, **call: Any) -> Array:
+        if w.shape[3] < 3:
+            raise RuntimeError("too few filters")
+        if x.shape[3] < 2:
+            return npconv.conv2d(x, w, **call)[:0]
+        return few(x, w, **call)
+
+    token = "float32 NHWC 2x9x9x3 w3x3x3x7 s1,1 d1,1 SAME lattice:7"
+    expected = "float32 NHWC 1x1x1x2 w1x1x2x4 s1,1 d1,1 VALID ones:0 only x w"
+    assert smallest(token, crashing) == expected
+
+
+def test_what_is_not_supported_is_no_smaller_failure() -> None:
+    exact = CLAIMS["exact"]
+    case = Case.parse("int32 NHWC 1x2x2x1 w1x1x1x1 s1,1 d1,1 VALID lattice:7 x:F w:C")
+
+    def wrong_in_fortran_order(x: Array, w: Array, **call: Any) -> Array:
+        if x.flags.c_contiguous:
+            raise NotImplementedError("memory layout C")
+        return wrong(npconv.conv2d(x, w, **call))
+
+    whole = Subject(wrong_in_fortran_order, Scope())
+    found = reduced(exact, Disagreement("exact", case, ""), whole)
+    assert isinstance(found.example, Case)
+    assert found.example.input_layout == "F"
+
+
+def test_an_exception_is_reduced_to_the_same_exception() -> None:
+    def raising(x: Array, w: Array, **call: Any) -> Array:
+        if w.shape[3] < 3:
+            raise NotImplementedError("too few filters")
+        if w.shape[2] >= 2:
+            raise IndexError(f"channel {w.shape[2]}")
+        return wrong(npconv.conv2d(x, w, **call))
+
+    case = Case.parse("float32 NHWC 2x9x9x5 w3x3x5x7 s1,1 d1,1 SAME lattice:7")
+    found = reduced(CLAIMS["exact"], Disagreement("exact", case, "IndexError"), raising)
+    assert found.example.token().startswith("float32 NHWC 1x1x1x2 w1x1x2x3 s1,1 d1,1 VALID ones:0")
+    assert "the subject raises IndexError: channel 2" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (Scope(), "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID"),
+        (Scope(formats=("NCHW",)), "float32 NCHW 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID"),
+        (Scope(dtypes=("int32", "bfloat16")), "int32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID"),
+        (
+            Scope(formats=("NCHW",), dtypes=("bfloat16",)),
+            "bfloat16 NCHW 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID",
+        ),
+    ],
+)
+def test_what_a_subject_does_not_support_is_not_tried(scope: Scope, expected: str) -> None:
+    def narrow(x: Array, w: Array, **call: Any) -> Array:
+        assert x.dtype.name in scope.dtypes
+        assert call["data_format"] in scope.formats
+        return wrong(npconv.conv2d(x, w, **call))
+
+    token = "bfloat16 NCHW 2x6x9x9 w3x3x2x3 s1,1 d1,1 SAME lattice:7"
+    assert smallest(token, Subject(narrow, scope)).startswith(expected)
+
+
+def test_only_what_the_claim_admits_is_tried() -> None:
+    token = "bfloat16 NHWC 2x9x9x4 w3x3x2x6 s1,1 d1,1 SAME bounded:7"
+    halves = wrong_where(lambda it: it.dtype == "bfloat16", lambda result: result * 2)
+    reached = smallest(token, halves, "halves")
+    assert reached.startswith("bfloat16 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID")
+
+
+def test_every_case_that_is_tried_is_valid_and_no_larger() -> None:
+    tried: list[Case] = []
+    token = "float32 NCHW 2x3x12x9x9 w3x3x4x6 s2,1 d1,2 1,2,3,0 lattice:7"
+    scope = Scope(without=frozenset({"empties"}))
+    exact = CLAIMS["exact"]
+
+    def check(case: Case, conv2d: Conv2d) -> Told:
+        tried.append(case)
+        return exact.check(case, conv2d)
+
+    subject = Subject(wrong_where(lambda it: it.groups == 3 and it.rows.kernel == 3), scope)
+    found = Disagreement("exact", Case.parse(token), "found")
+    reduced(replace(exact, check=check), found, subject)
+    assert len(tried) > 50
+    for case in tried:
+        assert claims.parse(case.token()) == case
+        assert corners.within(case, scope)
+        assert structure.order(case) <= structure.order(Case.parse(token))
+        assert structure.products(case) <= 1_000_000
+
+
+def test_time_limits_a_slow_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("parity.search.reduce.time.monotonic", lambda: now)
+
+    def slow(x: Array, w: Array, **call: Any) -> Array:
+        nonlocal now
+        now += 10
+        return wrong_where(lambda it: it.filters % 16 == 0 and it.depth >= 3)(x, w, **call)
+
+    token = "float32 NHWC 4x31x31x24 w3x3x24x48 s1,1 d1,1 SAME lattice:7"
+    case = Case.parse(token)
+    found = reduced(CLAIMS["exact"], Disagreement("exact", case, ""), slow, seconds=200)
+    assert now <= 200 + 2 * 10
+    assert isinstance(found.example, Case)
+    # The coarse steps come first: in twenty calls it is a thousand times smaller.
+    assert structure.products(found.example) < structure.products(case) / 1000
+
+
+def test_a_failure_that_does_not_last_is_told_as_it_was_found() -> None:
+    times = 0
+
+    def tiring(x: Array, w: Array, **call: Any) -> Array:
+        nonlocal times
+        times += 1
+        result: Array = npconv.conv2d(x, w, **call)
+        return wrong(result) if times < 4 else result
+
+    case = Case.parse("float32 NHWC 2x9x9x3 w3x3x3x2 s1,1 d1,1 SAME lattice:7")
+    found = Disagreement("exact", case, "as it was found")
+    assert reduced(CLAIMS["exact"], found, tiring) is found
+
+
+def test_what_does_not_fail_again_is_left_alone() -> None:
+    found = Disagreement("exact", Case((1, 1, 1, 1), (1, 1, 1, 1)), "gone")
+    assert reduced(CLAIMS["exact"], found, npconv.conv2d) is found
+
+
+def negative_last_tap_lost(x: Array, w: Array, **call: Any) -> Array:
+    """Lose the last tap of the last of several channels where its weight is negative."""
+    less = w.copy()
+    if w.shape[2] > 1:
+        less[-1:, -1:, -1:] = np.maximum(less[-1:, -1:, -1:], 0)
+    return npconv.conv2d(x, less, **call)
+
+
+def test_data_are_reduced_to_the_fewest_elements() -> None:
+    token = "float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7 x:F w:reversed"
+    case = Case.parse(smallest(token, negative_last_tap_lost))
+    assert (case.input_shape, case.filters_shape) == ((1, 1, 1, 2), (1, 1, 2, 1))
+    assert (case.input_layout, case.filters_layout) == ("C", "C")
+    assert (case.input_only, case.filters_only) == ((1,), (1,))
+
+
+def test_data_that_do_not_matter_become_ones() -> None:
+    def dropping(x: Array, w: Array, **call: Any) -> Array:
+        result: Array = npconv.conv2d(x, w, **call)
+        result[..., 1:, :, :][..., -1:, :, :] = 0
+        return result
+
+    token = "float32 NHWC 1x7x2x1 w1x1x1x1 s1,1 d1,1 VALID lattice:7"
+    expected = "float32 NHWC 1x2x1x1 w1x1x1x1 s1,1 d1,1 VALID ones:0 only x1 wall"
+    assert smallest(token, dropping) == expected
+
+
+def test_a_fault_of_special_values_keeps_them() -> None:
+    def without_nan(x: Array, w: Array, **call: Any) -> Array:
+        result: Array = npconv.conv2d(x, w, **call)
+        result[np.isnan(result)] = 0
+        return result
+
+    token = "float32 NHWC 2x6x6x3 w3x3x3x2 s1,1 d1,1 SAME special:8"
+    case = Case.parse(smallest(token, without_nan, "special"))
+    assert case.kind == "special"
+    assert math.prod(case.input_shape) + math.prod(case.filters_shape) <= 4
+
+
+def test_the_manner_of_a_failure_is_neither_its_numbers_nor_its_place() -> None:
+    exact, token = CLAIMS["exact"], "float32 NHWC 1x3x3x2 w1x1x2x2 s1,1 d1,1 VALID lattice:{}"
+
+    def said(fault: Callable[[Array], Any], seed: int, claim: Claim = exact) -> str:
+        error = check.failure(
+            claim, Case.parse(token.format(seed)), wrong_where(lambda it: True, fault)
+        )
+        assert error is not None
+        return reduce.manner(error)
+
+    first = lambda y: np.concatenate([-1 - y[:, :1], y[:, 1:]], axis=1)  # noqa: E731
+    last = lambda y: np.concatenate([y[:, :2], -1 - y[:, 2:]], axis=1)  # noqa: E731
+    manners = [said(first, 1), said(last, 2), said(wrong, 3)]
+    assert len(set(manners)) == 1
+    assert "subject" in manners[0]
+    others = [said(lambda y: y[:1, 1:], 1), said(lambda y: y.tolist(), 1)]
+    laws = said(first, 1, CLAIMS["metamorphic"])
+    assert "one_tap" not in laws
+    assert len({*manners, *others, laws, reduce.manner(KeyError("a"))}) == 5
+    assert reduce.manner(KeyError("a")) == reduce.manner(KeyError("b"))
