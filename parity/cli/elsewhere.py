@@ -23,7 +23,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from parity.cli import summary
+from parity.model import verdict
 from parity.oracles import build as tensorflow_build
 from parity.speed import machine, tables
 
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         visits.append(visit(place, console))
     console.print(_table(visits, native))
-    return summary.verdict([one for one in visits if any(one.codes.values())], [])
+    return verdict.verdict([one for one in visits if any(one.codes.values())], [])
 
 
 def visit(place: Place, console: Console) -> Visit:

@@ -22,9 +22,9 @@ from rich.table import Table
 
 import npconv
 from parity.claims import default_build
-from parity.cli import summary
 from parity.ledger import rows as ledger
 from parity.ledger.rows import KILLED, TAKEN, Divergence, Shown
+from parity.model import verdict
 from parity.oracles import eigen as tensorflow_oracle
 from parity.oracles import onednn as tensorflow_onednn
 from parity.oracles.onednn import Machine
@@ -77,7 +77,7 @@ def check(console: Console) -> dict[str, Any]:
             console.print(f"SEEN HERE: {line}", style="yellow", markup=False, highlight=False)
     for call in differing:
         console.print(f"MISSING: {call}", style="bold red", markup=False, highlight=False)
-    code = summary.verdict([row for row in rows if row["stale"]] + differing, [])
+    code = verdict.verdict([row for row in rows if row["stale"]] + differing, [])
     machine = str(tensorflow_onednn.machine())
     return {"rows": rows, "missing": differing, "machine": machine, "exit_code": code}
 

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from parity.claims.check import Subject, failure, under_test
-from parity.cli import options, summary
+from parity.cli import options
 from parity.engine import jobs
+from parity.model import verdict
 from parity.model.call import Call
 from parity.model.case import DTYPES, Case
 from parity.model.settings import Settings
@@ -162,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         wrong = f"parity mutants: {error}"
         Console(stderr=True).print(wrong, style="red", markup=False)
-        return summary.WRONG_CALL
+        return verdict.WRONG_CALL
     document = hunt(
         console,
         names,
@@ -214,7 +215,7 @@ def hunt(
         "control": vars(right) if right else None,
         "crashes": [one.document() for one in crashes],
         "doubts": doubts,
-        "exit_code": summary.verdict(wrong, doubts),
+        "exit_code": verdict.verdict(wrong, doubts),
     }
     _show(console, document)
     return document

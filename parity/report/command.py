@@ -10,8 +10,9 @@ from typing import Any
 
 from rich.table import Table
 
-from parity.cli import options, summary
+from parity.cli import options
 from parity.examples import corners
+from parity.model import verdict
 from parity.report import document, forest, page, proof, questions, real_input
 from parity.speed import command as speed
 from parity.speed import document as speed_document
@@ -34,9 +35,9 @@ _QUICK = {
     "questions": "none",
 }
 _STYLES = {
-    summary.AGREEMENT: "bold green",
-    summary.DISAGREEMENT: "bold red",
-    summary.MISTRUSTED: "bold yellow",
+    verdict.AGREEMENT: "bold green",
+    verdict.DISAGREEMENT: "bold red",
+    verdict.MISTRUSTED: "bold yellow",
 }
 _FEW = 4
 """A quick report times one layer in so many."""

@@ -21,6 +21,7 @@ from parity.claims import tally
 from parity.cli import options, replay, summary
 from parity.engine import jobs
 from parity.engine.jobs import Crash
+from parity.model import verdict
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.search import corpus
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError(f"--output: there is no directory {arguments.output.parent}")
     except (OSError, ValueError) as error:
         Console(stderr=True).print(f"parity fuzz: {error}", style="red", markup=False)
-        return summary.WRONG_CALL
+        return verdict.WRONG_CALL
     seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
     document = campaign(
         console,
@@ -205,9 +206,9 @@ class _Heard:
         unreached = [doubt for one in asked for doubt in tally.unreached(one, listed, scope)]
         doubts += unreached
         sums, elapsed = tally.total(listed), self.elapsed
-        code = summary.verdict([*failures, *deaths], doubts)
-        if interrupted and code != summary.DISAGREEMENT:
-            code = summary.INTERRUPTED
+        code = verdict.verdict([*failures, *deaths], doubts)
+        if interrupted and code != verdict.DISAGREEMENT:
+            code = verdict.INTERRUPTED
         return {
             "subject": scope.subject,
             "tensorflow": machine.tensorflow(),
@@ -262,7 +263,7 @@ def _show(
     for doubt in document["doubts"]:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
     say(
-        f"{summary.VERDICTS[document['exit_code']]}: {document['total']['examples']:,} examples in"
+        f"{verdict.VERDICTS[document['exit_code']]}: {document['total']['examples']:,} examples in"
         f" {document['seconds']:.0f} s, {document['examples_per_second_and_job']:.0f} a second and"
         " job"
     )

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from parity.cli import summary as results
+from parity.model import verdict as verdicts
 from parity.speed import (
     comparison,
     document,
@@ -277,7 +277,7 @@ def uncompared(document: dict[str, Any]) -> list[str]:
 
 def verdict(document: dict[str, Any]) -> int:
     """Return the exit code: 1 if a row disagrees, 3 if one has no comparison."""
-    return results.verdict(disagreements(document), uncompared(document))
+    return verdicts.verdict(disagreements(document), uncompared(document))
 
 
 def _tokens(document: dict[str, Any], verdict: str) -> list[str]:

@@ -21,9 +21,9 @@ import pytest
 from parity.claims import check, tally
 from parity.claims.tally import RUN
 from parity.cli import options
-from parity.cli.summary import MISTRUSTED, WRONG_CALL
 from parity.engine import note
 from parity.engine.watcher import Watcher
+from parity.model.verdict import MISTRUSTED, WRONG_CALL
 
 _FEWEST = 5
 """Examples of a claim that pytest takes for a run of it."""
