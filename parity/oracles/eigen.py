@@ -1,8 +1,9 @@
 """TensorFlow built without oneDNN: the specification that npconv is held against.
 
 The only importer of TensorFlow among the claims.  Importing it chooses the build (the
-variable must be set before TensorFlow is loaded), proves that the choice took effect and leaves
-the environment as it was, so that child processes find TensorFlow as the user has it.
+variable must be set before TensorFlow is loaded), proves that the choice took effect, in each
+worker where those are forks of what has imported it, and leaves the environment as it was, so that
+child processes find TensorFlow as the user has it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engine import note
+from parity.engine import note, server
 from parity.model.data_formats import in_nhwc
 
 Array = NDArray[Any]
@@ -25,10 +27,24 @@ Verdict = Literal["ok"] | type[Exception]
 
 if "tensorflow" in sys.modules:
     raise ImportError("tensorflow was imported before the oracle could choose its build")
-_given = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    """Have TensorFlow read that it shall do without, once, at its import and first convolution."""
+    given = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+        else:
+            os.environ["TF_ENABLE_ONEDNN_OPTS"] = given
+
+
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-with warnings.catch_warnings():
+with _without_onednn(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import tensorflow as tf
 
@@ -115,6 +131,7 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
+@_without_onednn()
 def _prove_the_build() -> None:
     """Check by its behaviour that this is the build without oneDNN.
 
@@ -139,9 +156,4 @@ def _prove_the_build() -> None:
         )
 
 
-_prove_the_build()
-# TensorFlow reads it once, at its first convolution.
-if _given is None:
-    del os.environ["TF_ENABLE_ONEDNN_OPTS"]
-else:
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = _given
+server.in_workers(_prove_the_build)
