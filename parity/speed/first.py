@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from parity.oracles.bounds import output_shape
+from parity.model.geometry import output_shape
 from parity.speed import agreement, layers, machine
 from parity.speed.layers import Layer
 from parity.speed.measure import Settings

@@ -14,7 +14,7 @@ from parity import claims
 from parity.claims import metamorphic, tally
 from parity.claims.laws import LAWS, Instance
 from parity.examples.strategies import cases
-from parity.model import subject
+from parity.model import geometry, subject
 from parity.model.case import DTYPES, Array, Case
 from parity.model.subject import FEATURES, Scope
 from parity.oracles import bounds
@@ -71,7 +71,7 @@ def sign_lost(case: Case, x: Array, w: Array) -> Array:
 
 
 def padded_by_ones(case: Case, x: Array, w: Array) -> Array:
-    top, bottom, left, right_ = bounds.output_geometry(case)[1]
+    top, bottom, left, right_ = geometry.output_geometry(case)[1]
     spatial = [(top, bottom), (left, right_)]
     none = [(0, 0)] * (x.ndim - 3)
     last = [(0, 0)]
@@ -82,7 +82,7 @@ def padded_by_ones(case: Case, x: Array, w: Array) -> Array:
 
 def odd_pixel_first(case: Case, x: Array, w: Array) -> Array:
     if case.padding == "SAME":
-        top, bottom, left, right_ = bounds.output_geometry(case)[1]
+        top, bottom, left, right_ = geometry.output_geometry(case)[1]
         case = changed(case, padding=(bottom, top, right_, left))
     return right(case, x, w)
 
@@ -114,7 +114,7 @@ def strides_one_too_far(case: Case, x: Array, w: Array) -> Array:
     y = right(case, x, w)
     if not y.size:
         return y
-    every = right(changed(case, strides=(1, 1), padding=bounds.output_geometry(case)[1]), x, w)
+    every = right(changed(case, strides=(1, 1), padding=geometry.output_geometry(case)[1]), x, w)
     axes = (-3, -2) if case.data_format == "NHWC" else (-2, -1)
     for axis, stride in zip(axes, case.strides, strict=True):
         if stride > 1:

@@ -19,6 +19,7 @@ from parity import claims
 from parity.claims import large
 from parity.examples import corners
 from parity.examples.strategies import Dials, cases
+from parity.model import geometry
 from parity.model.case import DTYPES, Array, Case
 from parity.model.subject import FEATURES, Scope
 from parity.oracles import bounds
@@ -56,7 +57,7 @@ def blocks(case: Case) -> Counter[str]:
     taps = re.search(r"(\d+) x (\d+) taps of (\d+) channels", said.tiles)
     assert tile, said.tiles
     kernel_rows, kernel_columns, depth, _ = case.filters_shape
-    (rows, columns), _ = bounds.output_geometry(case)
+    (rows, columns), _ = geometry.output_geometry(case)
     sizes = {
         "batch": (math.prod(case.input_shape[:-3]), int(tile[1])),
         "rows": (rows, int(tile[2])),
@@ -97,7 +98,7 @@ def test_the_work_is_bounded_and_every_class_is_drawn_twice_as_often_as_asked(
     counted: Counter[str] = Counter()
     for case in drawn(dtype, scope):
         assert corners.within(case, scope), case.token()
-        outputs = math.prod(bounds.output_shape(case))
+        outputs = math.prod(geometry.output_shape(case))
         filters = case.filters_shape[3]
         assert 0 < outputs * case.terms <= 1.05 * large.WORK
         itemsize = 8 if dtype == "float64" else 4

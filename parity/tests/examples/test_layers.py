@@ -36,9 +36,9 @@ from parity.examples.layers import (
 from parity.examples.levels import levels, possible
 from parity.examples.pairs import pairs_of
 from parity.examples.strategies import Dials
+from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import FEATURES, FORMATS, Scope
-from parity.oracles import bounds
 from parity.search.explore import explore
 from parity.tests.examples.layer_faults import FAULTS, Sizes, wrong_where
 
@@ -86,7 +86,7 @@ def channels(example: Case) -> int:
 @pytest.mark.parametrize("scope", NARROWED, ids=str)
 def test_layers_are_valid_in_scope_and_cheap(scope: Scope) -> None:
     for example in drawn(scope, 1000):
-        shape = bounds.output_shape(example)
+        shape = geometry.output_shape(example)
         depth, filters = example.filters_shape[2:]
         assert corners.within(example, scope), example.token()
         assert min(*shape, *example.input_shape, *example.filters_shape) > 0
@@ -113,7 +113,7 @@ def test_a_case_has_the_sizes_of_its_layer() -> None:
             continue
         details = Details(number, (number % 5, number // 5), number, rng.choice(FORMATS))
         made = case(layer, details)
-        assert bounds.output_geometry(made)[0] == (layer.rows, layer.columns)
+        assert geometry.output_geometry(made)[0] == (layer.rows, layer.columns)
         assert made.input_shape[0] == layer.batch
         assert (made.filters_shape[:2], made.strides) == (layer.kernel, layer.strides)
         assert (channels(made), made.filters_shape[3]) == (layer.channels, layer.out_channels)
