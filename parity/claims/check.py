@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity.engine import note
 from parity.model.subject import Scope, load
+from parity.oracles import eigen
 
 if TYPE_CHECKING:
     from parity.claims.claim import Claim, Example, Told
@@ -59,6 +60,7 @@ def under_test(scope: Scope) -> Subject:
     ValueError
         If it cannot be imported.
     """
+    eigen.tensorflow()  # before the subject, which may import it as well
     with note.calling(note.SUBJECT):  # its import may hang, or end the process
         return Subject(load(scope.subject), scope)
 

@@ -184,9 +184,7 @@ class Total(NamedTuple):
 
 def total(counts: Iterable[Count]) -> Total:
     """Return the sums of several counts."""
-    each = [
-        (count.examples, len(count.tokens), count.outputs, count.telling) for count in counts
-    ]
+    each = [(count.examples, len(count.tokens), count.outputs, count.telling) for count in counts]
     return Total(*map(sum, zip(*each, strict=True))) if each else Total(0, 0, 0, 0)
 
 

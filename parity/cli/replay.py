@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from parity.cli import options, summary
+from parity.cli import options
 from parity.engine import jobs
+from parity.model import verdict
 from parity.model.settings import Settings
 from parity.model.subject import DEFAULT, Scope
 
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not {"holds", "fails"} & set(kinds) and not crashes:
         doubts.append("nothing was compared")
         console.print("MISTRUSTED: nothing was compared")
-    return summary.verdict(failed, doubts)
+    return verdict.verdict(failed, doubts)
 
 
 def work(settings: Settings, token: str, send: Callable[[tuple[str, str]], None]) -> None:
@@ -105,4 +106,4 @@ def work(settings: Settings, token: str, send: Callable[[tuple[str, str]], None]
 
 def _wrong(reason: str) -> int:
     Console(stderr=True).print(f"parity replay: {reason}", style="red", markup=False)
-    return summary.WRONG_CALL
+    return verdict.WRONG_CALL

@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from rich.table import Table
 
 from parity.claims.tally import Count, classes, total
-
-AGREEMENT, DISAGREEMENT, WRONG_CALL, MISTRUSTED = range(4)
-"""The exit codes of every command."""
-INTERRUPTED = 130
-"""That of a command that Ctrl-C has ended: what a shell says of SIGINT."""
-VERDICTS = {
-    AGREEMENT: "agreement",
-    DISAGREEMENT: "disagreement",
-    MISTRUSTED: "mistrusted",
-    INTERRUPTED: "interrupted",
-}
-
-
-def verdict(failures: Sequence[Any], doubts: Sequence[Any]) -> int:
-    """Return the exit code of a run: what failed counts before what is in doubt."""
-    if failures:
-        return DISAGREEMENT
-    return MISTRUSTED if doubts else AGREEMENT
-
-
-def worst(codes: Iterable[int]) -> int:
-    """Return the exit code of a run of several parts, which may not end with a wrong call."""
-    found = set(codes)
-    return next((code for code in (DISAGREEMENT, MISTRUSTED) if code in found), AGREEMENT)
 
 
 def counts_table(counts: Iterable[Count], title: str) -> Table:
@@ -46,9 +21,9 @@ def counts_table(counts: Iterable[Count], title: str) -> Table:
     table.add_column("largest error / bound")
     for count in listed:
         ratios = ", ".join(f"{side} {one:.3f}" for side, (one, _) in sorted(count.largest.items()))
-        cells = *total([count]).values(), count.not_supported.examples
+        cells = *total([count]), count.not_supported.examples
         table.add_row(count.claim, count.dtype, *(f"{one:,}" for one in cells), ratios)
-    cells = *total(listed).values(), sum(count.not_supported.examples for count in listed)
+    cells = *total(listed), sum(count.not_supported.examples for count in listed)
     table.add_section()
     table.add_row("all", "", *(f"{one:,}" for one in cells), "")
     return table

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 from referencing import Registry, Resource
 
-from parity.cli import summary
+from parity.model import verdict
 from parity.report.real_input import Result
 from parity.speed import command as speed_command
 from parity.speed import document as speed_document
@@ -58,19 +58,19 @@ def build(
     real = [result.row() for result in results]
     verdicts = [result.agreement.verdict for result in results] or [NOT_COMPARED]
     codes = [
-        summary.verdict(*([v for v in verdicts if v == one] for one in (DISAGREES, NOT_COMPARED))),
+        verdict.verdict(*([v for v in verdicts if v == one] for one in (DISAGREES, NOT_COMPARED))),
         speed_command.verdict(speed),
         proof["exit_code"],
-        summary.verdict([] if questions is None or questions["agree"] else [questions], []),
-        summary.verdict([row for row in regret["rows"] if row["disagree"]] if regret else [], []),
+        verdict.verdict([] if questions is None or questions["agree"] else [questions], []),
+        verdict.verdict([row for row in regret["rows"] if row["disagree"]] if regret else [], []),
     ]
-    code = summary.worst(codes)
+    code = verdict.worst(codes)
     optional = {"questions": questions, "regret": regret}
     document = {
         "format": "parity report 3",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "exit_code": code,
-        "verdict": summary.VERDICTS[code],
+        "verdict": verdict.VERDICTS[code],
         "quick": quick,
         "real_input": real,
         "proof": proof,

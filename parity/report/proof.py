@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
-from parity.cli import options, summary
+from parity.cli import options
 from parity.ledger import command as ledger_command
+from parity.model import verdict
 from parity.model.settings import Settings
 from parity.mutants import MUTANTS
 from parity.mutants import command as mutants
@@ -87,20 +88,20 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
     campaign_code = campaign["exit_code"]
     unreached = set(campaign["doubts"]) <= set(campaign["unreached"])
     forgiven = arguments.quick and unreached and campaign["total"]["examples"]
-    if forgiven and campaign_code == summary.MISTRUSTED:
+    if forgiven and campaign_code == verdict.MISTRUSTED:
         console.print("quick: what so few examples did not reach does not count", style="yellow")
-        campaign_code = summary.AGREEMENT
+        campaign_code = verdict.AGREEMENT
     codes = [
         exit_code(swept),
         campaign_code,
-        summary.verdict(wrong, doubts),
+        verdict.verdict(wrong, doubts),
         hunted["exit_code"],
-        checked["exit_code"] if checked else summary.AGREEMENT,
+        checked["exit_code"] if checked else verdict.AGREEMENT,
     ]
-    worst = summary.worst(codes)
+    worst = verdict.worst(codes)
     return {
         "exit_code": worst,
-        "verdict": summary.VERDICTS[worst],
+        "verdict": verdict.VERDICTS[worst],
         "sweep": swept,
         "campaign": campaign,
         "errors": samples,

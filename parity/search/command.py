@@ -13,19 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parity import claims
-from parity.claims import tally
+from parity.claims import tally, trust
 from parity.cli import options, replay, summary
 from parity.engine import jobs
 from parity.engine.jobs import Crash
+from parity.model import machine, verdict
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.search import corpus
 from parity.search.campaign import Failure, Interesting, Job, Place
-from parity.speed import machine
 
 MOST_CRASHES = 20
 """Crashes after which no job goes on that has died."""
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError(f"--output: there is no directory {arguments.output.parent}")
     except (OSError, ValueError) as error:
         Console(stderr=True).print(f"parity fuzz: {error}", style="red", markup=False)
-        return summary.WRONG_CALL
+        return verdict.WRONG_CALL
     seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
     document = campaign(
         console,
@@ -185,7 +186,7 @@ class _Heard:
 
     def said(self) -> str:
         """Return the state of things in a line."""
-        examples = tally.total(self.counts.values())["examples"]
+        examples = tally.total(self.counts.values()).examples
         ratios = (one for count in self.counts.values() for one, _ in count.largest.values())
         return (
             f"{examples:,} examples, {examples / self.elapsed:,.0f}/s, largest error / bound"
@@ -201,13 +202,13 @@ class _Heard:
         for token in [*(one["token"] for one in failures), *(one.note for one in deaths)]:
             self._kept.add_failure(token)
         doubts = [str(one) for one in self.crashes if not one.of_subject]
-        doubts += [doubt for one in asked for doubt in tally.unanswered(one, listed)]
-        unreached = [doubt for one in asked for doubt in tally.unreached(one, listed, scope)]
+        doubts += [doubt for one in asked for doubt in trust.unanswered(one, listed)]
+        unreached = [doubt for one in asked for doubt in trust.unreached(one, listed, scope)]
         doubts += unreached
         sums, elapsed = tally.total(listed), self.elapsed
-        code = summary.verdict([*failures, *deaths], doubts)
-        if interrupted and code != summary.DISAGREEMENT:
-            code = summary.INTERRUPTED
+        code = verdict.verdict([*failures, *deaths], doubts)
+        if interrupted and code != verdict.DISAGREEMENT:
+            code = verdict.INTERRUPTED
         return {
             "subject": scope.subject,
             "tensorflow": machine.tensorflow(),
@@ -215,15 +216,17 @@ class _Heard:
             "jobs": len(self.jobs),
             "seconds": round(elapsed, 1),
             "interrupted": interrupted,
-            "total": dict(sums),
-            "examples_per_second_and_job": round(sums["examples"] / elapsed / len(self.jobs), 1),
-            "counts": [count.document() for count in sorted(listed, key=_place)],
+            "total": sums._asdict(),
+            "examples_per_second_and_job": round(sums.examples / elapsed / len(self.jobs), 1),
+            "counts": msgspec.to_builtins(
+                [count.document() for count in sorted(listed, key=_place)]
+            ),
             "classes": tally.classes(listed),
             "failures": failures,
             "crashes": [one.document() for one in self.crashes],
             "doubts": doubts,
             "unreached": unreached,
-            "too_few": [said for one in asked if (said := tally.too_few(one, listed, scope))],
+            "too_few": [said for one in asked if (said := trust.too_few(one, listed, scope))],
             "exit_code": code,
         }
 
@@ -244,7 +247,7 @@ def _show(
     console.print(summary.counts_table(counts, title))
     console.print(summary.classes_table(counts, "corner classes"))
     for claim in claims.CLAIMS.values():
-        if said := tally.covered(claim, counts, scope):
+        if said := trust.covered(claim, counts, scope):
             console.print(said, markup=False, highlight=False, soft_wrap=True)
     for failure in document["failures"]:
         say("DISAGREES", "bold red")
@@ -262,7 +265,7 @@ def _show(
     for doubt in document["doubts"]:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
     say(
-        f"{summary.VERDICTS[document['exit_code']]}: {document['total']['examples']:,} examples in"
+        f"{verdict.VERDICTS[document['exit_code']]}: {document['total']['examples']:,} examples in"
         f" {document['seconds']:.0f} s, {document['examples_per_second_and_job']:.0f} a second and"
         " job"
     )

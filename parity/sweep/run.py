@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from parity.claims.tally import MOST_NOT_SUPPORTED
-from parity.cli import summary
+from parity.claims.trust import MOST_NOT_SUPPORTED
 from parity.engine.jobs import Crash
 from parity.engine.jobs import run as run_jobs
 from parity.examples import corners
+from parity.model import verdict
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.sweep.layers import Grids
@@ -116,10 +116,10 @@ def run_sweep(
 def exit_code(document: dict[str, Any]) -> int:
     """Return 1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
     if document["disagreements"]:
-        return summary.DISAGREEMENT
+        return verdict.DISAGREEMENT
     if document["interrupted"]:
-        return summary.INTERRUPTED
-    return summary.verdict([], document["doubts"])
+        return verdict.INTERRUPTED
+    return verdict.verdict([], document["doubts"])
 
 
 def _by_dtype(grids: Grids, parts: Iterable[Found]) -> dict[str, dict[str, int]]:

@@ -16,7 +16,7 @@ from hypothesis import find, settings
 
 import npconv
 from parity import claims
-from parity.claims import layers, tally
+from parity.claims import layers, trust
 from parity.claims.claim import Told
 from parity.claims.tally import Count
 from parity.examples import corners
@@ -230,14 +230,14 @@ def test_a_usual_run_has_to_meet_every_pair_and_does() -> None:
     # What five dtypes draw is what five seeds do; two of them meet all but the rarest.
     scaled = [dataclasses.replace(one, examples=examples) for one in counts[:1]]
     scaled[0].pairs = counts[0].pairs + counts[1].pairs
-    told = [one for one in tally.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
+    told = [one for one in trust.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
     assert told == []
     assert scaled[0].pairs.keys() == asked.pairs
     # Never depthwise at 5x5: each of the two is there, and often.
     lacking = ("groups depthwise", "kernel 5x5")
     scaled[0].pairs[lacking] = 0
     del scaled[0].pairs[lacking]
-    told = [one for one in tally.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
+    told = [one for one in trust.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
     assert told == [f"layers: none of {examples} examples has groups depthwise, kernel 5x5"]
 
 
@@ -245,7 +245,7 @@ def test_a_usual_run_has_to_meet_every_pair_and_does() -> None:
 def test_a_small_run_is_not_mistrusted_for_its_pairs(examples: int, runs: int) -> None:
     for seed in range(runs):
         count, _ = explored(seed, examples)
-        found = tally.doubts(layers.CLAIM, [count], Scope(dtypes=("float32",)))
+        found = trust.doubts(layers.CLAIM, [count], Scope(dtypes=("float32",)))
         assert not [one for one in found if "none of" in one]
 
 

@@ -10,7 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from parity.cli import summary
+from parity.model import verdict
 from parity.report import document, forest, page, real_input
 from parity.speed.agreement import Agreement, Comparison, Verdict, failed
 from parity.speed.layers import read
@@ -114,7 +114,7 @@ def proof(exit_code: int = 0) -> dict[str, Any]:
     said = {"token": "<token>", "reason": "<reason>"}
     return {
         "exit_code": exit_code,
-        "verdict": summary.VERDICTS[exit_code],
+        "verdict": verdict.VERDICTS[exit_code],
         "sweep": {
             **dict.fromkeys(("subject", "tensorflow"), "<b>&"),
             **dict.fromkeys(("geometries", "left_out", "outputs", "nonzero", "disagreements"), 5),
