@@ -105,8 +105,8 @@ def integers(case: Case, x: Array, w: Array) -> Array:
     wide = np.float64 if case.terms * largest[0] * largest[1] <= 2**53 else np.int64
     total = _summed(case, _padded(case, x.astype(wide)), w.astype(wide))
     with np.errstate(over="ignore"):
-        if case.dtype in HALVES:
-            total = total.astype(np.float32)
+        if case.dtype in (*HALVES, "int32"):
+            total = total.astype(np.int64 if case.dtype == "int32" else np.float32)
         return total.astype(DTYPES[case.dtype])
 
 

@@ -27,6 +27,7 @@ from parity.model.call import Call
 from parity.model.case import Array
 from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.mutants import MUTANTS
+from parity.oracles import bounds
 from parity.rules.rows import ROWS
 from parity.search import corpus
 from parity.search.explore import Disagreement, explore
@@ -193,7 +194,7 @@ def test_enough_of_every_verdict_is_drawn(scope: Scope) -> None:
 # A subject of halves alone.
 
 
-@pytest.mark.parametrize("dtype", halves.HALVES)
+@pytest.mark.parametrize("dtype", bounds.HALVES)
 def test_halves_without_float32_agree(dtype: str) -> None:
     scope = Scope(dtypes=(dtype,))
     count = tally.Count("halves", dtype)
