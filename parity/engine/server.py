@@ -1,8 +1,8 @@
 """One process that has imported what tasks need, and forks workers that are ready at once.
 
-Importing TensorFlow takes 5 seconds; a fork of a process that has imported it answers in a fraction
-of one.  TensorFlow's threads would not survive the fork: the server only imports, what has to run
-waits for the worker (`in_workers`), and a worker refuses to start if its server has threads.
+Importing TensorFlow takes seconds; a fork of a process that has imported it answers in a fraction
+of one.  TensorFlow's threads would not survive the fork: the server only imports, and a worker
+refuses to start if its server has threads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
 from multiprocessing import forkserver
 from threading import Lock
 
@@ -21,12 +20,9 @@ import psutil
 CONTEXT = multiprocessing.get_context("forkserver")
 # The workers share the cores: more threads in each would only wait for one another.
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-# The first one tells the others that they are imported by the server.
-_IMPORTED = ("parity.engine.serving", "parity.search.reduce")
+_IMPORTED = "parity.search.preloaded"
 
 _starting = Lock()
-_serving = False
-_waiting: list[Callable[[], None]] = []
 
 
 def start() -> None:
@@ -37,7 +33,7 @@ def start() -> None:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         os.environ.update(ENVIRONMENT)
         try:
-            CONTEXT.set_forkserver_preload(list(_IMPORTED))
+            CONTEXT.set_forkserver_preload([_IMPORTED])
             forkserver.ensure_running()
         finally:
             for name, value in before.items():
@@ -48,36 +44,16 @@ def start() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def serve() -> None:
-    """Say that this process is the server."""
-    global _serving
-    _serving = True
-    die_with(os.getppid())
-
-
-def in_workers(function: Callable[[], None]) -> None:
-    """Call `function`; what the server imports is called in each worker instead."""
-    if _serving:
-        _waiting.append(function)
-    else:
-        function()
-
-
 def forked() -> None:
-    """Begin as a worker: do what the server has left to it.
+    """Make sure that this process, a worker, is as good as one that has imported all by itself.
 
     Raises
     ------
     RuntimeError
         If the server has threads, of which a fork has none.
     """
-    global _serving
-    if _serving and (threads := psutil.Process(os.getppid()).num_threads()) > 1:
+    if (threads := psutil.Process(os.getppid()).num_threads()) > 1:
         raise RuntimeError(f"workers cannot be forked from a process of {threads} threads")
-    _serving = False
-    while _waiting:
-        _waiting[0]()
-        del _waiting[0]
 
 
 def die_with(parent: int) -> None:
