@@ -67,7 +67,7 @@ class Cluster(Generic[T, R]):
         self._client.close()
 
 
-class _Holder(WorkerPlugin):
+class _Holder(WorkerPlugin):  # type: ignore[misc]
     """Holds the processes of a worker, one for each of its threads."""
 
     def __init__(self, function: Callable[[Settings, Any], Any], settings: Settings) -> None:
