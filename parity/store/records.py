@@ -14,6 +14,10 @@ from parity.model import machine
 from parity.model.subject import Scope
 
 
+FAILED = "failed: "
+"""What the reason of a token begins with that has failed."""
+
+
 @dataclass(frozen=True)
 class Interesting:
     """An example worth checking first next time: of each reason one, that of the largest ratio.
@@ -24,6 +28,11 @@ class Interesting:
     token: str
     why: str
     ratio: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed."""
+        return self.why.startswith(FAILED)
 
 
 @dataclass(frozen=True)
