@@ -19,20 +19,19 @@ class Structure(NamedTuple):
 
     Attributes
     ----------
-    leads, batch
-        The dimensions before rows, columns and channels: those above rank 4, and the last.
+    batches
+        The dimensions before rows, columns and channels, one or more.
     rows, columns
         The two axes; their pads are 0 unless the padding is explicit.
     groups, depth, filters
         Groups, and the input and output channels of each.
     padding
-        "VALID", "SAME" or "explicit".
+        One of `PADDINGS`.
     data_format, dtype
         As those of a case.
     """
 
-    leads: tuple[int, ...]
-    batch: int
+    batches: tuple[int, ...]
     rows: Axis
     columns: Axis
     groups: int
@@ -45,22 +44,22 @@ class Structure(NamedTuple):
     @classmethod
     def of(cls, case: Case) -> Self:
         """Return the structure of `case`."""
-        *lead, one, two, three = case.input_shape
+        *batches, one, two, three = case.input_shape
         height, width, channels = (
             (one, two, three) if case.data_format == "NHWC" else (two, three, one)
         )
         tall, wide, depth, filters = case.filters_shape
+        named = isinstance(case.padding, str)
         pads = (0, 0, 0, 0) if isinstance(case.padding, str) else case.padding
         groups = channels // depth
         return cls(
-            leads=tuple(lead[:-1]),
-            batch=lead[-1],
+            batches=tuple(batches),
             rows=Axis(height, tall, case.strides[0], case.dilations[0], *pads[:2]),
             columns=Axis(width, wide, case.strides[1], case.dilations[1], *pads[2:]),
             groups=groups,
             depth=depth,
             filters=filters // max(1, groups),
-            padding=case.padding if isinstance(case.padding, str) else "explicit",
+            padding=str(case.padding) if named else "explicit",
             data_format=case.data_format,
             dtype=case.dtype,
         )
@@ -74,7 +73,7 @@ class Structure(NamedTuple):
         filters = max(1, self.groups) * self.filters
         return replace(
             like,
-            input_shape=(*self.leads, self.batch, *image),
+            input_shape=(*self.batches, *image),
             filters_shape=(rows.kernel, columns.kernel, self.depth, filters),
             strides=(rows.stride, columns.stride),
             dilations=(rows.dilation, columns.dilation),
@@ -94,20 +93,19 @@ def order(case: Case) -> tuple[int, ...]:
     products.  Natural numbers, ordered as words are: no chain of ever smaller ones is endless.
     """
     it = Structure.of(case)
+    arrays = case.input_shape, case.filters_shape, bounds.output_shape(case)
     return (
-        len(it.leads),
+        len(it.batches),
         PADDINGS.index(it.padding),
         FORMATS.index(it.data_format),
         int(it.groups > 1),
         sum(case.dilations),
         sum(case.strides),
-        0 if isinstance(case.padding, str) else sum(case.padding),
+        sum(it.rows[4:] + it.columns[4:]),
         DTYPES.index(it.dtype),
-        math.prod(case.input_shape)
-        + math.prod(case.filters_shape)
-        + math.prod(bounds.output_shape(case)),
+        sum(map(math.prod, arrays)),
         products(case),
-        *(math.prod(it.leads), it.batch, *it.rows, *it.columns, it.groups, it.filters, it.depth),
+        *(*it.batches, *it.rows, *it.columns, it.groups, it.filters, it.depth),
     )
 
 
