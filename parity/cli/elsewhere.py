@@ -23,9 +23,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from parity.model import verdict
+from parity.cli import terminal
+from parity.model import machine, verdict
 from parity.oracles import build as tensorflow_build
-from parity.speed import machine, tables
 
 _ONEDNN, _CAP = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
 _CORES = "OPENBLAS_CORETYPE"
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Go to each place; print a table; return 1 if the suite is not green in one of them."""
-    console = tables.console()
+    console = terminal.console()
     model, flags = machine.cpu()
     native = asked(dict.fromkeys((_ONEDNN, _CAP, _CORES)))
     console.print(f"On {model}, as it is: {native}", style="bold", highlight=False)

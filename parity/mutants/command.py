@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from parity.claims.check import Subject, failure, under_test
-from parity.cli import options
+from parity.cli import options, terminal
 from parity.engine import jobs
 from parity.model import verdict
 from parity.model.call import Call
@@ -23,7 +23,6 @@ from parity.model.case import DTYPES, Case
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.oracles import bounds
-from parity.speed import tables
 
 CONTROL = "textbook"
 """The implementation that the mutants are made from: the suite must find nothing in it."""
@@ -153,7 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the fate of every mutant; return 1 if one survives or the control does not."""
     from parity.mutants import MUTANTS
 
-    console = tables.console()
+    console = terminal.console()
     names = arguments.names or list(MUTANTS)
     try:
         settings = options.settings(arguments)
@@ -186,7 +185,7 @@ def hunt(
     from parity.mutants import MUTANTS
 
     fates: dict[str, Fate] = {}
-    with tables.progress(console, "mutants", len(names) + 1) as bar:
+    with terminal.progress(console, "mutants", len(names) + 1) as bar:
 
         def hear(_: int, fate: Fate) -> None:
             fates[fate.name] = fate

@@ -10,13 +10,13 @@ from typing import Any
 
 from rich.table import Table
 
-from parity.cli import options
+from parity.cli import options, terminal
 from parity.examples import corners
 from parity.model import verdict
 from parity.report import document, forest, page, proof, questions, real_input
 from parity.speed import command as speed
 from parity.speed import document as speed_document
-from parity.speed import layers, tables
+from parity.speed import layers
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
 from parity.speed.arguments import add_settings, settings
 from parity.speed.failures import FAILURES, told
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.quick:
         vars(arguments).update(_QUICK)
-    console = tables.console()
+    console = terminal.console()
     start = time.monotonic()
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
             examples, chosen = real_input.fewest(examples), chosen[::_FEW]
         if not chosen:
             raise ValueError("no layer of the sets lies within what the subject supports")
-        with tables.progress(console, "real input", len(examples)) as bar:
+        with terminal.progress(console, "real input", len(examples)) as bar:
             results = real_input.run(
                 scope.subject, examples, lambda name: bar.advance(bar.task_ids[0])
             )

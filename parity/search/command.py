@@ -21,12 +21,11 @@ from parity.claims import tally
 from parity.cli import options, replay, summary
 from parity.engine import jobs
 from parity.engine.jobs import Crash
-from parity.model import verdict
+from parity.model import machine, verdict
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.search import corpus
 from parity.search.campaign import Failure, Interesting, Job, Place
-from parity.speed import machine
 
 MOST_CRASHES = 20
 """Crashes after which no job goes on that has died."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
 
+from parity.cli import terminal
+from parity.model import machine
 from parity.model import verdict as verdicts
 from parity.speed import (
     comparison,
     document,
     first,
     layers,
-    machine,
     measure,
     regret,
     tables,
@@ -26,7 +28,7 @@ from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.arguments import MISTRUSTED, SLOWER, add_arguments, settings
 from parity.speed.failures import FAILURES, told
 from parity.speed.layers import Layer
-from parity.speed.processes import Workers
+from parity.speed.processes import Workers, environment
 from parity.speed.rows import (
     TOO_BUSY,
     WITHHELD,
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns 1 if a row disagrees, 2 for a wrong call, 3 if a row has no comparison, and what
     `compare` does.
     """
-    console = tables.console()
+    console = terminal.console()
     try:
         return _run(arguments, console)
     except FAILURES as error:
@@ -88,7 +90,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 
 def times(chosen: Iterable[Layer], how: measure.Settings, console: Console) -> dict[str, Any]:
     """Measure layers; return the document that ``--json`` writes."""
-    block = machine.describe()
+    block = asdict(machine.describe(environment()))
     start = time.monotonic()
     peaks = measure.gemm_peaks(how.threads)
     rows, found = _each(measure.Bench, chosen, how, console)
@@ -136,7 +138,7 @@ def _instead(
     schema: dict[str, Any],
 ) -> dict[str, Any]:
     """Measure by the `Bench` of a module, write the document and return it."""
-    block = machine.describe()
+    block = asdict(machine.describe(environment()))
     start = time.monotonic()
     rows, said = _each(what.Bench, chosen, how, console)
     found = {
@@ -173,7 +175,7 @@ def _each(
                 console.print(f"{name} is left out: {reason}", style="yellow", markup=False)
             if not said or not threads:  # the default tells how many threads BLAS takes
                 said = bench.describe()
-            with tables.progress(console, "starting", len(chosen) * how.rounds) as bar:
+            with terminal.progress(console, "starting", len(chosen) * how.rounds) as bar:
                 for done, layer in enumerate(chosen):
                     bar.update(bar.task_ids[0], description=f"{layer.net}: {layer.name}")
                     rows.extend(bench.measure(layer, lambda: bar.advance(bar.task_ids[0])))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from parity.cli.terminal import console
 from parity.speed.statistics import (
     LEAST_ROUNDS,
     LOOKS,
@@ -26,7 +27,6 @@ from parity.speed.statistics import (
     paired_ratio,
     ratio_change,
 )
-from parity.speed.tables import console
 
 Array = NDArray[np.float64]
 Pairs = tuple[list[float], list[float]]

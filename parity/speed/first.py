@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from parity.model import machine
 from parity.oracles.bounds import output_shape
-from parity.speed import agreement, layers, machine
+from parity.speed import agreement, layers
 from parity.speed.layers import Layer
 from parity.speed.measure import Settings
 from parity.speed.processes import Workers, environment

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from parity.speed import agreement, limits, machine, turns, yardsticks
+from parity.model import machine
+from parity.speed import agreement, limits, turns, yardsticks
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment

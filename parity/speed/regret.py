@@ -16,7 +16,8 @@ from typing import Any
 
 from rich.table import Table
 
-from parity.speed import agreement, layers, machine, turns
+from parity.model import machine
+from parity.speed import agreement, layers, turns
 from parity.speed.layers import Layer
 from parity.speed.measure import Settings
 from parity.speed.processes import Worker, Workers, environment

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
@@ -29,26 +25,6 @@ from parity.speed.rows import (
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
 
 _VERDICTS = ("faster", "same", "slower", "withheld")
-
-
-def console() -> Console:
-    """Return a console that does not squeeze tables when piped into a file."""
-    found = Console()
-    return found if found.is_terminal else Console(width=220)
-
-
-@contextmanager
-def progress(to: Console, title: str, total: int) -> Iterator[Progress]:
-    """Show a bar on a terminal, nothing in a file."""
-    columns = (
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=to, transient=True, disable=not to.is_terminal) as bar:
-        bar.add_task(title, total=total)
-        yield bar
 
 
 def speed_table(rows: list[dict[str, Any]], key: Group) -> Table:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.model import machine
 from parity.model.subject import Scope
-from parity.speed import machine
 
 SUITE = Path(__file__).parents[1]
 _CODE = {".py", ".so", ".pyd", ".dll", ".dylib"}

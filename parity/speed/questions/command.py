@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import asdict
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from parity.cli import options
+from parity.cli import options, terminal
+from parity.model import machine
 from parity.speed import document as files
-from parity.speed import machine, tables
+from parity.speed import tables
 from parity.speed.failures import FAILURES, told
+from parity.speed.processes import environment
 from parity.speed.questions import asked, document, turns
 from parity.speed.rows import TOO_BUSY
 from parity.speed.statistics import LEAST_ROUNDS
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, write, print; return 1 if results disagree and 2 for a wrong call."""
-    console = tables.console()
+    console = terminal.console()
     chosen = [one for one in asked.QUESTIONS if arguments.only in (None, one.name)]
     try:
         found = answer(chosen, options.scope(arguments).subject, arguments.seconds, console)
@@ -64,11 +67,11 @@ def answer(
     questions: list[asked.Question], subject_name: str, seconds: float, console: Console
 ) -> dict[str, Any]:
     """Measure questions; return the document that ``--json`` writes."""
-    block = machine.describe()
+    block = asdict(machine.describe(environment()))
     start = time.monotonic()
     found = []
     rows = sum(len(question.rows) for question in questions)
-    with tables.progress(console, "starting", rows) as bar:
+    with terminal.progress(console, "starting", rows) as bar:
         task, done = bar.task_ids[0], -1
 
         def on_row(name: str) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.speed import machine, turns
+from parity.model import machine
 from parity.speed import statistics as paired
+from parity.speed import turns
 from parity.speed.processes import Worker, WorkerError, Workers, environment
 from parity.speed.questions.asked import AGAIN, SUBJECT, Array, Question, Row
 from parity.speed.rows import judged, too_busy

@@ -10,10 +10,10 @@ import sys
 import pytest
 from rich.console import Console
 
-from parity.cli import elsewhere
+from parity.cli import elsewhere, terminal
 from parity.cli.elsewhere import PLACES, Place, Told, Visit
+from parity.model import machine
 from parity.oracles.build import Build
-from parity.speed import machine, tables
 
 CAPPED = Place("oneDNN on AVX2", {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"})
 TOLD = Told(Build("2.21.0", True, "AVX2"), "Haswell", 2)
@@ -52,7 +52,7 @@ def test_one_command_that_is_not_green_fails_the_visit(
     monkeypatch.setattr(elsewhere, "asked", lambda environment: TOLD)
     monkeypatch.setattr(elsewhere, "PLACES", (CAPPED,))
     text = io.StringIO()
-    monkeypatch.setattr(tables, "console", lambda: Console(file=text, width=190))
+    monkeypatch.setattr(terminal, "console", lambda: Console(file=text, width=190))
     assert elsewhere.run(argparse.Namespace(only=None)) == verdict
     assert "oneDNN on AVX2: first: AVX2" in text.getvalue()
     assert "the reason" in text.getvalue()

@@ -11,8 +11,8 @@ import pytest
 
 from parity import mutants
 from parity.__main__ import main
+from parity.cli import terminal
 from parity.mutants.command import CONTROL, Fate, hunt, work
-from parity.speed import tables
 
 
 def test_mutants_are_killed_and_the_control_is_not(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def fates_of(monkeypatch: pytest.MonkeyPatch, *fates: Fate) -> dict[str, Any]:
 
     monkeypatch.setattr("parity.engine.jobs.run", run)
     names = [fate.name for fate in fates if fate.name != CONTROL]
-    return hunt(tables.console(), names, seed=0, processes=1, control=1.0)
+    return hunt(terminal.console(), names, seed=0, processes=1, control=1.0)
 
 
 CLEAR = Fate(CONTROL)

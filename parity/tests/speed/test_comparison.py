@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from parity import __main__ as cli
-from parity.speed import command, comparison, tables
+from parity.cli import terminal
+from parity.speed import command, comparison
 from parity.speed import document as files
 from parity.speed.arguments import SLOWER
 from parity.speed.layers import altered, read
@@ -223,7 +224,7 @@ def test_a_verdict_is_withheld_where_other_work_took_the_cores(
 def test_a_slower_layer_tells_although_another_verdict_is_withheld() -> None:
     new = busy(0, 0.5, subject=1.2)
     assert verdicts(document(), new) == ["withheld", "same", "SLOWER", "same"]
-    assert command.compare(document(), new, tables.console()) == SLOWER
+    assert command.compare(document(), new, terminal.console()) == SLOWER
 
 
 def spoilt(kind: str) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from parity.speed import coverage, statistics, tables
+from parity.cli import terminal
+from parity.speed import coverage, statistics
 from parity.speed.coverage import NOISES, REFUSED, Noise
 from parity.speed.statistics import LOOKS, MISSES, Ratio, rank
 
@@ -71,7 +72,7 @@ def test_all_looks_and_the_last_interval_together_miss_no_more_than_is_said(roun
 
 
 def test_the_table_has_a_line_for_every_noise(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.console().print(coverage.table(10))
+    terminal.console().print(coverage.table(10))
     said = capsys.readouterr().out
     assert all(noise.name in said for noise in NOISES)
     assert said.count("not claimed") == 1

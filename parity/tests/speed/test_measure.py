@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from parity.speed import machine, measure
+from parity.model import machine
+from parity.speed import measure
 from parity.speed.layers import parse
 from parity.speed.processes import Workers
 from parity.speed.statistics import LEAST_ROUNDS
@@ -17,7 +18,7 @@ LAYER = parse("float32 NHWC 1x4x4x2 w1x1x2x3 s1,1 d1,1 VALID normal:0")
 def test_a_row_has_no_verdict_where_other_work_took_the_cores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    planted: list[float | None] = [0.3, 0.0, None]
+    planted: list[float] = [0.3, 0.0]
     with Workers() as workers:
         bench = measure.Bench(workers, measure.Settings(seconds=0.0, threads=(1,)), 1)
         for share in planted:
@@ -40,7 +41,7 @@ def test_a_busy_row_follows_the_quiet_one_and_its_own_process_is_no_stranger(
             told.append(set(pids))
             super().__init__(told[-1])
 
-        def share(self) -> float | None:
+        def share(self) -> float:
             return 0.0
 
     monkeypatch.setattr(machine, "OtherWork", OtherWork)

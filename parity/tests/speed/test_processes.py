@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.speed import machine
+from parity.model import machine
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -181,6 +181,6 @@ def test_the_machine_block_has_the_environment_of_what_is_timed(
 ) -> None:
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     monkeypatch.setenv("NPCONV_ALGORITHM", "tiles")
-    found = machine.describe()["environment"]
+    found = machine.describe().environment
     assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert found["NPCONV_ALGORITHM"] == "tiles"

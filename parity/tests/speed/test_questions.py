@@ -15,8 +15,8 @@ import pytest
 
 import npconv
 from parity.__main__ import main
+from parity.model import machine
 from parity.speed import document as files
-from parity.speed import machine
 from parity.speed.questions import asked, command, contender, document, turns
 from parity.speed.questions.asked import QUESTIONS, Question, Row
 from parity.speed.statistics import LEAST_ROUNDS
@@ -158,7 +158,7 @@ def test_every_sum_is_exact(question: Question) -> None:
         (np.array([[1.0]]), None),
     ],
 )
-def test_differences_are_seen(result: asked.Array, found: float | None) -> None:
+def test_differences_are_seen(result: asked.Array, found: float) -> None:
     assert turns.difference(result, np.array([[1.0, 2.0]]), "float64") == found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.cli import terminal
 from parity.speed import command, limits, rows, tables
 from parity.speed.recipes import TEN_LINES
 from parity.speed.rows import AGAIN, FROM_NUMPY, FUNCTION, KERNEL, SUBJECT
@@ -133,8 +134,8 @@ def test_rows_of_a_busy_machine_are_a_group_of_their_own(
     assert [line["layers"] for line in lines] == [1, 2]
     assert lines[1]["geometric_mean"]["kernel"] == pytest.approx(0.5**1.5, rel=0.01)
     for key, some in groups.items():
-        tables.console().print(tables.speed_table(some, key))
-    tables.console().print(tables.summary_table(lines))
+        terminal.console().print(tables.speed_table(some, key))
+    terminal.console().print(tables.summary_table(lines))
     said = capsys.readouterr().out
     assert said.count("one core taken") == 1
     assert "0.75" in said.partition("one core taken")[2]
@@ -202,7 +203,7 @@ def test_bounds_have_a_line_a_layer_and_their_means(capsys: pytest.CaptureFixtur
     names = {"one": steps, "other": {**steps, limits.PRODUCT: [1.0] * 12}, "none": planted()}
     found = tables.bounds_table([row(times, name=name) for name, times in names.items()], key)
     assert found is not None
-    tables.console().print(found)
+    terminal.console().print(found)
     lines = capsys.readouterr().out.splitlines()
     said = {name: next(line for line in lines if f" {name} " in line) for name in ("one", "other")}
     assert "250" in said["one"]
