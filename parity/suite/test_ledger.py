@@ -10,11 +10,8 @@ from typing import Any
 
 import pytest
 
-from parity.claims.tally import RUN
 from parity.ledger import command as ledger_command
 from parity.ledger import rows as ledger
-
-pytestmark = pytest.mark.skipif(not RUN.scope.is_npconv, reason="the ledger is npconv's")
 
 
 @pytest.fixture(scope="module")
