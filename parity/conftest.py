@@ -9,4 +9,4 @@ pytest_plugins = ["parity.suite.plugin"]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin: whatever is collected below this folder is the suite, or a test of its tools."""
-    config.pluginmanager.import_plugin("parity.suite.run")
+    config.pluginmanager.import_plugin("parity.suite.hooks")

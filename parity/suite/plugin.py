@@ -27,4 +27,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin if the suite is asked for."""
     if config.option.pyargs and any(one.startswith("parity.suite") for one in config.args):
-        config.pluginmanager.import_plugin("parity.suite.run")
+        config.pluginmanager.import_plugin("parity.suite.hooks")
