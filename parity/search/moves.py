@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
 
-from parity.examples.strategies import Axis
+from parity.model.geometry import Axis
 from parity.model.subject import DTYPES, FORMATS
 from parity.search.structure import PADDINGS, Structure
 
@@ -42,24 +42,24 @@ def closely(value: int) -> Sequence[int]:
 
 def _bare(it: Structure, _: Lesser) -> Iterator[Structure]:
     """Leave one output: of one tap and channel, or of the kernel, or of the channels."""
-    if 0 in (*it.batches, it.rows.size, it.columns.size, it.groups, it.filters):
+    if 0 in (*it.lead, it.rows.size, it.columns.size, it.groups, it.filters):
         return
-    one = Axis(1, 1, 1, 1, 0, 0)
-    tall, wide = (Axis(axis.kernel, axis.kernel, 1, 1, 0, 0) for axis in (it.rows, it.columns))
-    plain = it._replace(batches=(1,), rows=one, columns=one, padding="VALID")
+    one = Axis(1)
+    tall, wide = (Axis(axis.kernel, axis.kernel) for axis in (it.rows, it.columns))
+    plain = it._replace(lead=(1,), rows=one, columns=one, padding="VALID")
     single = plain._replace(groups=1, depth=1, filters=1)
     for bare in (single, single._replace(rows=tall, columns=wide), plain):
         yield from (bare._replace(data_format="NHWC"), bare)
 
 
-def _batches(it: Structure, lesser: Lesser) -> Iterator[Structure]:
-    yield it._replace(batches=(math.prod(it.batches),))
-    for place, size in enumerate(it.batches):
-        before, after = it.batches[:place], it.batches[place + 1 :]
+def _leads(it: Structure, lesser: Lesser) -> Iterator[Structure]:
+    yield it._replace(lead=(math.prod(it.lead),))
+    for place, size in enumerate(it.lead):
+        before, after = it.lead[:place], it.lead[place + 1 :]
         if before or after:
-            yield it._replace(batches=before + after)
+            yield it._replace(lead=before + after)
         for less in lesser(size):
-            yield it._replace(batches=(*before, less, *after))
+            yield it._replace(lead=(*before, less, *after))
 
 
 def _channels(it: Structure, lesser: Lesser) -> Iterator[Structure]:
@@ -115,22 +115,22 @@ def _folds(it: Structure, _: Lesser) -> Iterator[Structure]:
     rows, columns = it.rows._replace(kernel=1), it.columns._replace(kernel=1)
     depth = it.rows.kernel * it.columns.kernel * it.depth
     yield from _either(it, it._replace(rows=rows, columns=columns, depth=depth))
-    batch, (down, across) = math.prod(it.batches), _outputs(it)
-    for batches, *outputs in (
+    batch, (down, across) = math.prod(it.lead), _outputs(it)
+    for lead, *outputs in (
         ((1,), down, batch * across),
         ((1,), batch * down, across),
-        (it.batches, 1, down * across),
+        (it.lead, 1, down * across),
     ):
         rows, columns = (
             _with_outputs(axis, it.padding, number)
             for axis, number in zip((it.rows, it.columns), outputs, strict=True)
         )
-        yield it._replace(batches=batches, rows=rows, columns=columns)
+        yield it._replace(lead=lead, rows=rows, columns=columns)
 
 
 MOVES: tuple[Move, ...] = (
     _bare,
-    _batches,
+    _leads,
     _groups,
     _channels,
     *(partial(_axes, name) for name in ("size", "kernel", "dilation", "stride")),
@@ -160,11 +160,7 @@ def _with_outputs(axis: Axis, padding: str, outputs: int) -> Axis:
 
 def _outputs(it: Structure) -> tuple[int, int]:
     """Return the outputs in rows and in columns."""
-    return _along(it.rows, it.padding), _along(it.columns, it.padding)
-
-
-def _along(axis: Axis, padding: str) -> int:
-    if padding == "SAME":
-        return -(-axis.size // axis.stride)
-    spare = axis.before + axis.size + axis.after - axis.reach
-    return math.trunc((spare + axis.stride) / axis.stride)
+    rows, columns = (
+        axis.padded_as_same() if it.padding == "SAME" else axis for axis in (it.rows, it.columns)
+    )
+    return rows.outputs, columns.outputs

@@ -9,22 +9,23 @@ kills it where a call does not end.
 from __future__ import annotations
 
 import gc
-import json
 import pickle
 import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from parity import claims
-from parity.claims import check, tally
-from parity.claims.tally import RUN
+from parity.claims import check, tally, trust
 from parity.cli import options, summary
 from parity.engine import note
 from parity.engine.watcher import Watcher
 from parity.model.verdict import MISTRUSTED, WRONG_CALL
+from parity.oracles import eigen
+from parity.suite.run import RUN
 
 _FEWEST = 5
 """Examples of a claim that pytest takes for a run of it."""
@@ -42,7 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     elif given is not None:
         RUN.seed = random.randrange(2**32) if given == "random" else int(given)
     try:
-        found = options.settings(config.option)
+        with eigen.chosen():  # the subject may import TensorFlow
+            found = options.settings(config.option)
         claims.asked(found.scope)
     except ValueError as error:
         pytest.exit(str(error), WRONG_CALL)
@@ -105,14 +107,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):  # the parent merges, doubts and prints
         session.config.workeroutput["parity"] = pickle.dumps((listed, RUN.doubts, RUN.rules))
         return
-    if listed and not tally.total(listed)["examples"]:
+    if listed and not tally.total(listed).examples:
         RUN.doubts.append("nothing was compared")
-    RUN.doubts += tally.not_supported("rules", [RUN.rules])
+    RUN.doubts += trust.not_supported("rules", [RUN.rules])
     for claim in claims.CLAIMS.values():
         ran = {count.dtype for count in listed if count.claim == claim.name}
         if ran and ran == set(tally.dtypes(claim, scope)):
-            RUN.doubts += tally.doubts(claim, listed, scope)
-            RUN.too_few += filter(None, [tally.too_few(claim, listed, scope)])
+            RUN.doubts += trust.doubts(claim, listed, scope)
+            RUN.too_few += filter(None, [trust.too_few(claim, listed, scope)])
             # Nothing but PARITY_EXAMPLES cuts such a run short.
             examples = sum(count.examples for count in listed if count.claim == claim.name)
             if 0 < examples < _FEWEST:
@@ -121,7 +123,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = MISTRUSTED
     if path := session.config.getoption("--counts"):
         documents = [count.document() for count in listed]
-        path.write_text(json.dumps(documents, indent=1) + "\n", encoding="utf-8")
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(documents), indent=1) + b"\n")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -148,7 +150,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for said in RUN.too_few:
         terminalreporter.line(said, yellow=True)
     for claim in claims.CLAIMS.values():
-        if said := tally.covered(claim, counts, RUN.scope):
+        if said := trust.covered(claim, counts, RUN.scope):
             terminalreporter.line(said)
     for doubt in RUN.doubts:
         terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)

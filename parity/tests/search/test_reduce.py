@@ -157,12 +157,12 @@ THRESHOLDS: dict[str, tuple[Where, str, str]] = {
         "float32 NHWC 1x1x32x1 w1x1x1x1 s1,1 d2,2 VALID",
     ),
     "batches of 8": (
-        lambda it: it.batches == (8,),
+        lambda it: it.lead == (8,),
         "float32 NHWC 8x9x9x16 w3x3x16x7 s1,1 d1,1 SAME lattice:7",
         "float32 NHWC 8x1x1x1 w1x1x1x1 s1,1 d1,1 VALID",
     ),
     "rank 5": (
-        lambda it: len(it.batches) == 2,
+        lambda it: len(it.lead) == 2,
         "float32 NHWC 2x3x9x9x6 w3x3x2x3 s1,1 d1,1 SAME lattice:7",
         "float32 NHWC 1x1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID",
     ),
@@ -183,7 +183,7 @@ THRESHOLDS: dict[str, tuple[Where, str, str]] = {
     ),
     "more than 100 positions, in however many images": (
         lambda it: (
-            math.prod(it.batches) * it.rows.size * it.columns.size > 100 and kernel(it) == (1, 1)
+            math.prod(it.lead) * it.rows.size * it.columns.size > 100 and kernel(it) == (1, 1)
         ),
         "float32 NHWC 9x6x5x3 w1x1x3x2 s1,1 d1,1 VALID lattice:7",
         "float32 NHWC 1x1x101x1 w1x1x1x1 s1,1 d1,1 VALID",
