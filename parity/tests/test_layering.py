@@ -47,9 +47,9 @@ def test_no_circle() -> None:
 
 
 def test_what_counts_and_prints_does_not_import_tensorflow() -> None:
-    light = ("parity.__main__", "parity.claims", "parity.claims.tally", "parity.claims.trust", "parity.cli.summary",
-             "parity.cli.options", "parity.cli.replay", "parity.search.command")  # fmt: skip
-    script = (
-        f"import sys, parity.__main__, {', '.join(light)}; sys.exit('tensorflow' in sys.modules)"
+    light = (
+        *("parity.__main__", "parity.claims", "parity.claims.tally", "parity.claims.trust"),
+        *("parity.cli.summary", "parity.cli.options", "parity.cli.replay", "parity.search.command"),
     )
+    script = f"import sys, {', '.join(light)}; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=SUITE.parent, timeout=60)
