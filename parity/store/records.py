@@ -13,7 +13,6 @@ from typing import Any
 from parity.model import machine
 from parity.model.subject import Scope
 
-
 FAILED = "failed: "
 """What the reason of a token begins with that has failed."""
 
