@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parity.engine.jobs import die_with
+from parity.engine.server import die_with
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.engine.jobs import die_with
+from parity.engine.server import die_with
 from parity.model.case import Case
 from parity.model.data_formats import in_nhwc
 from parity.model.geometry import output_shape
