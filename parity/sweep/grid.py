@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.model.case import Case
 from parity.model.subject import DTYPES, FORMATS, Scope
-from parity.oracles import bounds
+from parity.model import geometry
 
 Pair = tuple[int, int]
 Pads = tuple[int, int, int, int]
@@ -157,7 +157,7 @@ def _valid(grid: Grid, height: int, width: int, kernel: Pair) -> tuple[Any, list
         }
         step = Step(strides, dilations, explicit.get(padding, padding))
         case = Case((1, height, width, 1), (*kernel, 1, 1), **step._asdict())
-        if min(bounds.output_geometry(case)[0]) >= (0 if grid.empties else 1):
+        if min(geometry.output_geometry(case)[0]) >= (0 if grid.empties else 1):
             found[place] = step
     return np.array(list(found), np.uint64), list(found.values())
 

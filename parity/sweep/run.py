@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 
-from parity.claims.tally import MOST_NOT_SUPPORTED
+from parity.claims.trust import MOST_NOT_SUPPORTED
 from parity.engine import Crash, Outcome
 from parity.engine import run as run_tasks
 from parity.examples import corners
