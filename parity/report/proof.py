@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from parity.cli import options
@@ -58,7 +59,7 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
     console.rule("sweep")
     swept = run_sweep(settings, every=arguments.every)
     sweep.show(swept, console, scope)
-    if swept["interrupted"]:
+    if swept.interrupted:
         raise KeyboardInterrupt
     console.rule("campaign")
     with tempfile.TemporaryDirectory() as folder:  # a report leaves no corpus behind
@@ -102,7 +103,7 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
     return {
         "exit_code": worst,
         "verdict": verdict.VERDICTS[worst],
-        "sweep": swept,
+        "sweep": msgspec.to_builtins(swept),
         "campaign": campaign,
         "errors": samples,
         "failures": wrong,
