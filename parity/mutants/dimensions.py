@@ -12,13 +12,13 @@ from parity.mutants.textbook import RIGHT, Layer
 @misread("channels_last", "float32 NHWC 1x1x2x2 w1x1x2x1 s1,1 d1,1 VALID distinct:0")
 def nhwc_input_reshaped(images: Array, layout: str) -> Array:
     """An NHWC input is reshaped to channels first, not transposed."""
-    return images if layout == "NCHW" else _reshaped(images, "NHWC")
+    return RIGHT.channels_last(images, layout) if layout == "NCHW" else _reshaped(images, layout)
 
 
 @misread("channels_last", "float32 NCHW 1x2x1x2 w1x1x2x1 s1,1 d1,1 VALID distinct:0")
 def nchw_input_reshaped(images: Array, layout: str) -> Array:
     """An NCHW input is reshaped to channels last, not transposed."""
-    return _reshaped(images, "NCHW") if layout == "NCHW" else images
+    return _reshaped(images, layout) if layout == "NCHW" else images
 
 
 @misread("as_asked", "float32 NHWC 1x1x2x1 w1x1x1x2 s1,1 d1,1 VALID distinct:0")
