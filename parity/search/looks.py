@@ -33,10 +33,10 @@ from parity.engine import note
 from parity.examples import corners
 from parity.model import data
 from parity.model.case import Array, Case, Conv2d
+from parity.model.geometry import output_geometry
 from parity.model.subject import FEATURES, Scope
 from parity.mutants import MUTANTS, Mutant
 from parity.mutants.textbook import RIGHT, Arguments, Textbook
-from parity.oracles import bounds
 
 TELLING = 3
 """On how many draws an explanation has to differ from the right answer."""
@@ -136,7 +136,7 @@ def _small(scope: Scope, laid: tuple[str, str]) -> Sequence[Case]:
         for seed in range(10 * DRAWS)
         for number, order in enumerate(rng.permutation(len(structures))[:DRAWS])
     )
-    cases = islice((case for case in drawn if min(bounds.output_geometry(case)[0]) > 0), DRAWS)
+    cases = islice((case for case in drawn if min(output_geometry(case)[0]) > 0), DRAWS)
     return [
         replace(case, input_layout=laid[0], filters_layout=laid[1]) if number % 2 else case
         for number, case in enumerate(cases)
