@@ -17,8 +17,9 @@ from parity.cli import options, terminal
 from parity.engine import Crash, Outcome
 from parity.model import verdict
 from parity.model.settings import Settings
+from parity.model.verdict import Verdict
 from parity.mutants import MUTANTS
-from parity.mutants.hunt import CONTROL, Fate, Task, hunted, merged, tasks
+from parity.search.hunt import CONTROL, Fate, Task, hunted, merged, tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +74,7 @@ class Hunt:
     exit_code: int
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> Verdict:
     """Print the fate of every mutant; return 1 if one survives or the control does not."""
     names = arguments.names or list(MUTANTS)
     settings = options.settings(arguments)
@@ -87,7 +88,16 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    return found.exit_code
+    return Verdict.of(
+        found.exit_code,
+        f"mutants: {found.killed} of {found.asked} killed",
+        agreeing=[(fate.mutant, fate.fault) for fate in found.mutants if fate.killed],
+        failures=[(name, "it survives") for name in found.survivors]
+        + [(name, "its failure looks like another fault") for name in found.misnamed]
+        + [("a task", crash.reason) for crash in found.crashes],
+        doubts=found.doubts,
+        left_out=[(fate.mutant, "outside the scope") for fate in found.mutants if not fate.asked],
+    )
 
 
 def hunt(

@@ -14,12 +14,13 @@ from rich.console import Console
 from parity import claims
 from parity.__main__ import main
 from parity.claims.tally import dtypes
+from parity.engine import Outcome
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.model.verdict import WRONG_CALL
-from parity.mutants import command, hunt
+from parity.mutants import command
 from parity.mutants.command import Hunt
-from parity.mutants.hunt import CONTROL, Fate, Task, hunted, merged, turns
+from parity.search.hunt import CONTROL, Fate, Task, hunted, merged, turns
 
 QUICK = ["--jobs", "1", "--control", "0.01", "--claims", "exact", "--dtypes", "float32"]
 NAMES = ["kernel_flipped", "lower_case_taken"]
@@ -76,9 +77,9 @@ def test_verdicts(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def run(_: Any, tasks: Any, __: Any, heard: Any) -> None:
+    def run(function: Any, tasks: Any, settings: Any, heard: Any) -> None:
         for fate in fates:
-            heard(command.Outcome(None, fate, None, ""))
+            heard(Outcome(None, fate, None, ""))
 
     monkeypatch.setattr("parity.engine.run", run)
     names = [fate.mutant for fate in fates if fate.mutant != CONTROL]
@@ -133,6 +134,6 @@ def test_a_regression_row_does_not_spare_the_search() -> None:
 def test_a_fault_outside_the_scope_is_not_asked_for(
     scope: Scope, inside: str, outside: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hunt, "_regression", lambda *_: "")
+    monkeypatch.setattr("parity.search.hunt._regression", lambda *_: "")
     assert not hunted(Settings(scope), Task(outside)).asked
     assert hunted(Settings(scope), Task(inside)).asked

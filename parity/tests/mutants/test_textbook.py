@@ -21,7 +21,7 @@ from parity.mutants import MUTANTS, Mutant, fast_paths, textbook
 from parity.oracles import bounds
 from parity.oracles.compare import assert_exact, assert_special
 from parity.rules.rows import ROWS, Row
-from parity.search import corpus
+from parity.search.regressions import regressions
 
 
 def on_cases(
@@ -158,7 +158,7 @@ FAST_PATHS = [
     for name, one in inspect.getmembers(fast_paths, inspect.isfunction)
     if name in MUTANTS and one.__module__ == fast_paths.__name__
 ]
-REGRESSIONS = [claims.parse(token) for token in corpus.regressions()]
+REGRESSIONS = [claims.parse(token) for token in regressions()]
 
 
 @pytest.mark.parametrize("mutant", FAST_PATHS, ids=lambda mutant: mutant.name)
