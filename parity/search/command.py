@@ -19,7 +19,7 @@ from parity.claims import tally, trust
 from parity.cli import options, replay, summary
 from parity.model import verdict
 from parity.model.subject import Scope
-from parity.model.verdict import WrongCall
+from parity.model.verdict import Verdict, WrongCall
 from parity.search.campaign import Campaign, Record
 from parity.store.records import Count, Run
 from parity.store.store import Store
@@ -46,28 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_subject(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the campaign; return 1 if anything disagrees, 2 for a wrong call, 3 if mistrusted."""
+def run(arguments: argparse.Namespace) -> Verdict:
+    """Run the campaign; return what came of it."""
     console = Console()
     minutes, turns = arguments.minutes, arguments.turns
     if minutes is None and turns is None:
         minutes = 1.0
-    try:
-        settings = options.settings(arguments)
-        claims.asked(settings.scope)
-        if minutes is not None and not minutes > 0:
-            raise WrongCall(f"--minutes has to be positive, received {minutes}")
-        if arguments.output and not arguments.output.parent.is_dir():
-            raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
-        store = Store(arguments.store)
-        seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
-        seconds = None if minutes is None else 60 * minutes
-        record = campaign(
-            console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns)
-        )
-    except ValueError as error:
-        Console(stderr=True).print(f"parity fuzz: {error}", style="red", markup=False)
-        return verdict.WRONG_CALL
+    settings = options.settings(arguments)
+    if minutes is not None and not minutes > 0:
+        raise WrongCall(f"--minutes has to be positive, received {minutes}")
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
+    store = Store(arguments.store)
+    seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
+    seconds = None if minutes is None else 60 * minutes
+    record = campaign(console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns))
     counts = tuple(Count(c.claim, c.dtype, c.examples, c.outputs) for c in record.counts)
     store.record_run(
         Run.of(
@@ -83,7 +76,21 @@ def run(arguments: argparse.Namespace) -> int:
     store.close()
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-    return record.exit_code
+    failed = {one.claim for one in record.failures}
+    return Verdict.of(
+        record.exit_code,
+        f"{record.subject}, --seed {seed}",
+        agreeing=[
+            (f"{one.claim} {one.dtype}", f"{one.examples:,} examples")
+            for one in record.counts
+            if one.claim not in failed
+        ],
+        failures=[
+            *((f"{one.claim}: {one.token}", one.reason) for one in record.failures),
+            *((f"process: {one.note}", str(one)) for one in record.crashes if one.of_subject),
+        ],
+        doubts=record.doubts,
+    )
 
 
 def campaign(console: Console, one: Campaign) -> Record:

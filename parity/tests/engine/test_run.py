@@ -51,6 +51,11 @@ def does(settings: Settings, task: str) -> Any:
     return os.getpid(), dict(os.environ), "tensorflow" in sys.modules
 
 
+def result(outcome: Outcome[str, Any]) -> Any:
+    assert outcome.result is not None, outcome.crash
+    return outcome.result
+
+
 def heard(tasks: Any, settings: Settings = SETTINGS, **options: Any) -> list[Outcome[str, Any]]:
     found: list[Outcome[str, Any]] = []
     run(does, tasks, settings, found.append, **options)
@@ -93,10 +98,10 @@ def test_workers_are_forked_from_what_has_imported_tensorflow(
     before = dict(os.environ)
     outcomes = heard(["fine"] * 4, replace(SETTINGS, jobs=1))
     assert dict(os.environ) == before
-    pid, environment, imported = outcomes[0].result
+    pid, environment, imported = result(outcomes[0])
     assert imported
     assert server.ENVIRONMENT.items() <= environment.items()
-    assert {one.result[0] for one in outcomes} == {pid}  # one process takes one task after another
+    assert {result(one)[0] for one in outcomes} == {pid}  # one process takes one task after another
     assert pid != os.getpid()
     assert "NumPy" in outcomes[0].machine
     monkeypatch.setattr(psutil.Process, "num_threads", lambda _: 2)
@@ -151,7 +156,7 @@ def test_what_a_listener_raises_ends_the_processes(tmp_path: Path) -> None:
     pids: list[int] = []
 
     def stop(outcome: Outcome[str, Any]) -> None:
-        pids.append(outcome.result[0])
+        pids.append(result(outcome)[0])
         raise LookupError("enough")
 
     with pytest.raises(LookupError, match="enough"):
@@ -195,7 +200,7 @@ def test_nobody_at_the_address_of_a_cluster_is_a_wrong_call(
 ) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("parity.engine.cluster.SECONDS", 0.2)
-    with pytest.raises(WrongCall, match="--cluster tcp://127.0.0.1:1: "):
+    with pytest.raises(WrongCall, match=r"--cluster tcp://127\.0\.0\.1:1: "):
         heard(["fine"], replace(SETTINGS, cluster="tcp://127.0.0.1:1"))
 
 
@@ -206,7 +211,11 @@ def test_a_worker_of_a_cluster_that_goes_away_loses_nothing(
     distributed = pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
     variables = {"DASK_DISTRIBUTED__WORKER__DAEMON": "False", "PYTHONPATH": str(ROOT)}
-    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options: dict[str, Any] = {
+        "n_workers": 2,
+        "threads_per_worker": 1,
+        "dashboard_address": "127.0.0.1:0",
+    }
     import dask
 
     with (
