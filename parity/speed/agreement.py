@@ -1,9 +1,4 @@
-"""Whether results agree, asked before anything is timed: the proven bound on large outputs.
-
-The bound is that of `parity.oracles.bounds`, for finite data far from overflow. What differs is the
-road to the exact values: one product a filter tap, so that memory stays near the size of the
-output where `parity.oracles.bounds.exact` keeps every single product.
-"""
+"""Whether results agree, asked before anything is timed: exact integers, or the proven bound."""
 
 from __future__ import annotations
 
@@ -11,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import ml_dtypes
 import numpy as np
 
 from parity.model.case import DTYPES, Array, Case
-from parity.oracles.bounds import gamma, output_geometry, output_shape
+from parity.oracles import bounds
 
 Verdict = Literal["bit-identical", "within bound", "DISAGREES", "not compared"]
 DISAGREES: Verdict = "DISAGREES"
 NOT_COMPARED: Verdict = "not compared"
 AGREEING: tuple[Verdict, ...] = ("bit-identical", "within bound")
+_INTEGERS = ("lattice", "distinct", "ones")
+"""The kinds of data whose sums are exact in any order, so that nothing may be off."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Gauge:
     exact
         The result in wider arithmetic, in the shape of the output.
     allowed
-        The proven bound of each value's error; 0 for int32.
+        The proven bound of each value's error; 0 where the arithmetic is exact.
     dtype
         The dtype a result must have.
     """
@@ -124,23 +120,11 @@ def gauge(case: Case, x: Array, w: Array) -> Gauge:
     The data must be finite, free of subnormals, and far from overflow.
     """
     dtype = DTYPES[case.dtype]
-    if dtype.kind == "i":
-        exact = _convolve(case, x.astype(np.int64), w.astype(np.int64)).astype(dtype)
-        return Gauge(exact.astype(np.int64), np.zeros(exact.shape), dtype)
-    wide = np.longdouble if dtype == np.float64 else np.float64
-    exact = _convolve(case, x.astype(wide), w.astype(wide))
-    gross = _convolve(case, np.abs(x.astype(np.float64)), np.abs(w.astype(np.float64)))
-    working = np.finfo(np.float64 if dtype == np.float64 else np.float32)
-    rounding = gamma(case.terms, float(working.eps) / 2)
-    # The wide sums round as well: the exact one by `wide`'s unit, the gross one by float64's.
-    slack = gamma(case.terms, float(np.finfo(wide).eps) / 2)
-    gross /= 1 - gamma(case.terms, 2.0**-53)
-    allowed = (rounding + slack) * gross + case.terms * float(working.tiny) * (1 + rounding)
-    if dtype.itemsize == 2:
-        info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
-        unit, least = float(info.eps) / 2, float(info.smallest_subnormal)
-        allowed += np.maximum(unit * (np.abs(exact) + allowed), least / 2)
-    return Gauge(exact, allowed, dtype)
+    if case.dtype == "int32" or case.kind in _INTEGERS:
+        whole = bounds.integers(case, x, w).astype(np.float64)
+        return Gauge(whole, np.zeros(()), dtype)
+    allowed = bounds.allow(case, x, w, flush=True)
+    return Gauge(allowed.value, allowed.bound, dtype)
 
 
 def compare(scale: Gauge, subject: Array, answers: Mapping[str, Answer]) -> Agreement:
@@ -159,12 +143,17 @@ def compare(scale: Gauge, subject: Array, answers: Mapping[str, Answer]) -> Agre
     found = {name: _beside(scale, subject, ours, answer) for name, answer in answers.items()}
     verdicts = [one.verdict for one in found.values() if one.verdict != NOT_COMPARED]
     verdict = next(iter(verdicts), NOT_COMPARED)
-    return Agreement(verdict if ours <= 1 else DISAGREES, _finite(ours), "", found)
+    return Agreement(verdict if ours <= 1 else DISAGREES, finite(ours), "", found)
 
 
 def failed(reason: str) -> Agreement:
     """Return what is said of a subject that has given no result."""
     return Agreement(DISAGREES, None, reason, {})
+
+
+def finite(share: float) -> float | None:
+    """Return a share as JSON has it, which knows no infinity."""
+    return share if share < float("inf") else None
 
 
 def _beside(scale: Gauge, subject: Array, ours: float, answer: Answer) -> Comparison:
@@ -180,34 +169,4 @@ def _beside(scale: Gauge, subject: Array, ours: float, answer: Answer) -> Compar
         cannot = cannot or f"its own error is {theirs:.3g} times the proven bound"
     elif subject.tobytes() == answer.result.tobytes():
         verdict = "bit-identical"
-    return Comparison(verdict, _finite(theirs), cannot, answer.in_nhwc)
-
-
-def _finite(share: float) -> float | None:
-    return share if share < float("inf") else None  # JSON knows no infinity
-
-
-def _convolve(case: Case, x: Array, w: Array) -> Array:
-    if case.data_format == "NCHW":
-        x = np.moveaxis(x, -3, -1)
-    x = x.reshape(-1, *x.shape[-3:])
-    (rows, columns), (top, bottom, left, right) = output_geometry(case)
-    x = np.pad(x, [(0, 0), (top, bottom), (left, right), (0, 0)])
-    kernel_rows, kernel_columns, depth, filters = w.shape
-    groups = x.shape[-1] // depth
-    share = filters // groups
-    y = np.zeros((len(x), rows, columns, filters), x.dtype)
-    for i in range(kernel_rows):
-        for j in range(kernel_columns):
-            seen = x[
-                :,
-                i * case.dilations[0] :: case.strides[0],
-                j * case.dilations[1] :: case.strides[1],
-            ][:, :rows, :columns]
-            for group in range(groups):
-                channels = slice(group * depth, (group + 1) * depth)
-                outputs = slice(group * share, (group + 1) * share)
-                y[..., outputs] += seen[..., channels] @ w[i, j, :, outputs]
-    if case.data_format == "NCHW":
-        y = np.moveaxis(y, -1, -3)
-    return y.reshape(output_shape(case))
+    return Comparison(verdict, finite(theirs), cannot, answer.in_nhwc)
