@@ -13,6 +13,7 @@ from typing import Any
 from parity.model.layouts import LAYOUTS
 from parity.model.settings import CALL_SECONDS, Settings
 from parity.model.subject import DEFAULT, DTYPES, FEATURES, FORMATS, Scope, load
+from parity.store import store
 
 SUBJECT_HELP = f"the conv2d to check, with TensorFlow's signature (default: {DEFAULT})"
 
@@ -84,6 +85,19 @@ def add_processes(parser: Any) -> None:
     cores = os.cpu_count() or 1
     parser.add_argument(
         "--jobs", type=positive, default=cores, metavar="N", help=f"processes (default: {cores})"
+    )
+
+
+def add_store(parser: Any, *, needed: bool = False) -> None:
+    """Declare the file in which runs are recorded: none is written unless it is `needed`."""
+    parser.add_argument(
+        "--store",
+        type=Path,
+        nargs="?",
+        const=store.DEFAULT,
+        default=store.DEFAULT if needed else None,
+        metavar="FILE",
+        help=f"record the run in FILE, for the command history (FILE: {store.DEFAULT})",
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.oracles.bounds import output_shape
+from parity.model.geometry import output_shape
 from parity.speed import layers, yardsticks
 from parity.speed.layers import Layer
 from parity.speed.processes import Workers, environment

@@ -23,7 +23,7 @@ import numpy as np
 
 from parity.model.case import Array, Case
 from parity.model.data_formats import in_nhwc
-from parity.oracles.bounds import output_shape
+from parity.model.geometry import output_shape
 from parity.speed.implementations import Call, Facts, Implementation, Subject, TensorFlow
 
 REASON_LENGTH = 160

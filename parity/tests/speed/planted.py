@@ -54,7 +54,18 @@ def row(given: Times | None = None, other_work: float = 0.0, **more: Any) -> Row
 def block(**changes: Any) -> Block:
     """Return a machine block."""
     facts: dict[str, Any] = dict.fromkeys(
-        "cpu system python subject version numpy blas blas_architecture tensorflow".split(), "same"
+        [
+            "cpu",
+            "system",
+            "python",
+            "subject",
+            "version",
+            "numpy",
+            "blas",
+            "blas_architecture",
+            "tensorflow",
+        ],
+        "same",
     )
     facts |= {
         "simd": [],

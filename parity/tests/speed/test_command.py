@@ -278,7 +278,11 @@ def test_every_admissible_algorithm_is_timed(
 ) -> None:
     (tmp_path / "chooses.py").write_text(CHOOSES)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(measure.layers, "every", lambda: [parse(TOKEN.replace("x2 ", "x1 ", 1).replace("3x3x2", "3x3x1"))])
+    monkeypatch.setattr(
+        measure.layers,
+        "every",
+        lambda: [parse(TOKEN.replace("x2 ", "x1 ", 1).replace("3x3x2", "3x3x1"))],
+    )
     how = {"subject": "chooses:conv2d", "algorithms": True}
     [row] = measured(parse(TOKEN), **how)
     assert row.chosen == "tiles"

@@ -65,7 +65,7 @@ WIDE = np.tile([0.96, 1.04], 10)
         ({"all": np.repeat([1.0, 1.3], 10)}, ["bimodal"]),  # cancels in the ratio
         ({AGAIN: 1.06}, ["noisy"]),
         ({SUBJECT: WIDE}, ["wide"]),
-    ({AGAIN: WIDE}, ["wide"]),
+        ({AGAIN: WIDE}, ["wide"]),
     ],
 )
 def test_what_speaks_against_a_row_is_told(factors: dict[str, Any], doubts: list[str]) -> None:
