@@ -53,20 +53,8 @@ def row(given: Times | None = None, other_work: float = 0.0, **more: Any) -> Row
 
 def block(**changes: Any) -> Block:
     """Return a machine block."""
-    facts: dict[str, Any] = dict.fromkeys(
-        [
-            "cpu",
-            "system",
-            "python",
-            "subject",
-            "version",
-            "numpy",
-            "blas",
-            "blas_architecture",
-            "tensorflow",
-        ],
-        "same",
-    )
+    names = ("cpu", "system", "python", "subject", "version", "numpy", "tensorflow")
+    facts: dict[str, Any] = dict.fromkeys((*names, "blas", "blas_architecture"), "same")
     facts |= {
         "simd": [],
         "cores": 2,
