@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Protocol
 
 import numpy as np
 from rich.console import RenderableType
@@ -35,22 +34,6 @@ _WORST = 8
 _FASTER = "time of the subject / time of TensorFlow as installed: below 1 the subject is faster"
 
 Column = tuple[str, Callable[[Row], str]]
-
-
-class Spread(Protocol):
-    """A ratio or a mean of ratios, and its interval."""
-
-    @property
-    def ratio(self) -> float:
-        """The ratio."""
-
-    @property
-    def low(self) -> float:
-        """The lower end."""
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
 
 
 def all_of(document: Speed) -> Iterator[RenderableType]:
@@ -337,7 +320,7 @@ def _table(title: str, headings: Sequence[str], first: str = "layer") -> Table:
     return table
 
 
-def interval(found: Spread) -> str:
+def interval(found: Ratio | Mean) -> str:
     """Write a ratio with its interval."""
     return f"{found.ratio:.2f} [dim]{found.low:.2f}-{found.high:.2f}[/]"
 

@@ -13,7 +13,7 @@ import pytest
 from parity import __main__ as cli
 from parity.model import machine
 from parity.oracles import build as tensorflow_build
-from parity.speed import command, first, limits, measure, records, turns, yardsticks
+from parity.speed import command, first, layers, limits, measure, records, turns, yardsticks
 from parity.speed.command import told
 from parity.speed.layers import Layer, parse, read
 from parity.speed.measure import Measurement
@@ -302,7 +302,7 @@ def test_npconv_takes_each_algorithm_that_it_names() -> None:
     taken: dict[str, str] = {}
     with Workers() as workers:
         free = workers.start("npconv:conv2d", {"NPCONV_ALGORITHM": None})
-        for layer in measure.layers.every():
+        for layer in layers.every():
             token = layer.case.token()
             taken.setdefault(measure.family(free.call("algorithm", token)), token)
         assert len(taken) > 2
