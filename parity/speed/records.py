@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from parity.model.machine import Machine
-from parity.speed.agreement import Agreement
+from parity.speed.agreement import AGREEING, DISAGREES, Agreement
 from parity.speed.statistics import LEAST_ROUNDS, Positive, Ratio, Verdict
 
 VERSION = 3
@@ -157,6 +157,16 @@ class Row:
     def group(self) -> Group:
         """The line of the summary that it belongs to."""
         return Group(self.net, self.threads, self.busy is not None)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the subject's result does, with that of a TensorFlow."""
+        return self.agreement.verdict in AGREEING
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether the subject failed or is beyond the bound."""
+        return self.agreement.verdict == DISAGREES
 
     @property
     def doubts(self) -> list[str]:

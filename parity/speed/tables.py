@@ -25,7 +25,7 @@ from parity.speed.rows import (
     beyond,
     bounds,
 )
-from parity.speed.statistics import NEAR, mean_ratio
+from parity.speed.statistics import NEAR, Ratio, mean_ratio
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
 _OWN_COLUMNS = (*LABELS, NOISE, FORCED, TEN_LINES, PLAIN, *STEPS)
@@ -296,7 +296,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
     found: list[str] = []
     for row in rows:
         where = f"{row.net}: {row.name}"
-        if row.agreement.verdict == DISAGREES:
+        if row.disagrees:
             how = row.agreement.failed or "its result is beyond the bound"
             found.append(f"DISAGREES: {where}: {how}: {row.token}")
         for name, one in row.agreement.yardsticks.items():
