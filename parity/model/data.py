@@ -132,15 +132,22 @@ def _distinct(
     )
 
 
+def small(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+    """Draw from -2, -1, 1 and 2: sums of up to 64 products are exact even in eight bits."""
+    few = np.array([-2, -1, 1, 2])
+    return rng.choice(few, input).astype(dtype), rng.choice(few, filters).astype(dtype)
+
+
 def ones(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Fill both with ones: outputs count the taps that lie inside the image."""
     return np.ones(input, dtype), np.ones(filters, dtype)
 
 
 KINDS: dict[str, Callable[[Rng, Shape, Shape, Any], Arrays]] = {
-    kind.__name__: kind for kind in (lattice, bounded, special, normal, distinct, finite, ones)
+    kind.__name__: kind
+    for kind in (lattice, bounded, special, normal, distinct, finite, small, ones)
 }
-EXACT = ("lattice", "distinct", "finite", "ones")
+EXACT = ("lattice", "distinct", "finite", "small", "ones")
 """The kinds whose sums are exact in every order of summation."""
 
 
