@@ -57,7 +57,7 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
     console.rule("sweep")
     swept = run_sweep(settings, every=arguments.every)
     sweep.show(swept, console, scope)
-    if swept["interrupted"]:
+    if swept.interrupted:
         raise KeyboardInterrupt
     console.rule("campaign")
     # Without a store: a report leaves no corpus behind.
@@ -96,7 +96,7 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
     return {
         "exit_code": worst,
         "verdict": verdict.VERDICTS[worst],
-        "sweep": swept,
+        "sweep": msgspec.to_builtins(swept),
         "campaign": msgspec.to_builtins(campaign),
         "errors": samples,
         "failures": wrong,
