@@ -16,8 +16,7 @@ import numpy as np
 from parity.model.case import Array
 from parity.speed.implementations import Call
 from parity.speed.recipes import TEN_LINES, Binding, channels_first, loop, scipy, ten_lines
-from parity.subjects.channels_first import Call as Convolution
-from parity.subjects.channels_first import read
+from parity.subjects.channels_first import Convolution, read
 
 
 class Beside:

@@ -13,8 +13,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from parity.model.case import DTYPES, Case
 from parity.speed.implementations import Call
-from parity.subjects.channels_first import Call as Convolution
-from parity.subjects.channels_first import read
+from parity.subjects.channels_first import Convolution, read
 
 PRODUCT = "product alone"
 COPY = "copy alone"
