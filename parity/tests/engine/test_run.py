@@ -210,17 +210,12 @@ def test_a_worker_of_a_cluster_that_goes_away_loses_nothing(
     """Tasks kill their processes, and one worker is killed: each task is told once, and rightly."""
     distributed = pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
-    variables = {"DASK_DISTRIBUTED__WORKER__DAEMON": "False", "PYTHONPATH": str(ROOT)}
-    options: dict[str, Any] = {
-        "n_workers": 2,
-        "threads_per_worker": 1,
-        "dashboard_address": "127.0.0.1:0",
-    }
     import dask
 
+    options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
         dask.config.set({"distributed.worker.daemon": False}),
-        distributed.LocalCluster(**options, env=variables) as cluster,
+        distributed.LocalCluster(n_workers=2, env={"PYTHONPATH": str(ROOT)}, **options) as cluster,
     ):
         workers = [worker.pid for worker in cluster.workers.values()]
         found: list[Outcome[str, Any]] = []
