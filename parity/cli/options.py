@@ -111,6 +111,8 @@ def settings(options: Any) -> Settings:
     WrongCall
         If one holds a name that is not known, or the subject cannot be imported.
     """
+    if not {"", str(Path.cwd())} & {*sys.path}:  # the subject may lie here, as for python -m
+        sys.path.append(str(Path.cwd()))
     found = Settings(
         scope=scope(options),
         jobs=getattr(options, "jobs", 1),
