@@ -112,9 +112,9 @@ def _asked(example: Case | Call, scope: Scope) -> bool:
 def _regression(conv2d: Subject, scope: Scope) -> str:
     """Return the first regression row, within the scope, that shows a fault of `conv2d`."""
     from parity import claims
-    from parity.search import corpus
+    from parity.search import regressions
 
-    for token in corpus.regressions():
+    for token in regressions.regressions():
         example = claims.parse(token)
         for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
             if failure(claim, example, conv2d) is not None:

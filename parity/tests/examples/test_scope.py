@@ -29,7 +29,7 @@ from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.mutants import MUTANTS
 from parity.oracles import bounds
 from parity.rules.rows import ROWS
-from parity.search import corpus
+from parity.search import regressions
 from parity.search.explore import Disagreement, explore
 from parity.sweep.grid import Grid
 
@@ -140,7 +140,7 @@ def test_the_rows_of_rules_and_regressions_keep_to_the_scope(scope: Scope) -> No
             with suppress(ValueError, TypeError):
                 strict(**row.call())
     # Each scope has a quarter, its neighbours the others: what is asked hardly depends on the row.
-    tokens = corpus.regressions()[ALONE.index(scope) % 4 :: 4]
+    tokens = regressions.regressions()[ALONE.index(scope) % 4 :: 4]
     examples = [claims.parse(token) for token in tokens]
     for example in examples:
         for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
@@ -151,9 +151,10 @@ def test_the_rows_of_rules_and_regressions_keep_to_the_scope(scope: Scope) -> No
 @pytest.mark.parametrize("scope", ALONE, ids=str)
 def test_the_sweep_keeps_to_the_scope(scope: Scope) -> None:
     grid, strict = Grid.of(scope), Strict(scope)
-    for block in grid.blocks()[::17]:
-        for case in islice(grid.cases(block), 0, 400, 40):
-            case.call_on(strict, *case.arrays())
+    for group in islice(grid.chosen(), 0, None, 187):
+        for data_format in grid.formats:
+            for case in group.cases(data_format)[::9]:
+                case.call_on(strict, *case.arrays())
     assert strict.calls > 10
 
 
