@@ -15,7 +15,7 @@ from rich.table import Table
 
 from parity.cli import options, replay
 from parity.model.subject import Scope
-from parity.model.verdict import WRONG_CALL, WrongCall
+from parity.model.verdict import Verdict, WrongCall
 from parity.store import store as files
 from parity.store.records import Count, Failure, Run
 from parity.sweep.found import Swept
@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_subject(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Sweep and print; return 1 on disagreement, 2 for a wrong call, 3 for too little compared."""
+def run(arguments: argparse.Namespace) -> Verdict:
+    """Sweep and print: 1 on disagreement, 3 for too little compared."""
     console, errors = Console(), Console(stderr=True)
     path = arguments.store or (files.DEFAULT if arguments.resume else None)
     store = None
@@ -65,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         if store:
             store.record_run(recorded(swept, settings.scope))
     except ValueError as error:
-        errors.print(f"parity sweep: {error}", style="red", markup=False)
-        return WRONG_CALL
+        raise WrongCall(str(error)) from error
     finally:
         if store:
             store.close()
@@ -76,7 +75,20 @@ def run(arguments: argparse.Namespace) -> int:
     if swept.interrupted:
         kept = "; --resume goes on from here" if store else ""
         errors.print(f"interrupted{kept}", style="yellow", markup=False)
-    return exit_code(swept)
+    return Verdict.of(
+        exit_code(swept),
+        f"{swept.subject}, bit for bit",
+        agreeing=(
+            (dtype, f"{row.compared:,} geometries, {row.outputs:,} outputs")
+            for dtype, row in swept.by_dtype.items()
+            if not row.disagreements
+        ),
+        failures=[
+            *((one.token, one.reason) for one in swept.first if swept.disagreements > swept.known),
+            *((one, "no longer fails: remove it from --known") for one in swept.gone),
+        ],
+        doubts=swept.doubts,
+    )
 
 
 def recorded(swept: Swept, scope: Scope) -> Run:
@@ -133,6 +145,10 @@ def show(swept: Swept, console: Console, scope: Scope) -> None:
     if swept.simplest:
         say(f"The first, made small: {swept.simplest.token}\n  {swept.simplest.reason}")
         say(f"  {replay.command(swept.simplest.token, scope)}")
+    if swept.known:
+        say(f"{swept.known:,} of these disagreements are KNOWN", "yellow")
+    for entry in swept.gone:
+        say(f"KNOWN, but no longer fails: remove it from --known: {entry}", "bold red")
     for doubt in swept.doubts:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
 
