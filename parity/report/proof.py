@@ -89,7 +89,7 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
         exit_code(swept),
         campaign_code,
         verdict.verdict(wrong, doubts),
-        hunted["exit_code"],
+        hunted.exit_code,
         checked["exit_code"] if checked else verdict.AGREEMENT,
     ]
     worst = verdict.worst(codes)
@@ -101,6 +101,6 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
         "errors": samples,
         "failures": wrong,
         "doubts": doubts,
-        "mutants": hunted,
+        "mutants": msgspec.to_builtins(hunted),
         "ledger": checked,
     }
