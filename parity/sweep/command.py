@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -45,15 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Verdict:
-    """Sweep and print: 1 on disagreement, 3 for too little compared."""
+    """Sweep and print; return 1 on disagreement, 2 for a wrong call, 3 for too little compared."""
     console, errors = Console(), Console(stderr=True)
+    settings = options.settings(arguments)
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
     path = arguments.store or (files.DEFAULT if arguments.resume else None)
-    store = None
-    try:
-        settings = options.settings(arguments)
-        if arguments.output and not arguments.output.parent.is_dir():
-            raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
-        store = files.Store(path) if path else None
+    with closing(files.Store(path)) if path else nullcontext() as store:
         with _progress(errors) as progress:
             swept = run_sweep(
                 settings,
@@ -62,27 +60,22 @@ def run(arguments: argparse.Namespace) -> Verdict:
                 resume=arguments.resume,
                 progress=progress,
             )
+        if arguments.output:
+            arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(swept)) + b"\n")
+        show(swept, console, settings.scope)
         if store:
             store.record_run(recorded(swept, settings.scope))
-    except ValueError as error:
-        raise WrongCall(str(error)) from error
-    finally:
-        if store:
-            store.close()
-    if arguments.output:
-        arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(swept)) + b"\n")
-    show(swept, console, settings.scope)
     if swept.interrupted:
-        kept = "; --resume goes on from here" if store else ""
+        kept = "; --resume goes on from here" if path else ""
         errors.print(f"interrupted{kept}", style="yellow", markup=False)
     return Verdict.of(
         exit_code(swept),
-        f"{swept.subject}, bit for bit",
-        agreeing=(
-            (dtype, f"{row.compared:,} geometries, {row.outputs:,} outputs")
+        f"sweep of {swept.subject}",
+        agreeing=[
+            (dtype, f"{row.compared:,} geometries")
             for dtype, row in swept.by_dtype.items()
-            if not row.disagreements
-        ),
+            if row.compared and not row.disagreements
+        ],
         failures=[
             *((one.token, one.reason) for one in swept.first if swept.disagreements > swept.known),
             *((one, "no longer fails: remove it from --known") for one in swept.gone),
