@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Verdict:
-    """Run the campaign; return what came of it."""
+    """Run the campaign: 1 if anything disagrees, 3 if mistrusted."""
     console = Console()
     minutes, turns = arguments.minutes, arguments.turns
     if minutes is None and turns is None:
@@ -76,21 +76,21 @@ def run(arguments: argparse.Namespace) -> Verdict:
     store.close()
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-    failed = {one.claim for one in record.failures}
     return Verdict.of(
         record.exit_code,
-        f"{record.subject}, --seed {seed}",
-        agreeing=[
-            (f"{one.claim} {one.dtype}", f"{one.examples:,} examples")
-            for one in record.counts
-            if one.claim not in failed
-        ],
-        failures=[
-            *((f"{one.claim}: {one.token}", one.reason) for one in record.failures),
-            *((f"process: {one.note}", str(one)) for one in record.crashes if one.of_subject),
-        ],
+        f"{record.subject} and TensorFlow {record.tensorflow}, --seed {record.seed}",
+        agreeing=((f"{one.claim} {one.dtype}", f"{one.examples:,} examples") for one in counts),
+        failures=_failed(record),
         doubts=record.doubts,
+        left_out=((one.token, f"known: {one.reason}") for one in record.known),
     )
+
+
+def _failed(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield what makes a campaign fail, and why."""
+    yield from ((one.token, one.reason) for one in record.failures)
+    yield from ((one.note, str(one)) for one in record.crashes if one.of_subject)
+    yield from ((one, "no longer fails: remove it from --known") for one in record.gone)
 
 
 def campaign(console: Console, one: Campaign) -> Record:
@@ -154,6 +154,10 @@ def _show(console: Console, record: Record, counts: list[tally.Count], scope: Sc
         replayed(crash.note)
     if len(deaths) > _LISTED:
         say(f"... {len(deaths)} calls of the subject ended their process", "bold red")
+    for failure in record.known:
+        say(f"KNOWN {failure.claim}: {failure.token}", "yellow")
+    for entry in record.gone:
+        say(f"KNOWN, but no longer fails: remove it from --known: {entry}", "bold red")
     for said in record.too_few:
         say(said, "yellow")
     for doubt in record.doubts:
