@@ -60,7 +60,7 @@ def hanging_at_stride_3(x: Any, w: Any, strides: Any, *rest: Any, **named: Any) 
 
 def wrong_then_dying(x: Any, w: Any, strides: Any, *rest: Any, **named: Any) -> Any:
     """Be wrong, and end the process on the plain data with which a failure is made smaller."""
-    if strides[0] == 3 and x.size > 1 and (x == 1).all():
+    if strides[0] == 3 and (x == 1).all():
         os.abort()
     return wrong_at_stride_3(x, w, strides, *rest, **named)
 
