@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from parity.cli import options
@@ -96,7 +97,7 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
         campaign_code,
         verdict.verdict(wrong, doubts),
         hunted["exit_code"],
-        checked["exit_code"] if checked else verdict.AGREEMENT,
+        checked.exit_code if checked else verdict.AGREEMENT,
     ]
     worst = verdict.worst(codes)
     return {
@@ -108,5 +109,5 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
         "failures": wrong,
         "doubts": doubts,
         "mutants": hunted,
-        "ledger": checked,
+        "ledger": checked and msgspec.to_builtins(checked),
     }

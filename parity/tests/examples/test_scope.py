@@ -25,7 +25,7 @@ from parity.model.call import Call
 from parity.model.case import Array
 from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.mutants import MUTANTS
-from parity.rules.rows import ROWS
+from parity.rules import ROWS
 from parity.search import corpus
 from parity.search.explore import Disagreement, explore
 from parity.sweep.grid import Grid
