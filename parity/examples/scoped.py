@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.model import geometry
 from parity.model.call import described, read, spatial, steps
 from parity.model.case import DTYPES
 from parity.model.subject import FORMATS, Scope
 from parity.model.written import ARRAYS, Arguments
-from parity.oracles import bounds
 
 
 def within(arguments: Arguments, scope: Scope) -> bool:
@@ -60,7 +60,11 @@ def needed(arguments: Arguments) -> Iterator[str]:
         yield "explicit"
     image, kernel = (described(arguments.get(name))[0] for name in ARRAYS)
     case = read(arguments)
-    if 0 in (*(image or ()), *(kernel or ()), *(bounds.output_geometry(case)[0] if case else ())):
+    if 0 in (
+        *(image or ()),
+        *(kernel or ()),
+        *(geometry.Geometry.of(case).outputs if case else ()),
+    ):
         yield "empties"
     if image is None or len(image) < 4:
         return

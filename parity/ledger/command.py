@@ -12,8 +12,9 @@ line that adds it to the row.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -32,12 +33,8 @@ from parity.oracles.onednn import Machine
 from parity.rules import ROWS as RULES
 from parity.rules import Row
 
-VERSION = ledger.release(eigen.version)
 _CLASSES = {"InvalidArgumentError": "ValueError", "UnimplementedError": "ValueError"}
 NPCONV = Functions(npconv.conv2d, npconv.extract_patches)
-EIGEN = Functions(eigen.quietly(eigen.tf.nn.conv2d), eigen.quietly(eigen.tf.image.extract_patches))
-NHWC = Functions(eigen.quietly(eigen.conv2d), EIGEN.extract_patches)
-"""TensorFlow without oneDNN, which refuses every NCHW call, asked the same in NHWC."""
 ONEDNN = Functions(onednn.conv2d, onednn.extract_patches)
 
 
@@ -94,7 +91,7 @@ def check(
     """Check the rows and look for missing ones; print a table."""
     found, differing = tuple(map(checked, rows)), tuple(missing(rows, rules))
     table = Table(
-        title=f"The ledger of differences, TensorFlow {eigen.version}",
+        title=f"The ledger of differences, TensorFlow {eigen.version()}",
         caption=f"oneDNN: {onednn.machine()}",
     )
     for heading in ("row", "build", "live"):
@@ -169,13 +166,13 @@ def _live(row: Divergence) -> tuple[str, list[str]]:
 
 def _everywhere(row: Divergence) -> str:
     """Check a row that does not depend on the machine."""
-    if not row.lists(eigen.version):
-        if any(shown.by_tensorflow(outcome(shown.call, EIGEN)) for shown in row.shown):
-            return f"STALE: it shows in {VERSION}, which is not listed"
+    if not row.lists(eigen.version()):
+        if any(shown.by_tensorflow(outcome(shown.call, _eigen())) for shown in row.shown):
+            return f"STALE: it shows in {_release()}, which is not listed"
         return f"only in TensorFlow {', '.join(row.versions)}"
     wrong = (
-        _of_tensorflow(shown, outcome(shown.call, EIGEN)) or _of_npconv(shown)
-        for shown in row.shown_in(eigen.version)
+        _of_tensorflow(shown, outcome(shown.call, _eigen())) or _of_npconv(shown)
+        for shown in row.shown_in(eigen.version())
     )
     return next(filter(None, wrong), "as written")
 
@@ -183,7 +180,7 @@ def _everywhere(row: Divergence) -> str:
 def _with_onednn(row: Divergence, machine: Machine) -> tuple[str, list[str]]:
     """Check a row about oneDNN's kernels: what has been seen on this machine has to show."""
     held, data, unseen = 0, [], []
-    here = row.shown_in(eigen.version)
+    here = row.shown_in(eigen.version())
     for place, shown in enumerate(row.shown):
         listed = shown in here
         if not listed and any(other.call == shown.call for other in here):
@@ -199,7 +196,7 @@ def _with_onednn(row: Divergence, machine: Machine) -> tuple[str, list[str]]:
             held += 1
         elif shown.by_tensorflow(got):
             if seen:
-                return f"STALE: it shows in {VERSION}, which is not listed", []
+                return f"STALE: it shows in {_release()}, which is not listed", []
             data.append(f"{row.id}, shown {place + 1}: {_line(shown, machine, listed)}")
         elif listed:
             unseen.append(got)
@@ -211,11 +208,21 @@ def _with_onednn(row: Divergence, machine: Machine) -> tuple[str, list[str]]:
     return "; ".join(filter(None, told)) or f"only in TensorFlow {', '.join(row.versions)}", data
 
 
+def _release() -> str:
+    return ledger.release(eigen.version())
+
+
+def _eigen(conv2d: Callable[..., Any] | None = None) -> Functions:
+    """Return TensorFlow without oneDNN; its own conv2d refuses every NCHW call."""
+    tf = eigen.tensorflow()
+    return Functions(*map(eigen.quietly, (conv2d or tf.nn.conv2d, tf.image.extract_patches)))
+
+
 def _line(shown: Shown, machine: Machine, listed: bool) -> str:
     """Return the fields that `shown` gets by what is seen, as the ledger writes them."""
     known = getattr(shown, machine.how) if listed else ()
     names = ", ".join(f'"{name}"' for name in (*known, machine.instruction_set))
-    return f"{machine.how} = [{names}]" + ("" if listed else f', versions = ["{VERSION}"]')
+    return f"{machine.how} = [{names}]" + ("" if listed else f', versions = ["{_release()}"]')
 
 
 def _wrong(shown: Shown, side: str, got: str, said: str) -> str:
@@ -232,5 +239,5 @@ def _of_npconv(shown: Shown) -> str:
 
 def _of_eigen(shown: Shown) -> str:
     """Say where TensorFlow without oneDNN does the same: that belongs to no row about oneDNN."""
-    got = outcome(shown.call, NHWC)
+    got = outcome(shown.call, _eigen(eigen.conv2d))
     return _wrong(shown, "TensorFlow without oneDNN", _CLASSES.get(got, got), shown.npconv)

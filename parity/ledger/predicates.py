@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import gcd
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.model.call import as_index, integers, numbers, read
 from parity.model.case import DTYPES, Case
+from parity.model.geometry import Geometry, Pads
 from parity.model.written import Arguments
 from parity.oracles import bounds
 
@@ -26,8 +26,7 @@ _TINY = {name: float(bounds.limits(DTYPES[name]).smallest_normal) for name in bo
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(NamedTuple):
     """The geometry of a call that has the form of one.
 
     Leading dimensions are in ``N``; ``IC`` are the channels of the filters; ``top bottom left
@@ -49,38 +48,27 @@ class Sizes:
     DW: int
     OH: int
     OW: int
-    pads: tuple[int, int, int, int]
+    top: int
+    bottom: int
+    left: int
+    right: int
+    pads: Pads
 
     @classmethod
     def of(cls, case: Case) -> Sizes:
         """Return the sizes of a case."""
-        *batch, a, b, c = case.input_shape
-        image = (a, b, c) if case.data_format == "NHWC" else (b, c, a)
-        outputs, pads = bounds.output_geometry(case)
-        steps = case.strides + case.dilations
-        return cls(math.prod(batch), *image, *case.filters_shape, *steps, *outputs, pads)
-
-    @property
-    def top(self) -> int:
-        """The rows of padding above the image that windows reach."""
-        return self.pads[0]
-
-    @property
-    def left(self) -> int:
-        """The columns of padding on the left that windows reach."""
-        return self.pads[2]
-
-    @property
-    def bottom(self) -> int:
-        """The rows of padding below the image that windows reach."""
-        last = (self.OH - 1) * self.SH - self.top
-        return max(0, last + (self.KH - 1) * self.DH + 1 - self.H)
-
-    @property
-    def right(self) -> int:
-        """The columns of padding on the right that windows reach."""
-        last = (self.OW - 1) * self.SW - self.left
-        return max(0, last + (self.KW - 1) * self.DW + 1 - self.W)
+        it = Geometry.of(case)
+        last = [
+            (axis.outputs - 1) * axis.stride - axis.before + axis.reach
+            for axis in (it.rows, it.columns)
+        ]
+        return cls(
+            *(math.prod(it.lead), it.rows.size, it.columns.size, it.channels, *case.filters_shape),
+            *(*case.strides, *case.dilations, *it.outputs),
+            *(it.rows.before, max(0, last[0] - it.rows.size)),
+            *(it.columns.before, max(0, last[1] - it.columns.size)),
+            it.pads,
+        )
 
 
 class Facts:

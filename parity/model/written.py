@@ -2,7 +2,8 @@
 
 `source` writes them and `call` reads what it writes: the literals of `ast.literal_eval`,
 ``float('nan')``, ``range(2)``, NumPy's scalars and arrays (also ``np.full(shape, value, dtype)``),
-bfloat16, and ``ints(shape, dtype)`` for an array.  Whatever else stands in a text from outside is an error.
+bfloat16, and ``ints(shape, dtype)`` for an array.  Whatever else stands in a text from outside is
+an error.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from parity.claims.tally import RUN
 from parity.ledger import command
 from parity.ledger.rows import ROWS, Divergence
+from parity.suite.run import RUN
 
 pytestmark = pytest.mark.skipif(not RUN.scope.is_npconv, reason="the ledger is npconv's")
 

@@ -11,13 +11,13 @@ import pytest
 from parity import claims
 from parity.claims.accept_reject import assert_same
 from parity.claims.check import not_supported
-from parity.claims.tally import RUN
 from parity.examples import scoped
 from parity.ledger.predicates import PREDICATES, Facts
 from parity.ledger.rows import ROWS as LEDGER
 from parity.model.written import Arguments
 from parity.oracles import eigen
 from parity.rules import ROWS, Row
+from parity.suite.run import RUN
 
 ASKED = "accept_reject" in (RUN.scope.claims or claims.CLAIMS)
 EXCUSES = [row.id for row in LEDGER if row.error or row.id == "input-list"]
@@ -52,7 +52,7 @@ def compare(row: Row, conv2d: Any) -> None:
                 assert row.names in str(raised.value)
     if nchw := row.call().get("data_format") == "NCHW":
         # This build refuses every NCHW call: the same call in NHWC has to tell.
-        assert asked(row.call(), eigen.tf.nn.conv2d)[0] == "rejected"
+        assert asked(row.call(), eigen.tensorflow().nn.conv2d)[0] == "rejected"
     said, theirs = asked(row.call(), eigen.conv2d)
     assert said == (("ok" if row.verdict == "ok" else "rejected") if nchw else row.tensorflow)
     if ours is not None and said == "ok":
