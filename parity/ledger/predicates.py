@@ -136,9 +136,14 @@ def finite(array: Any) -> bool:
 
 
 def truncated(value: Any) -> bool:
-    """Say whether strides, dilations or pads are no integers but made into some by int()."""
+    """Say whether strides, dilations or pads are no integers, and int() makes some of them."""
     wrong = [number for number in numbers(value) if as_index(number) is None]
-    return bool(wrong) and all(hasattr(number, "__float__") for number in wrong)
+    if any(isinstance(number, (str, bytes, np.complexfloating)) for number in wrong):
+        return False
+    try:
+        return bool([int(number) for number in wrong])
+    except (OverflowError, TypeError, ValueError):
+        return False
 
 
 Predicate = Callable[[Facts], object]
@@ -150,9 +155,9 @@ def _sized(predicate: Callable[[Facts, Sizes], object]) -> Predicate:
 
 
 def _integers_by_index(c: Facts) -> bool:
-    return any(map(truncated, (c.strides, c.dilations, c.padding))) or any(
-        isinstance(value, _UNORDERED) for value in (c.strides, c.dilations)
-    )
+    steps = c.strides, c.dilations
+    pads = truncated(c.padding) and isinstance(c.padding, (list, tuple))
+    return pads or any(truncated(one) or isinstance(one, _UNORDERED) for one in steps)
 
 
 def _subnormals(c: Facts) -> bool:
@@ -160,6 +165,12 @@ def _subnormals(c: Facts) -> bool:
         return False
     x, w = least(c.input), least(c.filters)
     return min(x, w, x * w) < _TINY[c.dtype]
+
+
+def _width_by_float(c: Facts, s: Sizes) -> bool:
+    reach = (s.KW - 1) * s.DW + 1
+    windows = (np.float32(s.W + s.pads[2] + s.pads[3] - reach) + np.float32(1)) / np.float32(s.SW)
+    return int(np.ceil(windows)) != s.OW
 
 
 def _explicit_padding(c: Facts) -> bool:
@@ -204,11 +215,14 @@ def _unread_columns(c: Facts, s: Sizes) -> bool:
 
 
 PREDICATES: dict[str, Predicate] = {
-    "filters-dtype": lambda c: hasattr(c.filters, "dtype") and kind(c.filters) > kind(c.input),
+    "filters-dtype": lambda c: (
+        c.dtype in DTYPES and hasattr(c.filters, "dtype") and kind(c.filters) > kind(c.input)
+    ),
     "integers-by-index": _integers_by_index,
     "input-list": lambda c: isinstance(c.input, (list, tuple)) and kind(c.input) == 2,
     "nchw": lambda c: isinstance(c.data_format, str) and c.data_format == "NCHW",
     "subnormals": _subnormals,
+    "width-by-float": _sized(_width_by_float),
     "out-of-memory": _sized(lambda c, s: s.N * s.OH * s.OW * s.OC >= 2**48),
     "empty-output-onednn": _sized(
         lambda c, s: c.dtype in HANDLED and 0 in (s.N, s.H, s.W, s.C, s.KH, s.KW, s.OH, s.OW, s.OC)
