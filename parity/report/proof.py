@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +16,7 @@ from parity.mutants import MUTANTS
 from parity.mutants import command as mutants
 from parity.report import errors
 from parity.search import command as fuzz
-from parity.search.corpus import Corpus
+from parity.search.campaign import Campaign
 from parity.sweep import command as sweep
 from parity.sweep.run import exit_code, run_sweep
 
@@ -59,18 +57,13 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
     console.rule("sweep")
     swept = run_sweep(settings, every=arguments.every)
     sweep.show(swept, console, scope)
-    if swept["interrupted"]:
+    if swept.interrupted:
         raise KeyboardInterrupt
     console.rule("campaign")
-    with tempfile.TemporaryDirectory() as folder:  # a report leaves no corpus behind
-        campaign = fuzz.campaign(
-            console,
-            Corpus(Path(folder) / "corpus.txt"),
-            seconds=60 * arguments.minutes,
-            seed=arguments.seed,
-            settings=settings,
-        )
-    if campaign["interrupted"]:
+    # Without a store: a report leaves no corpus behind.
+    fresh = Campaign(settings, None, seed=arguments.seed, seconds=60 * arguments.minutes)
+    campaign = fuzz.campaign(console, fresh)
+    if campaign.interrupted:
         raise KeyboardInterrupt
     console.rule("errors")
     dtypes = scope.dtypes[:1] if arguments.quick else scope.dtypes
@@ -86,9 +79,9 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
     if scope.is_npconv and not arguments.quick:
         console.rule("ledger")
         checked = ledger_command.check(console)
-    campaign_code = campaign["exit_code"]
-    unreached = set(campaign["doubts"]) <= set(campaign["unreached"])
-    forgiven = arguments.quick and unreached and campaign["total"]["examples"]
+    campaign_code = campaign.exit_code
+    unreached = set(campaign.doubts) <= set(campaign.unreached)
+    forgiven = arguments.quick and unreached and campaign.total.examples
     if forgiven and campaign_code == verdict.MISTRUSTED:
         console.print("quick: what so few examples did not reach does not count", style="yellow")
         campaign_code = verdict.AGREEMENT
@@ -96,18 +89,18 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
         exit_code(swept),
         campaign_code,
         verdict.verdict(wrong, doubts),
-        hunted["exit_code"],
+        hunted.exit_code,
         checked.exit_code if checked else verdict.AGREEMENT,
     ]
     worst = verdict.worst(codes)
     return {
         "exit_code": worst,
         "verdict": verdict.VERDICTS[worst],
-        "sweep": swept,
-        "campaign": campaign,
+        "sweep": msgspec.to_builtins(swept),
+        "campaign": msgspec.to_builtins(campaign),
         "errors": samples,
         "failures": wrong,
         "doubts": doubts,
-        "mutants": hunted,
+        "mutants": msgspec.to_builtins(hunted),
         "ledger": checked and msgspec.to_builtins(checked),
     }

@@ -19,16 +19,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from parity.model.verdict import WrongCall
-from parity.store.records import Count, Failure, Interesting, Run, Timing
+from parity.store.records import FAILED, Count, Failure, Interesting, Run, Timing
 
 DEFAULT = Path(".parity/parity.sqlite")
 _OURS = (0x70617269, 1)  # "pari", and the version of the format
 _PATIENCE = 60.0  # seconds until other writers are done
 _PARTS: dict[str, Any] = {"counts": Count, "failures": Failure, "timings": Timing}
 _TABLES = ("runs", *_PARTS, "sweeps", "blocks", "corpus")
-_FAILED = "failed: "
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class StoreError(WrongCall):
@@ -88,18 +88,14 @@ class Store:
             self._database.execute("DELETE FROM blocks WHERE key = ?", (subject,))
             self._put("sweeps", subject, 0, heading)
 
-    def last_sweep(self, subject: str, heading: type[T], block: type[Any]) -> tuple[T, list[Any]]:
-        """Return the heading of the last sweep of `subject`, and what its blocks have found.
-
-        Raises
-        ------
-        LookupError
-            If there was none.
-        """
+    def last_sweep(
+        self, subject: str, heading: type[T], block: type[U]
+    ) -> tuple[T, list[U]] | None:
+        """Return the heading of the last sweep of `subject`, if any, and what was found in it."""
         with self._transaction():
-            for _, found in self._rows("sweeps", heading, subject):
-                return found, [one for _, one in self._rows("blocks", block, subject)]
-        raise LookupError(subject)
+            for _, last in self._rows("sweeps", heading, subject):
+                return last, [one for _, one in self._rows("blocks", block, subject)]
+        return None
 
     def add_block(self, subject: str, heading: Any, number: int, found: Any) -> None:
         """Keep what a block has found, unless another sweep of `subject` has begun since."""
@@ -111,19 +107,20 @@ class Store:
         """Return the examples worth checking first, those that have failed before all others."""
         with self._transaction():
             found = [one for _, one in self._rows("corpus", Interesting)]
-        return sorted(found, key=lambda one: not one.why.startswith(_FAILED))
+        return sorted(found, key=lambda one: not one.failed)
 
     def add_interesting(self, found: Iterable[Interesting]) -> None:
         """Keep each whose reason is new, or whose ratio is larger than that of what was kept."""
         with self._transaction():
+            kept = {why: old.ratio for why, old in self._rows("corpus", Interesting)}
             for one in found:
-                before = [old.ratio for _, old in self._rows("corpus", Interesting, one.why)]
-                if not before or one.ratio > before[0]:
+                if one.why not in kept or one.ratio > kept[one.why]:
+                    kept[one.why] = one.ratio
                     self._put("corpus", one.why, 0, one)
 
     def add_failure(self, token: str) -> None:
         """Keep a token that fails, or ends its process."""
-        self.add_interesting([Interesting(token, f"{_FAILED}{token}")])
+        self.add_interesting([Interesting(token, f"{FAILED}{token}")])
 
     def _admit(self) -> None:
         """Make the tables in a new file; refuse what is no sound store."""
@@ -150,12 +147,14 @@ class Store:
         self._database.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", row)
 
     def _rows(self, table: str, kind: type[T], key: str | None = None) -> Iterator[tuple[Any, T]]:
-        where, values = ("", ()) if key is None else (" WHERE key = ?", (key,))
-        rows = self._database.execute(f"SELECT * FROM {table}{where} ORDER BY key, number", values)
-        for *place, text, checksum in rows.fetchall():
+        """Yield key and record of the rows that have `key`, if it is given; check every row."""
+        rows = self._database.execute(f"SELECT * FROM {table} ORDER BY key, number").fetchall()
+        for *place, text, checksum in rows:
             if checksum != _checksum(table, *place, text):
                 raise StoreError(f"{self.path} is damaged: {table}, row {place}")
-            yield place[0], msgspec.json.decode(text, type=kind)
+        for found, _, text, _ in rows:
+            if key in (None, found):
+                yield found, msgspec.json.decode(text, type=kind)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
