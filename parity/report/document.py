@@ -1,96 +1,112 @@
-"""The report's data: one JSON document, checked against its schema before it is written."""
+"""The report: one typed record, which is written as JSON, read back and drawn as a page."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-
-import jsonschema
-from referencing import Registry, Resource
+from typing import Any, Literal
 
 from parity.model import verdict
-from parity.report.real_input import Result
-from parity.speed import command as speed_command
-from parity.speed import document as speed_document
+from parity.report.errors import Errors
+from parity.report.photographs import Compared
+from parity.report.samples import Samples
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
-
-_SCHEMA = Path(__file__).with_name("report.schema.json")
-# These parts are also files of their own, and have schemas of their own.
-_PARTS = {
-    "speed.schema.json": speed_document.SCHEMA,
-    "questions.schema.json": speed_document.QUESTIONS,
-    "regret.schema.json": speed_document.REGRET,
-}
+from parity.sweep.run import exit_code
 
 
-def build(
-    results: list[Result],
-    speed: dict[str, Any],
-    proof: dict[str, Any],
-    *,
-    quick: bool = False,
-    questions: dict[str, Any] | None = None,
-    regret: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Proof:
+    """What was compared and found out.
+
+    Attributes
+    ----------
+    failures, doubts
+        What disagrees in the errors by output, and what could not be told of them.
+    ledger
+        None where the subject is not npconv, which it is about.
+    """
+
+    exit_code: int
+    verdict: str
+    sweep: Any
+    campaign: Any
+    errors: list[Errors]
+    failures: list[str]
+    doubts: list[str]
+    mutants: Any
+    ledger: Any
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows.
+
+    Attributes
+    ----------
+    quick
+        Whether as little as possible was run: see the counts.
+    real_input
+        The photographs within the subject's scope; a report of none is mistrusted.
+    """
+
+    created: datetime
+    exit_code: int
+    verdict: str
+    quick: bool
+    real_input: list[Compared]
+    proof: Proof
+    speed: Any
+    format: Literal["parity report 4"] = "parity report 4"
+
+
+def proved(sweep: Any, campaign: Any, mutants: Any, samples: Samples, *, quick: bool) -> Proof:
+    """Say what comes of everything that is compared.
+
+    A campaign of a `quick` report need not have reached every class of examples: what it has
+    compared must agree.
+    """
+    codes = [
+        exit_code(sweep),
+        campaign.exit_code,
+        verdict.verdict(samples.failures, samples.doubts),
+        mutants.exit_code,
+        samples.ledger.exit_code if samples.ledger else verdict.AGREEMENT,
+    ]
+    only_unreached = set(campaign.doubts) <= set(campaign.unreached) and campaign.total.examples
+    if quick and only_unreached and campaign.exit_code == verdict.MISTRUSTED:
+        codes[1] = verdict.AGREEMENT
+    worst = verdict.worst(codes)
+    return Proof(
+        exit_code=worst,
+        verdict=verdict.VERDICTS[worst],
+        sweep=sweep,
+        campaign=campaign,
+        errors=samples.errors,
+        failures=samples.failures,
+        doubts=samples.doubts,
+        mutants=mutants,
+        ledger=samples.ledger,
+    )
+
+
+def joined(real_input: list[Compared], proof: Proof, speed: Any, *, quick: bool = False) -> Report:
     """Join what the report is made of, and say what comes of it.
 
-    One part that disagrees makes it disagreement; else one that is mistrusted, or a real input or
+    One part that disagrees makes it disagreement; else one that is mistrusted, or a photograph or
     layer without any comparison, makes it mistrusted.
-
-    Parameters
-    ----------
-    results
-        Of the real input.
-    speed, proof
-        The documents on the layers' times and on the proof.
-    quick
-        Whether as little as possible was run.
-    questions, regret
-        The documents on the four questions and on the planner's regret, if there are any.
-
-    Raises
-    ------
-    jsonschema.ValidationError
-        If the document is not what the schema says.
     """
-    real = [result.row() for result in results]
-    verdicts = [result.agreement.verdict for result in results] or [NOT_COMPARED]
-    codes = [
-        verdict.verdict(*([v for v in verdicts if v == one] for one in (DISAGREES, NOT_COMPARED))),
-        speed_command.verdict(speed),
-        proof["exit_code"],
-        verdict.verdict([] if questions is None or questions["agree"] else [questions], []),
-        verdict.verdict([row for row in regret["rows"] if row["disagree"]] if regret else [], []),
-    ]
-    code = verdict.worst(codes)
-    optional = {"questions": questions, "regret": regret}
-    document = {
-        "format": "parity report 3",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "exit_code": code,
-        "verdict": verdict.VERDICTS[code],
-        "quick": quick,
-        "real_input": real,
-        "proof": proof,
-        "speed": speed,
-        **{name: part for name, part in optional.items() if part is not None},
-    }
-    check(document)
-    return document
-
-
-def check(document: dict[str, Any]) -> None:
-    """Validate a report.
-
-    Raises
-    ------
-    jsonschema.ValidationError
-        Naming the place and the rule that is broken.
-    """
-    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
-    registry: Registry[Any] = Registry().with_resources(
-        (name, Resource.from_contents(part)) for name, part in _PARTS.items()
+    verdicts = [one.agreement.verdict for one in (*real_input, *speed.rows)]
+    wrong = [one for one in verdicts if one == DISAGREES]
+    unclear = [one for one in verdicts if one == NOT_COMPARED]
+    if not real_input:
+        unclear.append(NOT_COMPARED)
+    code = verdict.worst([verdict.verdict(wrong, unclear), proof.exit_code])
+    return Report(
+        created=datetime.now(UTC).replace(microsecond=0),
+        exit_code=code,
+        verdict=verdict.VERDICTS[code],
+        quick=quick,
+        real_input=real_input,
+        proof=proof,
+        speed=speed,
     )
-    jsonschema.Draft202012Validator(schema, registry=registry).validate(document)

@@ -1,4 +1,4 @@
-"""Photographs through real filters: the subject, and every TensorFlow that it is held against.
+"""Photographs through real filters: the subject beside TensorFlow, without and with oneDNN.
 
 The photographs are files inside scikit-image's wheel, read from there, so that nothing is
 ever downloaded.
@@ -6,25 +6,27 @@ ever downloaded.
 
 from __future__ import annotations
 
+import base64
+import io
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from parity.examples import corners
-from parity.model import subject
-from parity.model.case import DTYPES, Array, Case
-from parity.speed import yardsticks
-from parity.speed.agreement import Agreement, compare, failed, gauge
-from parity.speed.processes import WorkerError, Workers, environment
-from parity.speed.yardsticks import Side, Yardstick
+from parity.model.case import DTYPES, Array, Case, Conv2d
+from parity.model.settings import Settings
+from parity.model.subject import Scope
+from parity.speed.agreement import Agreement, Answer, compare, failed, gauge
 
-SPECIFICATION = "without oneDNN"
-"""The name of the yardstick that is the specification, beside those of `yardsticks`."""
-_ORACLE = "parity.oracles.eigen:conv2d"
+WITHOUT, WITH = "without oneDNN", "with oneDNN"
+"""The yardsticks' names; the first is the specification."""
+SECONDS = 300.0
+"""How long a call may take: a photograph is larger than any example of a claim."""
+_THUMBNAIL = 150
+_LUMA = np.array([299, 587, 114])  # Rec. 601 in integers, so that gray pixels stay whole numbers
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Example:
         What the filter does.
     photograph
         A file in scikit-image's data folder.
-    gray
-        Whether the photograph is reduced to one channel first.
     filters
         (KH, KW, in_channels, out_channels), as numbers; cast to `dtype`.
+    gray
+        Whether the photograph is reduced to one channel first.
     """
 
     name: str
@@ -53,13 +55,14 @@ class Example:
     data_format: str = "NHWC"
     dtype: str = "float32"
 
+    def pixels(self) -> Array:
+        """Return the photograph, (H, W, C) in 0..255."""
+        pixels = photograph(self.photograph)
+        return (pixels @ _LUMA // 1000)[..., None] if self.gray else pixels
+
     def arrays(self) -> tuple[Array, Array]:
         """Return input and filters: pixels in 0..255 for int32, else in 0..1."""
-        pixels = photograph(self.photograph)
-        if self.gray:
-            # Rec. 601 luma in integers, so that gray pixels stay whole numbers.
-            pixels = (pixels @ np.array([299, 587, 114]) // 1000)[..., None]
-        images = pixels[None]
+        images = self.pixels()[None]
         if self.data_format == "NCHW":
             images = images.transpose(0, 3, 1, 2)
         dtype = DTYPES[self.dtype]
@@ -81,44 +84,27 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Result:
+class Compared:
     """What came out for an example.
 
     Attributes
     ----------
-    agreement
-        The subject beside TensorFlow without oneDNN, as installed and, where that is without
-        oneDNN as well, with oneDNN forced on.
-    output
-        The subject's result; None if it has failed.
+    exact
+        Whether the arithmetic is exact, so that every bit must be the same.
+    before, after
+        The photograph and the subject's result, small, as data URIs; "" where it has failed.
     """
 
-    example: Example
-    case: Case
+    name: str
+    photograph: str
+    dtype: str
+    data_format: str
+    input: tuple[int, ...]
+    filters: tuple[int, ...]
+    exact: bool
     agreement: Agreement
-    output: Array | None
-
-    @property
-    def exact(self) -> bool:
-        """Whether the arithmetic is exact, so that the bound is 0 and every bit the same."""
-        return DTYPES[self.case.dtype].kind == "i"
-
-    def row(self) -> dict[str, Any]:
-        """Return the row of the JSON file."""
-        example, case = self.example, self.case
-        return {
-            "name": example.name,
-            "photograph": Path(example.photograph).stem,
-            "dtype": case.dtype,
-            "data_format": case.data_format,
-            "input": list(case.input_shape),
-            "filters": list(case.filters_shape),
-            "strides": list(case.strides),
-            "dilations": list(case.dilations),
-            "padding": case.padding if isinstance(case.padding, str) else list(case.padding),
-            "exact": self.exact,
-            "agreement": asdict(self.agreement),
-        }
+    before: str = ""
+    after: str = ""
 
 
 def photograph(name: str) -> Array:
@@ -167,7 +153,7 @@ def examples() -> list[Example]:
     ]
 
 
-def within(scope: subject.Scope) -> list[Example]:
+def within(scope: Scope) -> list[Example]:
     """Return the examples that a subject claims to support."""
     return [one for one in examples() if corners.within(one.case(one.arrays()[0]), scope)]
 
@@ -178,60 +164,70 @@ def fewest(chosen: Sequence[Example]) -> list[Example]:
     return [one for one in chosen if one in found.values()]
 
 
-def run(
-    name: str, chosen: Sequence[Example], on_example: Callable[[str], None] = lambda name: None
-) -> list[Result]:
-    """Run examples, each implementation in a process of its own, and compare.
+def compared(settings: Settings, example: Example) -> Compared:
+    """Hold the subject's result against the bound, and bit by bit against both TensorFlows."""
+    from parity.claims.check import under_test
+    from parity.engine import note
 
-    Parameters
-    ----------
-    name
-        ``module:callable``, the subject.
-    chosen
-        The examples.
-    on_example
-        Called with the name of each example before it runs.
-
-    Raises
-    ------
-    parity.speed.processes.StartError
-        If an implementation cannot be imported.
-    """
-    with Workers() as workers:
-        ours = Side(workers, name, environment())
-        theirs = {
-            SPECIFICATION: Yardstick(workers, environment(onednn=False), _ORACLE),
-            **yardsticks.start(workers),
-        }
-        results = []
-        for example in chosen:
-            on_example(example.name)
-            x, w = example.arrays()
-            case = example.case(x)
-            arguments = case.arguments()
-            try:
-                output: Array | None = ours.call("run", x, w, arguments)
-            except WorkerError as error:
-                output, found = None, failed(error.reason)
-            if output is not None:
-                answers = {name: one.run(x, w, arguments) for name, one in theirs.items()}
-                found = compare(gauge(case, x, w), output, answers)
-            results.append(Result(example, case, found, output))
-        return results
+    x, w = example.arrays()
+    case = example.case(x)
+    note.example(f"{example.name}: {case.token()}")
+    try:
+        output = case.call_on(under_test(settings.scope), x, w)
+    except Exception as error:
+        return row(example, failed(f"{type(error).__name__}: {error}"))
+    agreement = compare(gauge(case, x, w), output, _answers(case, x, w))
+    return row(example, agreement, output if agreement.error is not None else None)
 
 
-def notes(rows: list[dict[str, Any]]) -> list[str]:
+def row(example: Example, agreement: Agreement, output: Array | None = None) -> Compared:
+    """Return what is told of an example, with pictures if there is a finite output."""
+    before = after = ""
+    if output is not None:
+        if example.data_format == "NCHW":
+            output = np.moveaxis(output, 1, -1)
+        before, after = _data_uri(example.pixels()), _data_uri(_visible(output))
+    return Compared(
+        name=example.name,
+        photograph=Path(example.photograph).stem,
+        dtype=example.dtype,
+        data_format=example.data_format,
+        input=example.arrays()[0].shape,
+        filters=example.filters.shape,
+        exact=DTYPES[example.dtype].kind == "i",
+        agreement=agreement,
+        before=before,
+        after=after,
+    )
+
+
+def notes(rows: Sequence[Compared]) -> list[str]:
     """Return how the subject failed, and what a TensorFlow cannot do."""
     found = []
     for row in rows:
-        what = f"{row['name']}, {row['dtype']} {row['data_format']}"
-        if row["agreement"]["failed"]:
-            found.append(f"DISAGREES: {what}: {row['agreement']['failed']}")
-        for name, one in row["agreement"]["yardsticks"].items():
-            if one["cannot"]:
-                instead = "; compared in NHWC" if one["in_nhwc"] else ""
-                found.append(f"{what}: TensorFlow {name} cannot: {one['cannot']}{instead}")
+        what = f"{row.name}, {row.dtype} {row.data_format}"
+        if row.agreement.failed:
+            found.append(f"DISAGREES: {what}: {row.agreement.failed}")
+        for name, one in row.agreement.yardsticks.items():
+            if one.cannot:
+                found.append(f"{what}: TensorFlow {name} cannot: {one.cannot}")
     return found
+
+
+def _answers(case: Case, x: Array, w: Array) -> dict[str, Answer]:
+    from parity.oracles import eigen, onednn
+
+    found = {WITHOUT: _answer(case, eigen.conv2d, x, w)}
+    if onednn.machine().instruction_set:
+        found[WITH] = _answer(case, onednn.conv2d, x, w)
+    return found
+
+
+def _answer(case: Case, conv2d: Conv2d, x: Array, w: Array) -> Answer:
+    try:
+        return Answer(case.call_on(conv2d, x, w))
+    except Exception as error:  # whatever TensorFlow raises, and what ends its process
+        return Answer(None, f"{type(error).__name__}: {error}")
 
 
 def _depthwise(kernel: Array) -> Array:
@@ -242,27 +238,23 @@ def _dense(kernel: Array) -> Array:
     return kernel[:, :, None, None] * np.eye(3)
 
 
-def pictures(results: list[Result], most: int = 6) -> Iterator[tuple[Result, Array, Array]]:
-    """Yield results worth a picture, each with its input and output as uint8 images."""
-    seen: set[str] = set()
-    for result in results:
-        if result.output is None or result.example.name in seen or len(seen) == most:
-            continue
-        seen.add(result.example.name)
-        before = photograph(result.example.photograph)
-        if result.example.gray:
-            before = (before @ np.array([299, 587, 114]) // 1000).astype(np.uint8)
-        output = result.output
-        if result.case.data_format == "NCHW":
-            output = np.moveaxis(output, -3, -1)
-        yield result, before, _visible(output[0].astype(np.float64))
-
-
 def _visible(output: Array) -> Array:
     """Turn a result into an image: colours as they are, edges and features by magnitude."""
+    output = output[0].astype(np.float64)
     channels = output.shape[-1]
     if channels == 3:
         return (255 * np.clip(output, 0, 1)).astype(np.uint8)
     size = np.hypot(output[..., 0], output[..., 1]) if channels == 2 else np.abs(output[..., 0])
     picture: Array = (255 * np.clip(size / np.quantile(size, 0.995), 0, 1)).astype(np.uint8)
     return picture
+
+
+def _data_uri(pixels: Array) -> str:
+    """Return a small PNG as a data URI, its longer side at most `_THUMBNAIL` pixels."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(pixels.squeeze().astype(np.uint8)))
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    file = io.BytesIO()
+    image.quantize(64).save(file, "PNG", optimize=True)  # a third of the size
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
