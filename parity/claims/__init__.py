@@ -19,11 +19,11 @@ from parity.claims import (
 )
 from parity.claims.claim import Claim, Example
 from parity.examples import corners, scoped
+from parity.model import geometry
 from parity.model.call import Call
 from parity.model.case import Case
 from parity.model.subject import Scope
 from parity.model.written import within_memory
-from parity.oracles import bounds
 
 WORK = 2**27
 """Products that a case may ask for: the exact sums hold them all at once."""
@@ -94,7 +94,7 @@ def parse(token: str) -> Example:
     case = Case.parse(token)
     if _refused(case):
         raise ValueError(f"TensorFlow refuses this case; as a call it is {Call.of(case).token()}")
-    output = bounds.output_shape(case)
+    output = geometry.output_shape(case)
     for shape in (case.input_shape, case.filters_shape, output):
         within_memory(shape)
     if math.prod(output) * case.terms > WORK:
@@ -110,7 +110,7 @@ def _refused(case: Case) -> bool:
     depth, filters = case.filters_shape[2:]
     if min(*case.filters_shape[:3], *case.strides, *case.dilations) < 1:
         return True
-    if min(bounds.output_geometry(case)[0]) < 0:
+    if min(geometry.output_geometry(case)[0]) < 0:
         return True
     return channels % depth > 0 or filters % max(1, channels // depth) > 0
 

@@ -5,20 +5,21 @@ The two then differ by at most the sum of their bounds (`parity.oracles.bounds` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from hypothesis import currently_in_test_context, target
 from hypothesis.strategies import SearchStrategy
 
-from parity.claims.check import scope_of
+from parity.claims.check import scope_of, sides
 from parity.claims.claim import Claim, Told
 from parity.examples.strategies import cases
 from parity.model import data
 from parity.model.case import DTYPES, Case, Conv2d
 from parity.model.subject import Scope
 from parity.oracles import bounds
-from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles.bounds import Allowed
 from parity.oracles.compare import assert_within_bound
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
@@ -35,10 +36,8 @@ def admits(case: Case) -> bool:
         return False
     if case.kind == "bounded":
         return True  # as it was drawn
-    return all(
-        bool((allowed.finite | allowed.zero).all())
-        for allowed in bounds.allowances(case, *case.arrays()).values()
-    )
+    allowed = bounds.allowances(case, *case.arrays()).values()
+    return all(bool((one.finite | one.zero).all()) for one in allowed)
 
 
 def flushes(case: Case, conv2d: Conv2d) -> bool:
@@ -54,27 +53,34 @@ def flushes(case: Case, conv2d: Conv2d) -> bool:
     return not single.call_on(conv2d, least, np.ones_like(least)).any()
 
 
-def check(case: Case, conv2d: Conv2d) -> Told:
-    """Compare each side with what its handling of subnormals allows; seek the largest error."""
+def held(
+    case: Case, conv2d: Conv2d, compare: Callable[..., float]
+) -> tuple[Allowed, dict[str, float]]:
+    """Hold each side against what its handling of subnormals allows.
+
+    Returns what the subject's allows, and the largest |error| / bound of each.
+    """
     x, w = case.arrays()
-    ratios = {}
-    permitted = bounds.allowances(case, x, w)
-    for name, function, flush in (
-        ("TensorFlow", tensorflow_oracle.conv2d, True),
-        ("subject", conv2d, flushes(case, conv2d)),
-    ):
-        allowed = permitted[flush]
-        ratios[name] = assert_within_bound(
-            case=case,
-            got=case.call_on(function, x, w),
-            allowed=allowed,
-            names=(name, "the exact value"),
-        )
-        if currently_in_test_context():
-            target(ratios[name], label=f"{name}: error / bound")
-    # Telling: the bound is so small that a wrong product or a wrong tap would break it.
-    tight = allowed.finite & (allowed.bound < 0.1 * allowed.gross)
-    return Told(allowed.value.size, int(np.count_nonzero(tight)), ratios)
+    permitted, ratios = bounds.allowances(case, x, w), {}
+    for name, function in sides(conv2d):
+        flush = name == "TensorFlow" or flushes(case, conv2d)
+        got = case.call_on(function, x, w)
+        ratios[name] = compare(case=case, got=got, allowed=permitted[flush], name=name)
+    return permitted[flush], ratios
+
+
+def tight(allowed: Allowed) -> int:
+    """Count the outputs whose bound is so small that a wrong product or tap would break it."""
+    return int(np.count_nonzero(allowed.finite & (allowed.bound < 0.1 * allowed.gross)))
+
+
+def check(case: Case, conv2d: Conv2d) -> Told:
+    """Hold both sides to their bounds; seek the largest error."""
+    allowed, ratios = held(case, conv2d, assert_within_bound)
+    if currently_in_test_context():
+        for name, ratio in ratios.items():
+            target(ratio, label=f"{name}: error / bound")
+    return Told(allowed.value.size, tight(allowed), ratios)
 
 
 CLAIM = Claim(

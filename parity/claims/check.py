@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from parity.engine import note
+from parity.model.case import Conv2d
 from parity.model.subject import Scope, load
+from parity.oracles import eigen
 
 if TYPE_CHECKING:
     from parity.claims.claim import Claim, Example, Told
@@ -16,26 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """A conv2d under test, and what it claims to support.
+    """A conv2d under test, and what it claims to support."""
 
-    Attributes
-    ----------
-    function
-        The conv2d.
-    scope
-        Its scope; a check asks `scope_of`.
-    """
-
-    function: Callable[..., Any]
+    function: Conv2d
     scope: Scope
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call it; the process's note says so meanwhile.
 
-        Raises
-        ------
-        RuntimeError
-            In the place of what would end the process: sys.exit, or a panic of Rust.
+        RuntimeError stands for what would end the process: sys.exit, or a panic of Rust.
         """
         with note.calling(note.SUBJECT):
             try:
@@ -46,9 +37,14 @@ class Subject:
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
-def scope_of(conv2d: Callable[..., Any]) -> Scope:
+def scope_of(conv2d: Conv2d) -> Scope:
     """Return what `conv2d` claims to support; a plain function claims everything."""
     return conv2d.scope if isinstance(conv2d, Subject) else Scope()
+
+
+def sides(conv2d: Conv2d) -> tuple[tuple[str, Conv2d], tuple[str, Conv2d]]:
+    """Return both sides with their names, the subject last."""
+    return (note.ORACLE, eigen.conv2d), (note.SUBJECT, conv2d)
 
 
 def under_test(scope: Scope) -> Subject:
@@ -59,6 +55,7 @@ def under_test(scope: Scope) -> Subject:
     ValueError
         If it cannot be imported.
     """
+    eigen.tensorflow()  # before the subject, which may import it as well
     with note.calling(note.SUBJECT):  # its import may hang, or end the process
         return Subject(load(scope.subject), scope)
 
@@ -84,18 +81,10 @@ def failure(claim: Claim, example: Example, conv2d: Callable[..., Any]) -> Excep
 
 
 def checked(claim: Claim, example: Example, conv2d: Subject, count: Count) -> Told | None:
-    """Check `claim` on `example` and count it.
+    """Check `claim` on `example` and count it; whatever it raises is a disagreement.
 
-    Returns
-    -------
-    Told or None
-        What was compared; None where the subject does not support the example or TensorFlow
-        failed, which `count` remembers.
-
-    Raises
-    ------
-    Exception
-        Whatever else is raised: a disagreement.
+    Returns None where the subject does not support the example or TensorFlow failed, which
+    `count` remembers.
     """
     note.example(example.token())
     try:

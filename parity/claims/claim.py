@@ -27,10 +27,9 @@ class Told:
 
     Attributes
     ----------
-    outputs
-        How many values were compared.
-    telling
-        How many of them would have shown a fault: non-zero, bounded tightly, ...
+    outputs, telling
+        How many values were compared, and how many of them would have shown a fault: non-zero,
+        bounded tightly, ...
     ratios
         The largest |error| / bound of each side, where there is a bound.
     classes
@@ -61,22 +60,19 @@ class Claim:
         A word, and a sentence for tables.
     dtypes
         The dtypes that it is about; each is explored by itself.
-    strategy
-        Draws examples of one dtype within a scope.
-    check
-        Compares one example; raises AssertionError where the claim fails.
-    examples
-        How many examples a dtype gets in a usual run.
-    telling
-        The least mean number of telling values an example.
+    strategy, check
+        Draws examples of one dtype within a scope; compares one, and raises AssertionError where
+        the claim fails.
+    examples, telling
+        How many examples a dtype gets in a usual run, and the least mean number of telling values
+        an example.
     share
         How long its turns in a campaign are beside those of others.
     admits
         Whether the claim can be checked on a given example (for replay and regressions).
-    classes
-        The corner classes of an example.
-    minima
-        The least share of examples of each class, within a scope; see `parity.examples.corners`.
+    classes, minima
+        The corner classes of an example, and the least share of examples of each within a scope;
+        see `parity.examples.corners`.
     coverage
         The levels of factors of which every two have to be met, within a scope.
     """

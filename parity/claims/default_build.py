@@ -20,8 +20,7 @@ from parity.ledger import rows as ledger
 from parity.ledger.rows import KILLED, TAKEN, Divergence
 from parity.model.case import Array, Case, Conv2d
 from parity.model.subject import DTYPES, Scope
-from parity.oracles import bounds
-from parity.oracles import onednn as tensorflow_onednn
+from parity.oracles import bounds, onednn
 from parity.oracles.compare import assert_exact, assert_special, explain
 
 NAME = "TensorFlow with oneDNN"
@@ -41,57 +40,71 @@ def admits(case: Any) -> bool:
 def check(case: Case, conv2d: Conv2d) -> Told:
     """Hold both sides against the exact value; ask the ledger where TensorFlow differs."""
     x, w = case.arrays()
-    hold, telling = _exactly(case, x, w) if exact.admits(case) else _allowed(case, x, w)
+    hold, outputs, telling = _held(case, x, w)
     flush = not exact.admits(case) and bounded.flushes(case, conv2d)
     ratios = {"subject": hold("subject", case.call_on(conv2d, x, w), flush)}
-    counted = telling.size, int(np.count_nonzero(telling))
     arguments = {"input": x, "filters": w, **case.arguments()}
     ratio, found, reason = _answer(case, x, w, hold)
     if harmful(arguments):  # nor may the next call pay for it
-        tensorflow_onednn.renew()
+        onednn.renew()
     if not found:
-        return Told(*counted, ratios | {NAME: ratio})
+        return Told(outputs, telling, ratios | {NAME: ratio})
     row = excuse(arguments, found)
     if row is not None:
-        return Told(*counted, ratios, (_excused(row),))
+        return Told(outputs, telling, ratios, (_excused(row),))
     # It counts in either case; whether it is the call's own doing helps to find the cause.
-    tensorflow_onednn.renew()
+    onednn.renew()
     _, again, second = _answer(case, x, w, hold)
+    if again:
+        again = "the same" if second == reason else second
     raise AssertionError(
-        f"{NAME}, {tensorflow_onednn.machine()}: no row of the ledger excuses this: {reason}\n"
-        f"asked again, in a fresh process: {_word(again, second, reason)}"
+        f"{NAME}, {onednn.machine()}: no row of the ledger excuses this: {reason}\n"
+        f"asked again, in a fresh process: {again or 'the right answer'}"
     )
+
+
+def _held(case: Case, x: Array, w: Array) -> tuple[Hold, int, int]:
+    """Return how a result is held against what is right, and how many outputs there are and tell.
+
+    To the bit where sums are exact, and to what IEEE rules allow elsewhere.
+    """
+    if exact.admits(case):
+        expected = bounds.integers(case, x, w)
+
+        def to_the_bit(name: str, got: Array, _: bool) -> float:
+            assert_exact(case=case, got=got, expected=expected, names=(name, "exact"))
+            return 0.0
+
+        return to_the_bit, expected.size, int(np.count_nonzero(expected))
+    permitted = bounds.allowances(case, x, w)
+
+    def by_rules(name: str, got: Array, flush: bool) -> float:
+        return assert_special(case=case, got=got, allowed=permitted[flush], name=name)
+
+    return by_rules, permitted[False].value.size, bounded.tight(permitted[False])
 
 
 def _answer(case: Case, x: Array, w: Array, hold: Hold) -> tuple[float, str, str]:
     """Return the ratio of TensorFlow's result, or what it does instead, and how it is told."""
     try:
-        return hold(NAME, case.call_on(tensorflow_onednn.conv2d, x, w), True), "", ""
-    except tensorflow_onednn.Killed as error:
-        return 0.0, KILLED, f"{KILLED}: {error}\n{explain(case)}"
-    except tensorflow_onednn.Refused as error:
-        found = type(error).__name__
+        return hold(NAME, case.call_on(onednn.conv2d, x, w), True), "", ""
+    except (onednn.Killed, onednn.Refused) as error:
+        found = KILLED if isinstance(error, onednn.Killed) else type(error).__name__
         return 0.0, found, f"{found}: {error}\n{explain(case)}"
     except AssertionError as error:
         return 0.0, TAKEN, str(error)
 
 
-def _word(found: str, reason: str, first: str) -> str:
-    if not found:
-        return "the right answer"
-    return "the same" if reason == first else reason
-
-
 def _excused(row: Divergence) -> str:
     """Name the row, and the machine if it has not been seen there."""
-    machine, version = tensorflow_onednn.machine(), tensorflow_onednn.child().version
+    machine, version = onednn.machine(), onednn.child().version
     new = row.build == "onednn" and not row.seen_on(machine, version)
     return f"excused: {row.id}" + (f", first seen on {machine}" if new else "")
 
 
 def excuse(arguments: dict[str, Any], found: str) -> Divergence | None:
     """Return the row of the ledger that excuses what TensorFlow with oneDNN makes of a call."""
-    version, machine = tensorflow_onednn.child().version, tensorflow_onednn.machine()
+    version, machine = onednn.child().version, onednn.machine()
     return ledger.excuse(arguments, found, version=version, machine=machine)
 
 
@@ -100,35 +113,12 @@ def harmful(arguments: dict[str, Any]) -> bool:
 
     Such a call ends the process, or spoils what is asked of it afterwards.
     """
-    version = tensorflow_onednn.child().version
+    version = onednn.child().version
     return any(
         KILLED in row.sorts(version) and row.holds(arguments)
         for row in ledger.rows()
         if row.build == "onednn"
     )
-
-
-def _exactly(case: Case, x: Array, w: Array) -> tuple[Hold, Array]:
-    """Return how a result is held against the exact one, and which outputs tell."""
-    expected = bounds.integers(case, x, w)
-
-    def hold(name: str, got: Array, _: bool) -> float:
-        assert_exact(case=case, got=got, expected=expected, names=(name, "exact"))
-        return 0.0
-
-    return hold, expected != 0
-
-
-def _allowed(case: Case, x: Array, w: Array) -> tuple[Hold, Array]:
-    """Return how a result is held against what IEEE rules allow, and which outputs tell."""
-    permitted = bounds.allowances(case, x, w)
-
-    def hold(name: str, got: Array, flush: bool) -> float:
-        names = (name, "the exact value")
-        return assert_special(case=case, got=got, allowed=permitted[flush], names=names)
-
-    kept = permitted[False]
-    return hold, kept.finite & (kept.bound < 0.1 * kept.gross)
 
 
 CLAIM = Claim(

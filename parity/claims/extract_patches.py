@@ -11,7 +11,7 @@ from parity.claims.claim import Claim, Told
 from parity.examples.strategies import cases
 from parity.model.case import Case, Conv2d
 from parity.model.subject import DTYPES, Scope
-from parity.oracles import eigen as tensorflow_oracle
+from parity.oracles import eigen
 from parity.oracles.compare import assert_exact, explain
 from parity.oracles.eigen import verdict
 
@@ -38,9 +38,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     images, _ = case.arrays()
     images = images.reshape(-1 if images.size else 0, *images.shape[-3:])
     results: list[Any] = []
-    theirs = verdict(
-        lambda: results.append(tensorflow_oracle.extract_patches(images, *arguments(case)))
-    )
+    theirs = verdict(lambda: results.append(eigen.extract_patches(images, *arguments(case))))
     if theirs != "ok":  # NHWC was NCHW: the kernel may be too long for the image
         try:
             npconv.extract_patches(images, *arguments(case))

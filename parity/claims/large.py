@@ -12,19 +12,15 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 from hypothesis import strategies as st
 
 from parity.claims import exact
-from parity.claims.claim import Claim, Told
+from parity.claims.claim import Claim
 from parity.examples import corners
-from parity.examples.strategies import Axis, Dials, paddings
-from parity.model import data
-from parity.model.case import DTYPES, Array, Case, Conv2d
+from parity.examples.strategies import Dials, paddings
+from parity.model.case import DTYPES, Case
+from parity.model.geometry import Axis, Geometry, output_shape
 from parity.model.subject import Scope
-from parity.oracles import bounds
-from parity.oracles import eigen as tensorflow_oracle
-from parity.oracles.compare import assert_exact
 
 WORK = 20_000_000  # multiply-adds of a case, at the most
 BUFFER = 2 << 20  # bytes: npconv's for patches, and of the order of a cache
@@ -77,22 +73,14 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
     rows = _axis(dials, padding, sizes.rows, sizes.kernel[0], scope)
     stride = None if scope.has("unequal strides") else rows.stride
     columns = _axis(dials, padding, sizes.columns, sizes.kernel[1], scope, stride)
-    image = (rows.size, columns.size, sizes.groups * sizes.channels)
-    data_format = dials.pick((scope.formats[0], *scope.formats))
-    if data_format == "NCHW":
-        image = (image[2], *image[:2])
-    whole_range = ("bounded",) if dtype == "int32" else ()
     # Distinct numbers take long where there are a million.
     distinct = ("distinct",) if longest == "nothing" else ()
-    return Case(
-        input_shape=(sizes.batch, *image),
-        filters_shape=(*sizes.kernel, sizes.channels, sizes.groups * sizes.filters),
-        strides=(rows.stride, columns.stride),
-        padding=(*rows[4:], *columns[4:]) if padding == "explicit" else padding,
-        data_format=data_format,
-        dilations=(rows.dilation, columns.dilation),
+    channels, filters = sizes.groups * sizes.channels, sizes.groups * sizes.filters
+    return Geometry((sizes.batch,), rows, columns, channels, sizes.channels, filters).case(
+        padding,
+        data_format=dials.pick((scope.formats[0], *scope.formats)),
         dtype=dtype,
-        kind=dials.pick(("lattice", *distinct, *whole_range)),
+        kind=dials.pick(("lattice", *distinct, *(("bounded",) if dtype == "int32" else ()))),
         seed=dials.seed(),
     )
 
@@ -160,16 +148,13 @@ def _axis(
     """Give an axis the image that `outputs` need, at a given stride or any up to the kernel."""
     drawn = min(dials.pick((1, 1, 1, 2, 3)), kernel) if scope.has("strides") else dials.pick((1,))
     stride = drawn if stride is None else stride
-    dilation = dials.pick((1, 1, 1, 2) if scope.has("dilations") else (1,))
-    reach = (kernel - 1) * dilation + 1
-    spare = dials.below(4) % stride
-    padded = (outputs - 1) * stride + reach + spare
+    axis = Axis(0, kernel, stride, dials.pick((1, 1, 1, 2) if scope.has("dilations") else (1,)))
+    padded = (outputs - 1) * stride + axis.reach + dials.below(4) % stride
     before = min(dials.below(3), padded - 1)
     after = min(dials.below(3), padded - 1 - before)
     if padding == "explicit":
-        return Axis(padded - before - after, kernel, stride, dilation, before, after)
-    size = padded if padding == "VALID" else padded - reach + 1
-    return Axis(size, kernel, stride, dilation, 0, 0)
+        return axis._replace(size=padded - before - after, before=before, after=after)
+    return axis._replace(size=padded if padding == "VALID" else padded - axis.reach + 1)
 
 
 def _elements(dtype: str) -> int:
@@ -181,15 +166,14 @@ def classes(case: Case) -> Iterator[str]:
     """Name the corner classes of `case`, and what of it fills more than a buffer by itself."""
     yield from corners.classes(case)
     whole = _elements(case.dtype)
-    (rows, columns), _ = bounds.output_geometry(case)
-    kernel_rows, kernel_columns, depth, filters = case.filters_shape
-    channels = case.input_shape[-1 if case.data_format == "NHWC" else -3]
-    groups = channels // depth
-    patch = kernel_rows * kernel_columns * depth
+    it = Geometry.of(case)
+    rows, columns = it.outputs
+    depth, filters, groups = it.depth, it.filters, it.groups
+    patch = case.terms
     image = rows * columns * max(groups * patch, filters)
     steps = (
         ("channels", depth),
-        ("kernel columns", kernel_columns * depth),
+        ("kernel columns", it.columns.kernel * depth),
         ("kernel rows", patch),
         ("filters", filters // groups),
         ("groups", groups * max(patch, filters // groups)),
@@ -220,54 +204,7 @@ def minima(scope: Scope) -> dict[str, float]:
 
 def admits(case: Case) -> bool:
     """Say whether the sums of `case` are exact, and there are any."""
-    return exact.admits(case) and 0 not in (*case.input_shape, *bounds.output_shape(case))
-
-
-def sums(case: Case, x: Array, w: Array) -> Array:
-    """Return the exact result, one product a tap: memory stays near that of the arrays.
-
-    Raises
-    ------
-    ValueError
-        If the sums of `case` are not exact in float64 or modulo 2**32, or there are none.
-    """
-    if not admits(case):
-        raise ValueError(f"no exact sums: {case.token()}")
-    # Sums of at most 2**53 are exact in float64, which BLAS multiplies; int64 wraps.
-    wide = np.float64 if case.kind in data.EXACT else np.int64
-    if case.data_format == "NCHW":
-        x = np.moveaxis(x, -3, -1)
-    (rows, columns), (top, bottom, left, right) = bounds.output_geometry(case)
-    kernel_rows, kernel_columns, depth, filters = w.shape
-    none = [(0, 0)] * (x.ndim - 3)
-    padded = np.pad(x.astype(wide), [*none, (top, bottom), (left, right), (0, 0)])
-    taps, y = w.astype(wide), np.zeros((*x.shape[:-3], rows, columns, filters), wide)
-    groups = x.shape[-1] // depth
-    for i in range(kernel_rows):
-        for j in range(kernel_columns):
-            down = slice(i * case.dilations[0], None, case.strides[0])
-            across = slice(j * case.dilations[1], None, case.strides[1])
-            seen = padded[..., down, across, :][..., :rows, :columns, :]
-            for group in range(groups):
-                read = slice(group * depth, (group + 1) * depth)
-                written = slice(group * filters // groups, (group + 1) * filters // groups)
-                y[..., written] += seen[..., read] @ taps[i, j, :, written]
-    if case.data_format == "NCHW":
-        y = np.moveaxis(y, -1, -3)
-    with np.errstate(over="ignore"):
-        if case.dtype in ("float16", "bfloat16"):
-            y = y.astype(np.float32)
-        return y.astype(DTYPES[case.dtype])
-
-
-def check(case: Case, conv2d: Conv2d) -> Told:
-    """Compare both sides with the exact sums."""
-    x, w = case.arrays()
-    expected = sums(case, x, w)
-    for name, function in (("TensorFlow", tensorflow_oracle.conv2d), ("subject", conv2d)):
-        got = case.call_on(function, x, w)
-        assert_exact(case=case, got=got, expected=expected, names=(name, "exact"))
-    return Told(expected.size, int(np.count_nonzero(expected)))
+    return exact.admits(case) and 0 not in (*case.input_shape, *output_shape(case))
 
 
 CLAIM = Claim(
@@ -275,7 +212,7 @@ CLAIM = Claim(
     statement="Sizes beyond tiles, registers and threads, with tails: bit for bit.",
     dtypes=tuple(DTYPES),
     strategy=strategy,
-    check=check,
+    check=exact.check,
     admits=admits,
     examples=60,
     telling=100,

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from parity.model import geometry
 from parity.model.case import DTYPES, Array, Case, Conv2d
 from parity.model.subject import Scope
-from parity.oracles import bounds
 
 Sides = tuple[Array, Array]
 _EXACT = {"float16": 2**11, "bfloat16": 2**8}
@@ -60,7 +60,7 @@ class Instance:
     @property
     def pads(self) -> tuple[int, int, int, int]:
         """Top, bottom, left and right, of SAME as well."""
-        return bounds.output_geometry(self.case)[1]
+        return geometry.output_geometry(self.case)[1]
 
     @property
     def writable(self) -> bool:

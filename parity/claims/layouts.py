@@ -31,10 +31,11 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     """
 
     def watched(input: Array, filters: Array, **arguments: Any) -> Array:
-        before = _state(input), _state(filters)
+        given = {"input": input, "filters": filters}
+        before = {name: _state(array) for name, array in given.items()}
         result: Array = conv2d(input, filters, **arguments)
-        for name, array, state in zip(("input", "filters"), (input, filters), before, strict=True):
-            if _state(array) != state:
+        for name, array in given.items():
+            if _state(array) != before[name]:
                 raise AssertionError(f"the subject changes its {name}\n{explain(case)}")
             if np.may_share_memory(result, array):
                 raise AssertionError(f"the result is a view of the {name}\n{explain(case)}")

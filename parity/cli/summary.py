@@ -21,9 +21,9 @@ def counts_table(counts: Iterable[Count], title: str) -> Table:
     table.add_column("largest error / bound")
     for count in listed:
         ratios = ", ".join(f"{side} {one:.3f}" for side, (one, _) in sorted(count.largest.items()))
-        cells = *total([count]).values(), count.not_supported.examples
+        cells = *total([count]), count.not_supported.examples
         table.add_row(count.claim, count.dtype, *(f"{one:,}" for one in cells), ratios)
-    cells = *total(listed).values(), sum(count.not_supported.examples for count in listed)
+    cells = *total(listed), sum(count.not_supported.examples for count in listed)
     table.add_section()
     table.add_row("all", "", *(f"{one:,}" for one in cells), "")
     return table

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import Scope
-from parity.oracles import bounds
 
 # The least share of a claim's examples, and the features without which the class is not asked for.
 # A share is about a third of what `parity.examples.strategies.cases` draws within the scope where
@@ -52,7 +52,7 @@ def classes(case: Case) -> Iterator[str]:
     """Name the classes that `case` belongs to, its dtype and layouts among them."""
     height, width, channels = _image(case)
     rows, columns, depth, filters = case.filters_shape
-    (out_rows, out_columns), (top, bottom, left, right) = bounds.output_geometry(case)
+    (out_rows, out_columns), (top, bottom, left, right) = geometry.output_geometry(case)
     reaches = ((rows - 1) * case.dilations[0] + 1, (columns - 1) * case.dilations[1] + 1)
     axes = list(zip((height, width), (rows, columns), reaches, case.strides, strict=True))
     dilated = [
@@ -133,7 +133,7 @@ def within(case: Case, scope: Scope) -> bool:
         "explicit": not isinstance(case.padding, str),
         "dilations": max(case.dilations) > 1,  # also where it changes nothing
         "groups": depth > 0 and _image(case)[2] > depth,
-        "empties": 0 in (*case.input_shape, *case.filters_shape, *bounds.output_shape(case)),
+        "empties": 0 in (*case.input_shape, *case.filters_shape, *geometry.output_shape(case)),
         "rank5": len(case.input_shape) > 4,
     }
     return (

@@ -16,8 +16,8 @@ from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
-from parity.examples.strategies import Axis
 from parity.model.case import Case
+from parity.model.geometry import Axis, Geometry
 from parity.model.subject import Scope
 
 Pair = tuple[int, int]
@@ -205,35 +205,28 @@ def case(layer: Layer, details: Details) -> Case:
         _axis(layer, details, axis, outputs)
         for axis, outputs in enumerate((layer.rows, layer.columns))
     )
-    image = (rows.size, columns.size, layer.channels)
-    if details.data_format == "NCHW":
-        image = (image[2], *image[:2])
-    explicit = (rows.before, rows.after, columns.before, columns.after)
-    return Case(
-        input_shape=(layer.batch, *image),
-        filters_shape=(*layer.kernel, depth, layer.out_channels),
-        strides=layer.strides,
-        padding=explicit if layer.padding == "explicit" else layer.padding,
-        data_format=details.data_format,
-        dilations=(layer.dilation, layer.dilation),
+    whole = Geometry((layer.batch,), rows, columns, layer.channels, depth, layer.out_channels)
+    return whole.case(
+        layer.padding,
+        details.data_format,
         dtype=details.dtype,
         kind=details.kind,
         seed=details.seed,
     )
 
 
-def _axis(layer: Layer, details: Details, axis: int, outputs: int) -> Axis:
+def _axis(layer: Layer, details: Details, place: int, outputs: int) -> Axis:
     """Give an axis the image that `outputs` need, and pixels that the stride does not reach."""
-    kernel, stride = layer.kernel[axis], layer.strides[axis]
-    reach = (kernel - 1) * layer.dilation + 1
-    spare = details.spare[axis] % stride
+    axis = Axis(0, layer.kernel[place], layer.strides[place], layer.dilation)
+    spare = details.spare[place] % axis.stride
     if layer.padding == "SAME":
-        return Axis(outputs * stride - spare, kernel, stride, layer.dilation, 0, 0)
-    padded = (outputs - 1) * stride + reach + spare
+        return axis._replace(size=outputs * axis.stride - spare)
+    padded = (outputs - 1) * axis.stride + axis.reach + spare
     if layer.padding == "VALID":
-        return Axis(padded, kernel, stride, layer.dilation, 0, 0)
+        return axis._replace(size=padded)
     # As other frameworks pad; as Keras does before a stride of 2; unequal.
-    before, after = ((reach // 2, reach // 2), (0, 1), (1, 1), (2, 1))[details.pads % 4]
+    half = axis.reach // 2
+    before, after = ((half, half), (0, 1), (1, 1), (2, 1))[details.pads % 4]
     before = min(before, padded - 1)
     after = min(after, padded - 1 - before)
-    return Axis(padded - before - after, kernel, stride, layer.dilation, before, after)
+    return axis._replace(size=padded - before - after, before=before, after=after)

@@ -14,9 +14,9 @@ from itertools import combinations, product
 
 from parity.examples.layers import CHANNELS, KINDS, VALUES, groups, smallest, values
 from parity.examples.pairs import Pair, pairs_of
+from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import Scope
-from parity.oracles import bounds
 
 Levels = tuple[str, ...]
 
@@ -32,7 +32,7 @@ def levels(case: Case) -> Levels:
     depth, filters = case.filters_shape[2:]
     return (
         *_filtering(case.filters_shape[:2], channels, channels // depth, filters),
-        *_image(*bounds.output_geometry(case)[0]),
+        *_image(*geometry.output_geometry(case)[0]),
         _strides(*case.strides),
         f"dilation {max(case.dilations)}",
         _batch(case.input_shape[0]),

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
 from parity.model.case import DTYPES, Case
+from parity.model.geometry import Axis, Geometry
 from parity.model.subject import Scope
 
 T = TypeVar("T")
@@ -50,22 +51,6 @@ class Dials:
     def seed(self) -> int:
         """Return 0 to 2**32 - 1, from four bytes."""
         return int.from_bytes(bytes(islice(self._left, 4)), "big")
-
-
-class Axis(NamedTuple):
-    """Rows or columns: the image, what slides over it, and the pads around it."""
-
-    size: int
-    kernel: int
-    stride: int
-    dilation: int
-    before: int
-    after: int
-
-    @property
-    def reach(self) -> int:
-        """Pixels from the first to the last tap."""
-        return (self.kernel - 1) * self.dilation + 1
 
 
 def cases(
@@ -128,17 +113,10 @@ def assembled(
         else:
             columns = _without_pixels(columns, padding)
     data_format = dials.pick((scope.formats[0], *scope.formats))
-    image = (rows.size, columns.size, channels)
-    if data_format == "NCHW":
-        image = (channels, rows.size, columns.size)
     memory = scope.layouts if layouts else ("C",)
-    return Case(
-        input_shape=(*lead, *image),
-        filters_shape=(rows.kernel, columns.kernel, depth, filters),
-        strides=(rows.stride, columns.stride),
-        padding=(*rows[4:], *columns[4:]) if padding == "explicit" else padding,
-        data_format=data_format,
-        dilations=(rows.dilation, columns.dilation),
+    return Geometry(lead, rows, columns, channels, depth, filters).case(
+        padding,
+        data_format,
         dtype=dials.pick(dtypes),
         kind=dials.pick(kinds),
         input_layout=dials.pick(memory),
@@ -174,13 +152,14 @@ def _axis(
         stride = dilation = 1
     if like is not None:
         kernel, stride, dilation = like[1:4]
-    reach = (kernel - 1) * dilation + 1
+    axis = Axis(0, kernel, stride, dilation)
     slack = dials.below(3 if short else 10)
-    pads = _pad(dials, reach), _pad(dials, reach)
+    pads = _pad(dials, axis.reach), _pad(dials, axis.reach)
     if padding == "SAME":  # any input will do, also one shorter than the kernel
-        return Axis(1 + slack, kernel, stride, dilation, 0, 0)
+        return axis._replace(size=1 + slack)
     before, after = pads if padding == "explicit" else (0, 0)
-    return Axis(max(1, reach + slack - before - after), kernel, stride, dilation, before, after)
+    size = max(1, axis.reach + slack - before - after)
+    return axis._replace(size=size, before=before, after=after)
 
 
 def _pad(dials: Dials, reach: int) -> int:

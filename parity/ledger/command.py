@@ -30,7 +30,7 @@ from parity.oracles import onednn as tensorflow_onednn
 from parity.oracles.onednn import Machine
 from parity.rules.rows import ROWS, Row
 
-VERSION = ledger.release(tensorflow_oracle.version)
+VERSION = ledger.release(tensorflow_oracle.version())
 _CLASSES = {"InvalidArgumentError": "ValueError", "UnimplementedError": "ValueError"}
 
 Outcome = Callable[[str], str]
@@ -152,11 +152,11 @@ def _live(row: Divergence) -> Found:
 
 def _everywhere(row: Divergence) -> Found:
     """Check a row that does not depend on the machine."""
-    if not row.lists(tensorflow_oracle.version):
+    if not row.lists(tensorflow_oracle.version()):
         if any(_without_onednn(shown.expression) == shown.tensorflow for shown in row.shown):
             return Found(f"STALE: it shows in {VERSION}, which is not listed")
         return Found(f"only in TensorFlow {row.versions}")
-    for shown in row.shown_in(tensorflow_oracle.version):
+    for shown in row.shown_in(tensorflow_oracle.version()):
         theirs = _without_onednn(shown.expression)
         wrong = _wrong(shown, "TensorFlow", theirs, shown.tensorflow) or _wrong_of_npconv(shown)
         if wrong:
@@ -169,7 +169,7 @@ def _with_onednn(row: Divergence, machine: Machine) -> Found:
     held, data, unseen = 0, [], []
     for place, shown in enumerate(row.shown):
         got = _onednn(shown.expression)
-        listed = shown in row.shown_in(tensorflow_oracle.version)
+        listed = shown in row.shown_in(tensorflow_oracle.version())
         if listed:
             if wrong := _wrong_of_npconv(shown) or _wrong_of_eigen(shown):
                 return Found(wrong)
@@ -198,7 +198,7 @@ def _with_onednn(row: Divergence, machine: Machine) -> Found:
 
 def _covered(row: Divergence, shown: Shown) -> bool:
     return any(
-        other.expression == shown.expression for other in row.shown_in(tensorflow_oracle.version)
+        other.expression == shown.expression for other in row.shown_in(tensorflow_oracle.version())
     )
 
 
@@ -227,8 +227,10 @@ def _wrong_of_eigen(shown: Shown) -> str:
     return _wrong(shown, "TensorFlow without oneDNN", _CLASSES.get(got, got), shown.npconv)
 
 
-def _without_onednn(expression: str, conv2d: Any = tensorflow_oracle.tf.nn.conv2d) -> str:
-    both = map(tensorflow_oracle.quietly, (conv2d, tensorflow_oracle.tf.image.extract_patches))
+def _without_onednn(expression: str, conv2d: Any = None) -> str:
+    tf = tensorflow_oracle.tensorflow()
+    asked = (conv2d or tf.nn.conv2d, tf.image.extract_patches)
+    both = map(tensorflow_oracle.quietly, asked)
     return ledger.outcome(expression, *both)
 
 
@@ -240,7 +242,7 @@ def _onednn(expression: str) -> str:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(
-        title=f"The ledger of differences, TensorFlow {tensorflow_oracle.version}",
+        title=f"The ledger of differences, TensorFlow {tensorflow_oracle.version()}",
         caption=f"oneDNN: {tensorflow_onednn.machine()}",
     )
     for heading in ("row", "build", "live"):

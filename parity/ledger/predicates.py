@@ -36,6 +36,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.model import geometry
 from parity.model.case import DTYPES, Case
 from parity.oracles import bounds
 
@@ -161,7 +162,7 @@ def read(arguments: Mapping[str, Any]) -> Case | None:
             min(case.strides) > 0,
             min(case.dilations) > 0,
         )
-        return case if all(formed) and min(bounds.output_geometry(case)[0]) >= 0 else None
+        return case if all(formed) and min(geometry.output_geometry(case)[0]) >= 0 else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -169,7 +170,7 @@ def read(arguments: Mapping[str, Any]) -> Case | None:
 def _sizes(case: Case) -> dict[str, Any]:
     image = case.input_shape[-3:]
     height, width, channels = image if case.data_format == "NHWC" else (*image[1:], image[0])
-    outputs, pads = bounds.output_geometry(case)
+    outputs, pads = geometry.output_geometry(case)
     found = dict(zip(("KH", "KW", "IC", "OC"), case.filters_shape, strict=True))
     found |= {"N": math.prod(case.input_shape[:-3]), "H": height, "W": width, "C": channels}
     found |= {"SH": case.strides[0], "DH": case.dilations[0], "OH": outputs[0], "top": pads[0]}

@@ -24,12 +24,14 @@ Halves.  float16 and bfloat16 are summed in float32 and rounded once: the error 
 u_half |y32| or half the smallest subnormal for the rounding, with |y32| <= |exact| + b.
 
 The exact value itself is summed in a wider format (float64; long double for float64) whose
-gamma_n g is added.  Nothing here is shared with npconv.
+gamma_n g is added.  It is summed tap by tap, so that memory stays near that of the output whatever
+its size.  Nothing here is shared with npconv.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,34 +39,11 @@ import ml_dtypes
 import numpy as np
 
 from parity.model.case import DTYPES, Array, Case
+from parity.model.geometry import Geometry
 
 FLUSHED = ("bfloat16", "float32", "float64")
 """The dtypes whose subnormals TensorFlow flushes (float16 is summed in float32)."""
-
-
-@dataclass(frozen=True)
-class Exact:
-    """Every output of a case before rounding; all arrays have the output's shape.
-
-    Attributes
-    ----------
-    value, gross
-        sum x w and sum |x| |w| over the finite products, in the wider format.
-    nan, positive, negative
-        Where some product is NaN, +inf, -inf.
-    void
-        Where every product is an exact zero.
-    one_sign
-        Where no two products have opposite signs.
-    """
-
-    value: Array
-    gross: Array
-    nan: Array
-    positive: Array
-    negative: Array
-    void: Array
-    one_sign: Array
+HALVES = ("float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -73,6 +52,8 @@ class Allowed:
 
     Attributes
     ----------
+    value, bound, gross
+        The exact value, how far a result may be from it, and g; in the wider format.
     finite
         A number within `bound` of `value`.
     zero
@@ -94,36 +75,6 @@ class Allowed:
     open: Array
 
 
-def output_geometry(case: Case) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
-    """Return the output's rows and columns, and the pads top, bottom, left and right."""
-    height, width = case.input_shape[-2:] if case.data_format == "NCHW" else case.input_shape[-3:-1]
-    sizes: list[int] = []
-    pads: list[int] = []
-    for axis, size in enumerate((height, width)):
-        stride = case.strides[axis]
-        reach = (case.filters_shape[axis] - 1) * case.dilations[axis] + 1
-        if case.padding == "SAME":
-            count = -(-size // stride)
-            total = max(0, (count - 1) * stride + reach - size)
-            before, after = total // 2, total - total // 2
-        else:
-            explicit = (0, 0, 0, 0) if isinstance(case.padding, str) else case.padding
-            before, after = explicit[2 * axis : 2 * axis + 2]
-            count = math.trunc((size + before + after - reach + stride) / stride)
-        sizes.append(count)
-        pads += [before, after]
-    return (sizes[0], sizes[1]), (pads[0], pads[1], pads[2], pads[3])
-
-
-def output_shape(case: Case) -> tuple[int, ...]:
-    """Return the shape of the output in the order of the case's data_format."""
-    (rows, columns), _ = output_geometry(case)
-    filters = case.filters_shape[3]
-    if case.data_format == "NCHW":
-        return (*case.input_shape[:-3], filters, rows, columns)
-    return (*case.input_shape[:-3], rows, columns, filters)
-
-
 def limits(dtype: np.dtype[Any]) -> Any:
     """Return np.finfo of `dtype`, which may be bfloat16."""
     return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
@@ -136,38 +87,6 @@ def flushed(array: Array) -> Array:
         return np.where(np.abs(array) < tiny, np.copysign(0, array).astype(array.dtype), array)
 
 
-def exact(case: Case, x: Array, w: Array) -> Exact:
-    """Sum every output of `case` in a wider format, with IEEE rules for inf and nan."""
-    wide = np.longdouble if case.dtype == "float64" else np.float64
-    with np.errstate(all="ignore"):
-        products = _products(case, x.astype(wide), w.astype(wide))
-        sane = np.isfinite(products)
-        numbers = np.where(sane, products, 0)
-        return Exact(
-            value=_assemble(case, numbers.sum(axis=-2)),
-            gross=_assemble(case, np.abs(numbers).sum(axis=-2)),
-            nan=_assemble(case, np.isnan(products).any(axis=-2)),
-            positive=_assemble(case, (products == np.inf).any(axis=-2)),
-            negative=_assemble(case, (products == -np.inf).any(axis=-2)),
-            void=_assemble(case, (products == 0).all(axis=-2)),
-            one_sign=_assemble(case, ~((products > 0).any(axis=-2) & (products < 0).any(axis=-2))),
-        )
-
-
-def integers(case: Case, x: Array, w: Array) -> Array:
-    """Sum every output of an integer-valued case exactly (modulo 2**64) and round it once.
-
-    The int64 sum becomes the case's dtype: int32 by wrapping, the halves through float32, in
-    which the sums of the lattice are exact.
-    """
-    products = _products(case, x.astype(np.int64), w.astype(np.int64))
-    total = _assemble(case, products.sum(axis=-2))
-    with np.errstate(over="ignore"):
-        if case.dtype in ("float16", "bfloat16"):
-            total = total.astype(np.float32)
-        return total.astype(DTYPES[case.dtype])
-
-
 def gamma(terms: int, unit: float) -> float:
     """Return n u / (1 - n u), the largest relative error that n roundings can make."""
     if terms * unit >= 1:
@@ -175,106 +94,170 @@ def gamma(terms: int, unit: float) -> float:
     return terms * unit / (1 - terms * unit)
 
 
+def integers(case: Case, x: Array, w: Array) -> Array:
+    """Sum every output of an integer-valued case exactly (modulo 2**64) and round it once.
+
+    The sum becomes the case's dtype: int32 by wrapping, the halves through float32, in which the
+    sums of the lattice are exact.  Sums of at most 2**53 are exact in float64, which BLAS
+    multiplies.
+    """
+    largest = [float(np.abs(one.astype(np.float64)).max(initial=0)) for one in (x, w)]
+    wide = np.float64 if case.terms * largest[0] * largest[1] <= 2**53 else np.int64
+    total = _summed(case, _padded(case, x.astype(wide)), w.astype(wide))
+    with np.errstate(over="ignore"):
+        if case.dtype in (*HALVES, "int32"):
+            total = total.astype(np.int64 if case.dtype == "int32" else np.float32)
+        return total.astype(DTYPES[case.dtype])
+
+
 def allow(case: Case, x: Array, w: Array, *, flush: bool) -> Allowed:
-    """Derive what each output may be; `flush` for an implementation that flushes subnormals."""
-    return allowances(case, x, w)[flush]
+    """Derive what each output may be, for outputs of any size.
+
+    Parameters
+    ----------
+    case, x, w
+        A call and its arrays; int32 has an exact value and a bound of 0.
+    flush
+        For an implementation that flushes subnormals, where TensorFlow does.
+    """
+    if case.dtype == "int32":
+        value = integers(case, x, w).astype(np.int64)
+        none = np.zeros(value.shape, bool)
+        nothing = np.zeros(value.shape)
+        return Allowed(value, nothing, np.abs(value), ~none, none, none, none, none, none)
+    if flush and case.dtype in FLUSHED:
+        return _Sums(case, flushed(x), flushed(w)).allow(flush=True)
+    return _Sums(case, x, w).allow(flush=False)
 
 
 def allowances(case: Case, x: Array, w: Array) -> dict[bool, Allowed]:
     """Derive what each output may be without flushing of subnormals (False) and with it (True)."""
-    sums = exact(case, x, w)
-    kept = _allow(case, sums, flush=False)
+    sums = _Sums(case, x, w)
+    kept = sums.allow(flush=False)
     if case.dtype not in FLUSHED:
         return {False: kept, True: kept}
     flat = flushed(x), flushed(w)
-    same = all(map(_same_bits, flat, (x, w)))
-    return {
-        False: kept,
-        True: _allow(case, sums if same else exact(case, *flat), flush=True),
-    }
+    if any(one.tobytes() != other.tobytes() for one, other in zip(flat, (x, w), strict=True)):
+        sums = _Sums(case, *flat)
+    return {False: kept, True: sums.allow(flush=True)}
 
 
-def _same_bits(one: Array, other: Array) -> bool:
-    return one.tobytes() == other.tobytes()
+class _Sums:
+    """Every output of a case in a wider format; all arrays have the output's shape.
 
+    Attributes
+    ----------
+    value, gross
+        sum x w and sum |x| |w| over the finite products.
+    ieee
+        What IEEE rules make of the sum: NaN, an infinity or a number.
+    """
 
-def _allow(case: Case, sums: Exact, *, flush: bool) -> Allowed:
-    result = limits(DTYPES[case.dtype])
-    half = case.dtype in ("float16", "bfloat16")
-    working = np.finfo(np.float32) if half else np.finfo(DTYPES[case.dtype])
-    wide = np.finfo(sums.value.dtype)
-    rounding = gamma(case.terms, float(working.eps) / 2)
-    reference = gamma(case.terms, float(wide.eps) / 2)
-    # As wide scalars: in Python floats a bound near the range's lower end would vanish.
-    lost = wide.dtype.type(working.smallest_normal if flush else working.smallest_subnormal) / (
-        1 if flush else 2
-    )
-    magnitude = np.abs(sums.value)
-    with np.errstate(all="ignore"):
-        gross = sums.gross / (1 - reference)
-        bound = (rounding + reference) * gross + case.terms * lost * (1 + rounding)
-        largest = wide.dtype.type(working.max)
-        overflow = gross * (1 + rounding) >= largest
-        certain = (
-            overflow & sums.one_sign & (magnitude * (1 - rounding) > largest * (1 + working.eps))
+    def __init__(self, case: Case, x: Array, w: Array) -> None:
+        self._case = case
+        wide = np.longdouble if case.dtype == "float64" else np.float64
+        with np.errstate(all="ignore"):
+            self._x: Array = _padded(case, x.astype(wide))
+            self._w: Array = w.astype(wide)
+            numbers = np.isfinite(self._x), np.isfinite(self._w)
+            x, w = np.where(numbers[0], self._x, 0), np.where(numbers[1], self._w, 0)
+            self.value = self.ieee = _summed(case, x, w)
+            self.gross = _summed(case, np.abs(x), np.abs(w))
+            if not all(one.all() for one in numbers):
+                self.ieee = _summed(case, self._x, self._w, _multiplied_by_ieee_rules)
+
+    def one_sign(self) -> Array:
+        """Say where no two products have opposite signs."""
+        signs = [(one > 0, one < 0) for one in (self._x, self._w)]
+        (x_above, x_below), (w_above, w_below) = (
+            (above.astype(np.float64), below.astype(np.float64)) for above, below in signs
         )
-        if half:
-            unit, least = float(result.eps) / 2, float(result.smallest_subnormal)
-            # Numbers from here upwards round to infinity.
-            edge = float(result.max) * (1 + unit / (2 - 2 * unit))
-            certain |= ~overflow & (magnitude - bound > edge)
-            overflow |= magnitude + bound >= edge
-            bound = bound + np.maximum(unit * (magnitude + bound), least / 2)
-        bound = bound * (1 + 8 * float(wide.eps))  # the roundings of these very lines
-    infinite = sums.positive | sums.negative
-    nan = sums.nan | (sums.positive & sums.negative)
-    unsettled = overflow & (infinite | ~certain) & ~nan
-    settled = ~nan & ~unsettled
-    grown = settled & ~infinite & overflow
-    calm = settled & ~infinite & ~overflow
-    return Allowed(
-        value=sums.value,
-        bound=bound,
-        gross=sums.gross,
-        finite=calm & ~sums.void,
-        zero=calm & sums.void,
-        nan=nan,
-        positive=(settled & sums.positive) | (grown & (sums.value > 0)),
-        negative=(settled & sums.negative) | (grown & (sums.value < 0)),
-        open=unsettled,
-    )
+
+        def meet(one: Array, other: Array) -> Array:
+            met: Array = _summed(self._case, one, other) > 0
+            return met
+
+        above = meet(x_above, w_above) | meet(x_below, w_below)
+        return ~(above & (meet(x_above, w_below) | meet(x_below, w_above)))
+
+    def allow(self, *, flush: bool) -> Allowed:
+        """Say what each output may be."""
+        dtype, terms = self._case.dtype, self._case.terms
+        half = dtype in HALVES
+        working = np.finfo(np.float32) if half else np.finfo(DTYPES[dtype])
+        wide = np.finfo(self.value.dtype)
+        rounding = gamma(terms, float(working.eps) / 2)
+        reference = gamma(terms, float(wide.eps) / 2)
+        # As wide scalars: in Python floats a bound near the range's lower end would vanish.
+        lost = wide.dtype.type(working.smallest_normal if flush else working.smallest_subnormal)
+        lost /= 1 if flush else 2
+        magnitude = np.abs(self.value)
+        with np.errstate(all="ignore"):
+            gross = self.gross / (1 - reference)
+            bound = (rounding + reference) * gross + terms * lost * (1 + rounding)
+            largest = wide.dtype.type(working.max)
+            overflow = gross * (1 + rounding) >= largest
+            certain = overflow & (magnitude * (1 - rounding) > largest * (1 + working.eps))
+            if certain.any():
+                certain &= self.one_sign()
+            if half:
+                result = limits(DTYPES[dtype])
+                unit, least = float(result.eps) / 2, float(result.smallest_subnormal)
+                # Numbers from here upwards round to infinity.
+                edge = float(result.max) * (1 + unit / (2 - 2 * unit))
+                certain |= ~overflow & (magnitude - bound > edge)
+                overflow |= magnitude + bound >= edge
+                bound = bound + np.maximum(unit * (magnitude + bound), least / 2)
+            bound = bound * (1 + 8 * float(wide.eps))  # the roundings of these very lines
+        nan, infinite = np.isnan(self.ieee), np.isinf(self.ieee)
+        unsettled = overflow & (infinite | ~certain) & ~nan
+        settled = ~nan & ~unsettled
+        calm = settled & ~infinite & ~overflow
+        grown = np.where(overflow & ~infinite, self.value, 0)
+        void = self.gross == 0
+        return Allowed(
+            value=self.value,
+            bound=bound,
+            gross=self.gross,
+            finite=calm & ~void,
+            zero=calm & void,
+            nan=nan,
+            positive=settled & ((self.ieee == np.inf) | (grown > 0)),
+            negative=settled & ((self.ieee == -np.inf) | (grown < 0)),
+            open=unsettled,
+        )
 
 
-def _products(case: Case, x: Array, w: Array) -> Array:
-    """Return every product, (batch, OH, OW, groups, terms, out_channels / groups)."""
+def _padded(case: Case, x: Array) -> Array:
+    """Return the images as (batch, rows, columns, channels) with the zeros around them."""
     if case.data_format == "NCHW":
         x = np.moveaxis(x, -3, -1)
-    height, width, channels = x.shape[-3:]
-    (rows, columns), (top, bottom, left, right) = output_geometry(case)
-    kernel_rows, kernel_columns, depth, filters = case.filters_shape
-    batch = math.prod(x.shape[:-3])
-    if x.size == 0 or rows * columns * filters == 0:  # nothing is read: zeros, if anything
-        return np.zeros((batch, rows, columns, 1, 0, filters), x.dtype)
-    groups = channels // depth
-    padded = np.zeros((batch, top + height + bottom, left + width + right, channels), x.dtype)
-    padded[:, top : top + height, left : left + width] = x.reshape(batch, height, width, channels)
-    taps = [
-        padded[
-            :,
-            i * case.dilations[0] :: case.strides[0],
-            j * case.dilations[1] :: case.strides[1],
-        ][:, :rows, :columns].reshape(batch, rows, columns, groups, depth)
-        for i in range(kernel_rows)
-        for j in range(kernel_columns)
-    ]
-    patches = np.concatenate(taps, axis=-1)  # (batch, OH, OW, groups, terms)
-    kernel = w.reshape(case.terms, groups, filters // groups).swapaxes(0, 1)
-    product: Array = patches[..., None] * kernel
+    top, bottom, left, right = Geometry.of(case).pads
+    return np.pad(
+        x.reshape(-1 if x.size else 0, *x.shape[-3:]),
+        [(0, 0), (top, bottom), (left, right), (0, 0)],
+    )
+
+
+def _summed(
+    case: Case, x: Array, w: Array, multiply: Callable[[Array, Array], Array] = np.matmul
+) -> Array:
+    """Sum the products of padded images and filters, tap by tap: it needs little memory."""
+    it = Geometry.of(case)
+    rows, columns = it.outputs
+    shape = (it.groups, math.prod(it.lead), rows, columns, it.filters // it.groups)
+    y = np.zeros((shape[0], math.prod(shape[1:4]), shape[4]), x.dtype)
+    for i, j in np.ndindex(w.shape[:2]) if x.size and y.size else ():
+        seen = x[:, i * it.rows.dilation :: it.rows.stride][:, :rows]
+        seen = seen[:, :, j * it.columns.dilation :: it.columns.stride][:, :, :columns]
+        pixels = seen.reshape(-1, it.groups, it.depth).swapaxes(0, 1)
+        taps = w[i, j].reshape(it.depth, it.groups, -1).swapaxes(0, 1)
+        y += multiply(pixels, taps)  # (groups, N * OH * OW, OC / groups)
+    y = y.swapaxes(0, 1).reshape(*it.lead, rows, columns, it.filters)
+    return np.moveaxis(y, -1, -3) if case.data_format == "NCHW" else y
+
+
+def _multiplied_by_ieee_rules(one: Array, other: Array) -> Array:
+    """Multiply matrices by NumPy's own loops: a BLAS may pass over zeros that meet a NaN."""
+    product: Array = np.einsum("gmk,gkn->gmn", one, other)
     return product
-
-
-def _assemble(case: Case, sums: Any) -> Array:
-    """Give (batch, OH, OW, groups, out_channels / groups) the shape of the output."""
-    (rows, columns), _ = output_geometry(case)
-    whole: Array = sums.reshape(*case.input_shape[:-3], rows, columns, case.filters_shape[3])
-    return np.moveaxis(whole, -1, -3) if case.data_format == "NCHW" else whole

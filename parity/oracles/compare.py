@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,19 @@ import numpy as np
 from parity.model.case import DTYPES, Array, Case
 from parity.oracles.bounds import Allowed
 
+_EXACT, _BITS = "the exact value", "the two must be bit-identical"
+
 
 def assert_exact(*, case: Case, got: Array, expected: Array, names: tuple[str, str]) -> None:
-    """Demand the same shape, dtype and bits; any NaN equals any NaN.
-
-    Raises
-    ------
-    AssertionError
-        If they differ anywhere, signed zeros included.
-    """
+    """Demand the same shape, dtype and bits, signed zeros included; any NaN equals any NaN."""
     _assert_like(case, got, expected.shape, expected.dtype, names)
-    differs = _bits(got) != _bits(expected)
-    if got.dtype.kind != "i":
-        differs &= ~(np.isnan(got) & np.isnan(expected))
-    _raise_where(case, differs, got, expected, names, "the two must be bit-identical")
+    _raise_where(
+        case, _differs(got, expected), got, expected, names, "the two must be bit-identical"
+    )
 
 
 def assert_rounded(
-    *, case: Case, got: Array, single: Array, allowed: Callable[[], Sequence[Allowed]], name: str
+    *, case: Case, got: Array, single: Array, allowed: Callable[[], Iterable[Allowed]], name: str
 ) -> None:
     """Demand of halves a float32 convolution, rounded once.
 
@@ -42,75 +37,54 @@ def assert_rounded(
     allowed
         Called where they differ: what the float32 sums may be (see `parity.oracles.bounds.allow`),
         one for each way to treat subnormal numbers.
-
-    Raises
-    ------
-    AssertionError
-        If no order of float32 sums gives `got`.
     """
     with np.errstate(all="ignore"):
         expected = single.astype(DTYPES[case.dtype])
     names = (name, f"{name}'s float32 convolution rounded once")
     _assert_like(case, got, expected.shape, expected.dtype, names)
-    differs = (_bits(got) != _bits(expected)) & ~(np.isnan(got) & np.isnan(expected))
-    if not differs.any():
-        return
-    for sums in allowed():
+    differs = _differs(got, expected)
+    for sums in allowed() if differs.any() else ():
         with np.errstate(all="ignore"):
             low, high = (
                 (sums.value + side).astype(got.dtype) for side in (-sums.bound, sums.bound)
             )
             between = sums.finite & (low <= got) & (got <= high)
         differs &= ~(sums.open | between)
-    _raise_where(case, differs, got, expected, names, "the two must be bit-identical")
+    _raise_where(case, differs, got, expected, names, _BITS)
 
 
-def assert_within_bound(
-    *, case: Case, got: Array, allowed: Allowed, names: tuple[str, str]
-) -> float:
+def assert_within_bound(*, case: Case, got: Array, allowed: Allowed, name: str) -> float:
     """Demand a finite number within the bound of the exact value everywhere.
 
-    Returns
-    -------
-    float
-        The largest |error| / bound, at most 1.
-
-    Raises
-    ------
-    AssertionError
-        If an output is not finite or lies outside its bound, or the case allows no such bound.
+    Returns the largest |error| / bound, at most 1; a case that allows no such bound fails.
     """
     calm = allowed.finite | allowed.zero
-    _raise_where(case, ~calm, got, allowed.value, names, "the case may overflow: no bound holds")
-    return assert_special(case=case, got=got, allowed=allowed, names=names)
+    reason = "the case may overflow: no bound holds"
+    _raise_where(case, ~calm, got, allowed.value, (name, _EXACT), reason)
+    return assert_special(case=case, got=got, allowed=allowed, name=name)
 
 
-def assert_special(*, case: Case, got: Array, allowed: Allowed, names: tuple[str, str]) -> float:
+def assert_special(*, case: Case, got: Array, allowed: Allowed, name: str) -> float:
     """Demand of every output what `allowed` says: NaN, an infinity, +0.0 or a bounded error.
 
-    Returns
-    -------
-    float
-        The largest |error| / bound among the bounded outputs, at most 1.
-
-    Raises
-    ------
-    AssertionError
-        If an output is something else.
+    Returns the largest |error| / bound among the bounded outputs, at most 1.
     """
-    _assert_like(case, got, allowed.value.shape, None, names)
-    value = got.astype(allowed.value.dtype)
+    names, exact = (name, _EXACT), allowed.value
+    _assert_like(case, got, exact.shape, DTYPES[case.dtype], names)
+    value = got.astype(exact.dtype)
     finite = np.isfinite(value)
     with np.errstate(all="ignore"):
-        error = np.abs(np.where(finite, value, 0) - allowed.value)
+        error = np.abs(np.where(finite, value, 0) - exact)
         outside = allowed.finite & ~(finite & (error <= allowed.bound))
-        plus_zero = (value == 0) & ~np.signbit(value)
         ratio = error / np.where(allowed.bound > 0, allowed.bound, 1)
-    exact = allowed.value
-    _raise_where(case, allowed.nan & ~np.isnan(value), got, exact, names, "must be nan")
-    _raise_where(case, allowed.positive & (value != np.inf), got, exact, names, "must be inf")
-    _raise_where(case, allowed.negative & (value != -np.inf), got, exact, names, "must be -inf")
-    _raise_where(case, allowed.zero & ~plus_zero, got, exact, names, "must be +0.0")
+    plus_zero = (value == 0) & ~np.signbit(value)
+    for wrong, must in (
+        (allowed.nan & ~np.isnan(value), "must be nan"),
+        (allowed.positive & (value != np.inf), "must be inf"),
+        (allowed.negative & (value != -np.inf), "must be -inf"),
+        (allowed.zero & ~plus_zero, "must be +0.0"),
+    ):
+        _raise_where(case, wrong, got, exact, names, must)
     _raise_where(case, outside, got, exact, names, "outside the bound", allowed.bound)
     return float(np.max(ratio, where=allowed.finite, initial=0))
 
@@ -125,14 +99,18 @@ def shortened(reason: str) -> str:
     return reason.partition("\ntoken: ")[0]
 
 
+def _differs(got: Array, expected: Array) -> Array:
+    """Say where bits differ, but for those of a NaN."""
+    one, other = (
+        np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}") for array in (got, expected)
+    )
+    differs: Array = one != other
+    return differs if got.dtype.kind == "i" else differs & ~(np.isnan(got) & np.isnan(expected))
+
+
 def _assert_like(
-    case: Case,
-    got: Array,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any] | None,
-    names: tuple[str, str],
+    case: Case, got: Array, shape: tuple[int, ...], dtype: np.dtype[Any], names: tuple[str, str]
 ) -> None:
-    dtype = DTYPES[case.dtype] if dtype is None else dtype
     if type(got) is not np.ndarray or got.shape != shape or got.dtype != dtype:
         raise AssertionError(
             f"{names[0]} gave {type(got).__name__} {np.shape(got)} {getattr(got, 'dtype', None)},"
@@ -157,7 +135,3 @@ def _raise_where(
         f"{reason}: {int(wrong.sum())} of {wrong.size} outputs differ, the first at {index}\n"
         f"  {names[0]}: {got[index]!r}\n  {names[1]}: {expected[index]!r}{limit}\n{explain(case)}"
     )
-
-
-def _bits(array: Array) -> Array:
-    return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")

@@ -1,16 +1,17 @@
 """TensorFlow built without oneDNN: the specification that npconv is held against.
 
-The only importer of TensorFlow among the claims.  Importing it chooses the build (the
-variable must be set before TensorFlow is loaded), proves that the choice took effect and leaves
-the environment as it was, so that child processes find TensorFlow as the user has it.
+TensorFlow is imported by the first call, or by `tensorflow`: that chooses the build (the variable
+has to be set before), proves by its behaviour that the choice took effect, and leaves the
+environment as it was, so that child processes find TensorFlow as the user has it.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 
 import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
@@ -19,33 +20,63 @@ from numpy.typing import NDArray
 
 from parity.engine import note
 from parity.model.data_formats import in_nhwc
+from parity.oracles.build import runs_onednn
 
 Array = NDArray[Any]
 Verdict = Literal["ok"] | type[Exception]
 
-if "tensorflow" in sys.modules:
-    raise ImportError("tensorflow was imported before the oracle could choose its build")
-_given = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import tensorflow as tf
-
-# With more threads Eigen splits long sums by the machine's cores and the cost of the dtype: the
-# bits would depend on the machine, and a half would not be its own float32 sum rounded.
-tf.config.threading.set_intra_op_parallelism_threads(1)
-
-__all__ = ["conv2d", "extract_patches", "quietly", "tf", "verdict", "version"]
-
-version: str = tf.__version__
-
+_CHOICE = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 # What NumPy, and so npconv, calls a wrong type though TensorFlow calls it a wrong value.
 _ABOUT_TYPES = (
     "Value for attr 'T' of",
     "Failed to convert a NumPy array to a Tensor",
     "Attempt to convert a value",
 )
+
+
+@contextmanager
+def chosen() -> Iterator[None]:
+    """Have whatever imports TensorFlow within find this build chosen: a subject may import it."""
+    given = {name: os.environ.get(name) for name in _CHOICE}
+    os.environ.update(_CHOICE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, value in given.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@cache
+def tensorflow() -> Any:
+    """Return TensorFlow, proven to run without oneDNN.
+
+    Raises
+    ------
+    ImportError
+        If it does not, as where it was imported before, by somebody else.
+    """
+    with chosen():
+        import tensorflow as tf
+
+        # With more threads Eigen splits long sums by the machine's cores and the cost of the
+        # dtype: the bits would depend on the machine, and a half would not be its own float32 sum
+        # rounded.
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+        except RuntimeError as error:
+            raise ImportError(f"TensorFlow was used before the oracle: {error}") from error
+        _prove(tf)
+    return tf
+
+
+def version() -> str:
+    """Return TensorFlow's version."""
+    return str(tensorflow().__version__)
 
 
 @note.calls_of(note.ORACLE)
@@ -58,29 +89,22 @@ def conv2d(
     dilations: Any = None,
     name: Any = None,
 ) -> Array:
-    """Call tf.nn.conv2d; NCHW, which this build refuses, goes by NHWC and back.
-
-    Raises
-    ------
-    Exception
-        TensorFlow's own errors; `verdict` sorts them.
-    """
+    """Call tf.nn.conv2d; NCHW, which this build refuses, goes by NHWC and back."""
+    convolve = tensorflow().nn.conv2d
     if data_format == "NCHW":
         call = in_nhwc(
             {"input": input, "strides": strides, "padding": padding, "dilations": dilations}
         )
-        result = tf.nn.conv2d(filters=filters, name=name, **call)
+        result = convolve(filters=filters, name=name, **call)
         return np.moveaxis(result.numpy(), -1, -3)
-    array: Array = tf.nn.conv2d(
-        input, filters, strides, padding, data_format, dilations, name
-    ).numpy()
+    array: Array = convolve(input, filters, strides, padding, data_format, dilations, name).numpy()
     return array
 
 
 @note.calls_of(note.ORACLE)
 def extract_patches(*arguments: Any, **keywords: Any) -> Array:
     """Call tf.image.extract_patches."""
-    array: Array = tf.image.extract_patches(*arguments, **keywords).numpy()
+    array: Array = tensorflow().image.extract_patches(*arguments, **keywords).numpy()
     return array
 
 
@@ -91,15 +115,16 @@ def verdict(call: Callable[[], Any]) -> Verdict:
     TypeError for a wrong type (also AttributeError, NotFoundError for a dtype without a kernel,
     OverflowError for an infinite stride), MemoryError for a result too large.
     """
+    errors = tensorflow().errors
     try:
         quietly(call)()
-    except tf.errors.ResourceExhaustedError:
+    except errors.ResourceExhaustedError:
         return MemoryError
-    except (tf.errors.UnimplementedError, tf.errors.OutOfRangeError, SystemError):
+    except (errors.UnimplementedError, errors.OutOfRangeError, SystemError):
         return ValueError  # SystemError: a stride of 2**63 leaves Python's OverflowError set
-    except (tf.errors.InvalidArgumentError, ValueError) as error:
+    except (errors.InvalidArgumentError, ValueError) as error:
         return TypeError if str(error).startswith(_ABOUT_TYPES) else ValueError
-    except (TypeError, AttributeError, OverflowError, tf.errors.NotFoundError):
+    except (TypeError, AttributeError, OverflowError, errors.NotFoundError):
         return TypeError
     return "ok"
 
@@ -115,33 +140,19 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def _prove_the_build() -> None:
+def _prove(tf: Any) -> None:
     """Check by its behaviour that this is the build without oneDNN.
 
-    oneDNN returns a tensor of the input's shape for an empty batch; without it NCHW is
-    refused and padding is multiplied, so that 0 * inf gives nan.
+    oneDNN returns a tensor of the input's shape for an empty batch, does not multiply padding, so
+    that 0 * inf is lost, and convolves NCHW.
     """
-    empty = conv2d(
-        np.zeros((0, 5, 5, 3), np.float32), np.zeros((3, 3, 3, 2), np.float32), 1, "SAME"
-    )
+    empty = tf.nn.conv2d(np.zeros((0, 5, 5, 3), "f4"), np.zeros((3, 3, 3, 2), "f4"), 1, "SAME")
     taps = np.ones((3, 3, 1, 1), np.float32)
     taps[0, 0] = np.inf
-    corner = conv2d(np.ones((1, 4, 4, 1), np.float32), taps, 1, "SAME")[0, 0, 0, 0]
-    refused = verdict(
-        lambda: tf.nn.conv2d(
-            np.ones((1, 1, 2, 2), np.float32), np.ones((1, 1, 1, 1), np.float32), 1, "SAME", "NCHW"
-        )
-    )
-    if empty.shape != (0, 5, 5, 2) or not np.isnan(corner) or refused is not ValueError:
+    corner = float(tf.nn.conv2d(np.ones((1, 4, 4, 1), "f4"), taps, 1, "SAME")[0, 0, 0, 0])
+    on = runs_onednn(tf)
+    if tuple(empty.shape) != (0, 5, 5, 2) or not np.isnan(corner) or on:
         raise ImportError(
-            "TensorFlow still runs oneDNN: TF_ENABLE_ONEDNN_OPTS=0 took no effect"
-            f" (empty batch {empty.shape}, 0 * inf = {corner}, NCHW {refused})"
+            "TensorFlow runs oneDNN: TF_ENABLE_ONEDNN_OPTS=0 took no effect, as where it was"
+            f" imported before (empty batch {empty.shape}, 0 * inf = {corner}, NCHW {on})"
         )
-
-
-_prove_the_build()
-# TensorFlow reads it once, at its first convolution.
-if _given is None:
-    del os.environ["TF_ENABLE_ONEDNN_OPTS"]
-else:
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = _given

@@ -13,11 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parity import claims
-from parity.claims import tally
+from parity.claims import tally, trust
 from parity.cli import options, replay, summary
 from parity.engine import jobs
 from parity.engine.jobs import Crash
@@ -185,7 +186,7 @@ class _Heard:
 
     def said(self) -> str:
         """Return the state of things in a line."""
-        examples = tally.total(self.counts.values())["examples"]
+        examples = tally.total(self.counts.values()).examples
         ratios = (one for count in self.counts.values() for one, _ in count.largest.values())
         return (
             f"{examples:,} examples, {examples / self.elapsed:,.0f}/s, largest error / bound"
@@ -201,8 +202,8 @@ class _Heard:
         for token in [*(one["token"] for one in failures), *(one.note for one in deaths)]:
             self._kept.add_failure(token)
         doubts = [str(one) for one in self.crashes if not one.of_subject]
-        doubts += [doubt for one in asked for doubt in tally.unanswered(one, listed)]
-        unreached = [doubt for one in asked for doubt in tally.unreached(one, listed, scope)]
+        doubts += [doubt for one in asked for doubt in trust.unanswered(one, listed)]
+        unreached = [doubt for one in asked for doubt in trust.unreached(one, listed, scope)]
         doubts += unreached
         sums, elapsed = tally.total(listed), self.elapsed
         code = verdict.verdict([*failures, *deaths], doubts)
@@ -215,15 +216,17 @@ class _Heard:
             "jobs": len(self.jobs),
             "seconds": round(elapsed, 1),
             "interrupted": interrupted,
-            "total": dict(sums),
-            "examples_per_second_and_job": round(sums["examples"] / elapsed / len(self.jobs), 1),
-            "counts": [count.document() for count in sorted(listed, key=_place)],
+            "total": sums._asdict(),
+            "examples_per_second_and_job": round(sums.examples / elapsed / len(self.jobs), 1),
+            "counts": msgspec.to_builtins(
+                [count.document() for count in sorted(listed, key=_place)]
+            ),
             "classes": tally.classes(listed),
             "failures": failures,
             "crashes": [one.document() for one in self.crashes],
             "doubts": doubts,
             "unreached": unreached,
-            "too_few": [said for one in asked if (said := tally.too_few(one, listed, scope))],
+            "too_few": [said for one in asked if (said := trust.too_few(one, listed, scope))],
             "exit_code": code,
         }
 
@@ -244,7 +247,7 @@ def _show(
     console.print(summary.counts_table(counts, title))
     console.print(summary.classes_table(counts, "corner classes"))
     for claim in claims.CLAIMS.values():
-        if said := tally.covered(claim, counts, scope):
+        if said := trust.covered(claim, counts, scope):
             console.print(said, markup=False, highlight=False, soft_wrap=True)
     for failure in document["failures"]:
         say("DISAGREES", "bold red")

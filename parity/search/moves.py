@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from parity.examples.strategies import Axis
+from parity.model.geometry import Axis
 from parity.model.subject import DTYPES, FORMATS
 from parity.search.structure import PADDINGS, Structure
 

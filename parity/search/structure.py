@@ -6,10 +6,9 @@ import math
 from dataclasses import replace
 from typing import NamedTuple, Self
 
-from parity.examples.strategies import Axis
 from parity.model.case import Case
+from parity.model.geometry import Axis, output_shape
 from parity.model.subject import DTYPES, FORMATS
-from parity.oracles import bounds
 
 PADDINGS = ("VALID", "SAME", "explicit")
 
@@ -103,9 +102,7 @@ def order(case: Case) -> tuple[int, ...]:
         sum(case.strides),
         0 if isinstance(case.padding, str) else sum(case.padding),
         DTYPES.index(it.dtype),
-        math.prod(case.input_shape)
-        + math.prod(case.filters_shape)
-        + math.prod(bounds.output_shape(case)),
+        math.prod(case.input_shape) + math.prod(case.filters_shape) + math.prod(output_shape(case)),
         products(case),
         *(math.prod(it.leads), it.batch, *it.rows, *it.columns, it.groups, it.filters, it.depth),
     )
@@ -113,4 +110,4 @@ def order(case: Case) -> tuple[int, ...]:
 
 def products(case: Case) -> int:
     """Return how many products the outputs of `case` sum, those with padding included."""
-    return math.prod(bounds.output_shape(case)) * case.terms
+    return math.prod(output_shape(case)) * case.terms

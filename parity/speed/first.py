@@ -18,7 +18,7 @@ import numpy as np
 from rich.table import Table
 
 from parity.model import machine
-from parity.oracles.bounds import output_shape
+from parity.model.geometry import output_shape
 from parity.speed import agreement, layers
 from parity.speed.layers import Layer
 from parity.speed.measure import Settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity.model.case import Case
-from parity.oracles.bounds import output_geometry
+from parity.model.geometry import output_geometry
 
 _FOLDER = Path(__file__).parent / "layers"
 

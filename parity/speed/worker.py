@@ -21,7 +21,7 @@ import numpy as np
 from parity.engine.jobs import die_with
 from parity.model.case import Case
 from parity.model.data_formats import in_nhwc
-from parity.oracles.bounds import output_shape
+from parity.model.geometry import output_shape
 from parity.speed import sampling
 from parity.speed.implementations import Call, Implementation, Subject, TensorFlow
 

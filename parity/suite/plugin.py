@@ -9,21 +9,22 @@ kills it where a call does not end.
 from __future__ import annotations
 
 import gc
-import json
 import pickle
 import random
 import textwrap
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from parity.claims import check, tally
-from parity.claims.tally import RUN
+from parity.claims import check, tally, trust
 from parity.cli import options
 from parity.engine import note
 from parity.engine.watcher import Watcher
 from parity.model.verdict import MISTRUSTED, WRONG_CALL
+from parity.oracles import eigen
+from parity.suite.run import RUN
 
 _FEWEST = 5
 """Examples of a claim that pytest takes for a run of it."""
@@ -51,7 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     elif given is not None:
         RUN.seed = random.randrange(2**32) if given == "random" else int(given)
     try:
-        found = options.settings(config.option)
+        with eigen.chosen():  # the subject may import TensorFlow
+            found = options.settings(config.option)
         RUN.scope, RUN.share = found.scope, found.examples
         if RUN.scope.claims:
             from parity import claims
@@ -118,14 +120,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):  # the parent merges, doubts and prints
         session.config.workeroutput["parity"] = pickle.dumps((listed, RUN.doubts, RUN.rules))
         return
-    if listed and not tally.total(listed)["examples"]:
+    if listed and not tally.total(listed).examples:
         RUN.doubts.append("nothing was compared")
-    RUN.doubts += tally.not_supported("rules", [RUN.rules])
+    RUN.doubts += trust.not_supported("rules", [RUN.rules])
     for claim in claims.CLAIMS.values():
         ran = {count.dtype for count in listed if count.claim == claim.name}
         if ran and ran == set(tally.dtypes(claim, scope)):
-            RUN.doubts += tally.doubts(claim, listed, scope)
-            RUN.too_few += filter(None, [tally.too_few(claim, listed, scope)])
+            RUN.doubts += trust.doubts(claim, listed, scope)
+            RUN.too_few += filter(None, [trust.too_few(claim, listed, scope)])
             # Nothing but PARITY_EXAMPLES cuts such a run short.
             examples = sum(count.examples for count in listed if count.claim == claim.name)
             if 0 < examples < _FEWEST:
@@ -134,7 +136,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = MISTRUSTED
     if path := session.config.getoption("--counts"):
         documents = [count.document() for count in listed]
-        path.write_text(json.dumps(documents, indent=1) + "\n", encoding="utf-8")
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(documents), indent=1) + b"\n")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -157,13 +159,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     heading = ("claim", "dtype", "examples", "distinct", "outputs", "telling", "not supported")
     terminalreporter.line(line.format(*heading, "largest error / bound"))
     for count in counts:
-        sums = *tally.total([count]).values(), count.not_supported.examples
+        sums = *tally.total([count]), count.not_supported.examples
         ratios = ", ".join(
             f"{side} {ratio:.3f}" for side, (ratio, _) in sorted(count.largest.items())
         )
         terminalreporter.line(line.format(count.claim, count.dtype, *sums, ratios))
     refused = sum(count.not_supported.examples for count in counts)
-    terminalreporter.line(line.format("all", "", *tally.total(counts).values(), refused, ""))
+    terminalreporter.line(line.format("all", "", *tally.total(counts), refused, ""))
     terminalreporter.line("corner classes, in examples:")
     cells = [f"{name} {number:,}" for name, number in tally.classes(counts).items()]
     for line_ in textwrap.wrap("; ".join(cells), 98, initial_indent="  ", subsequent_indent="  "):
@@ -173,7 +175,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     from parity import claims
 
     for claim in claims.CLAIMS.values():
-        if said := tally.covered(claim, counts, RUN.scope):
+        if said := trust.covered(claim, counts, RUN.scope):
             terminalreporter.line(said)
     for doubt in RUN.doubts:
         terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)

@@ -9,9 +9,9 @@ import pytest
 from parity import claims
 from parity.claims import tally
 from parity.claims.claim import Claim
-from parity.claims.tally import RUN
 from parity.search.explore import Disagreement, explore
 from parity.search.reduce import reduced
+from parity.suite.run import RUN
 
 SCOPE = RUN.scope
 ASKED = [

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from parity.claims.tally import RUN
 from parity.ledger import command as ledger_command
 from parity.ledger import rows as ledger
+from parity.suite.run import RUN
 
 pytestmark = pytest.mark.skipif(not RUN.scope.is_npconv, reason="the ledger is npconv's")
 

@@ -8,10 +8,11 @@ import pytest
 
 from parity import claims
 from parity.claims.check import checked
-from parity.claims.tally import RUN, Count
+from parity.claims.tally import Count
 from parity.examples import corners
 from parity.model.case import Case
 from parity.search.corpus import regressions
+from parity.suite.run import RUN
 
 SCOPE = RUN.scope
 

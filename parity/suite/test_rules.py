@@ -11,12 +11,12 @@ import pytest
 from parity import claims
 from parity.claims.accept_reject import assert_same
 from parity.claims.check import not_supported
-from parity.claims.tally import RUN
 from parity.examples import scoped
 from parity.ledger import rows as ledger
 from parity.oracles import eigen as tensorflow_oracle
-from parity.oracles.eigen import tf, verdict
+from parity.oracles.eigen import tensorflow, verdict
 from parity.rules.rows import ROWS, Row
+from parity.suite.run import RUN
 
 LEDGER = ledger.load()
 SCOPE = RUN.scope
@@ -50,7 +50,7 @@ def compare(row: Row, conv2d: Any) -> None:
                 conv2d(**row.call())
             if RUN.scope.is_npconv:  # only its messages are ours to demand
                 assert row.names in str(raised.value)
-    said, _ = asked(row.call(), tf.nn.conv2d)
+    said, _ = asked(row.call(), tensorflow().nn.conv2d)
     expected = "ok" if row.verdict == "ok" else "rejected"
     assert said == (row.tensorflow or expected)
     if row.tensorflow is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from parity.model.case import Array
-from parity.oracles.eigen import tf
+from parity.oracles.eigen import tensorflow
 from parity.sweep.grid import Step
 from parity.sweep.worker import Answer
 
@@ -16,6 +16,7 @@ def eigen(x: Array, w: Array) -> Answer:
     The arrays become tensors once, and the operation behind ``tf.nn.conv2d`` is called directly,
     which leaves out the part that reads its many spellings.
     """
+    tf = tensorflow()
     tensors: dict[str, Any] = {"input": tf.constant(x), "filter": tf.constant(w)}
 
     def answer(step: Step) -> Array:

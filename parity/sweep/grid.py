@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import DTYPES, FORMATS, Scope
-from parity.oracles import bounds
 
 Pads = tuple[int, int, int, int]
 
@@ -230,7 +230,7 @@ def _valid_steps(
         )
         step = Step(strides, dilations, _pads(padding, reaches))
         block = Block(0, grid.dtypes[0], height, width, kernel)
-        outputs, _ = bounds.output_geometry(case(block, Shapes(1, 1, 1, 1, 0), step, "NHWC"))
+        outputs, _ = geometry.output_geometry(case(block, Shapes(1, 1, 1, 1, 0), step, "NHWC"))
         if min(outputs) >= (0 if grid.empties else 1):
             found.append((place, step))
     return found

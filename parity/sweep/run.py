@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from parity.claims.tally import MOST_NOT_SUPPORTED
+from parity.claims.trust import MOST_NOT_SUPPORTED
 from parity.engine.jobs import Crash
 from parity.engine.jobs import run as run_jobs
 from parity.examples import corners

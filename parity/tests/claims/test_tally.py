@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from parity.claims import CLAIMS, tally
+from parity.claims import CLAIMS, tally, trust
 from parity.claims.claim import Claim, Told
 from parity.claims.tally import Count
 from parity.examples import pairs
+from parity.examples.pairs import CHANCE
 from parity.examples.strategies import cases
 from parity.model.case import Case
 from parity.model.subject import Scope
+from parity.suite.run import Run
 
 ROOT = Path(__file__).parents[3]
 CASE = Case((1, 2, 2, 1), (1, 1, 1, 1))
@@ -47,8 +49,8 @@ def counts(**changes: Any) -> list[Count]:
 
 
 def test_a_run_that_is_just_good_enough() -> None:
-    assert tally.doubts(CLAIM, counts(), SCOPE) == []
-    assert tally.too_few(CLAIM, counts(), SCOPE) == ""
+    assert trust.doubts(CLAIM, counts(), SCOPE) == []
+    assert trust.too_few(CLAIM, counts(), SCOPE) == ""
 
 
 @pytest.mark.parametrize(
@@ -73,46 +75,46 @@ def test_a_run_that_is_just_good_enough() -> None:
     ],
 )
 def test_a_run_that_is_not(changes: dict[str, Any], doubt: str) -> None:
-    [found] = tally.doubts(CLAIM, counts(**changes), SCOPE)
+    [found] = trust.doubts(CLAIM, counts(**changes), SCOPE)
     assert doubt in found
 
 
 def test_a_few_examples_may_be_unsupported() -> None:
-    assert tally.doubts(CLAIM, counts(not_supported=tally.Open(22, "why")), SCOPE) == []
+    assert trust.doubts(CLAIM, counts(not_supported=tally.Open(22, "why")), SCOPE) == []
 
 
 def test_a_run_without_examples() -> None:
-    assert tally.doubts(CLAIM, [], SCOPE) == ["planted: no example"]
+    assert trust.doubts(CLAIM, [], SCOPE) == ["planted: no example"]
 
 
 def test_a_run_that_was_cut_short_is_no_doubt_but_is_told() -> None:
     """Four faulty kernels were told as mistrusted, and not as found, by a campaign of a minute."""
     none: Counter[str] = Counter()
     few = [Count("planted", dtype, 9, 9, 9, {b"a"}, none) for dtype in ("int32", "float32")]
-    assert tally.doubts(CLAIM, few, SCOPE) == []
-    [said] = [tally.too_few(CLAIM, few, SCOPE)]
+    assert trust.doubts(CLAIM, few, SCOPE) == []
+    [said] = [trust.too_few(CLAIM, few, SCOPE)]
     assert said == "planted: 18 examples are too few to tell for SAME"
     # With as many as make missing a class practically impossible it is a doubt.
     many = [Count("planted", dtype, 50, 50, 100, {bytes([i]) for i in range(50)}, none)
             for dtype in ("int32", "float32")]  # fmt: skip
-    [doubt] = tally.doubts(CLAIM, many, SCOPE)
+    [doubt] = trust.doubts(CLAIM, many, SCOPE)
     assert doubt == "planted: 0 of 100 examples are of the class 'SAME', 8 have to be"
-    assert tally.too_few(CLAIM, many, SCOPE) == ""
+    assert trust.too_few(CLAIM, many, SCOPE) == ""
 
 
 @pytest.mark.parametrize("share", [0.002, 0.02, 0.1, 0.3])
 @pytest.mark.parametrize("examples", [10, 50, 200, 1000, 10_000])
 def test_chance_alone_misses_a_class_once_in_a_million(share: float, examples: int) -> None:
-    mean, asked = 3 * share * examples, tally.least(share, examples)
+    mean, asked = 3 * share * examples, trust.least(share, examples)
 
     def probability(number: int) -> float:
         return math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))
 
     below = sum(map(probability, range(asked)))
-    assert below < tally.CHANCE
+    assert below < CHANCE
     assert asked <= math.ceil(share * examples)
     if asked < share * examples:  # one more would be missed more often
-        assert below + probability(asked) >= tally.CHANCE
+        assert below + probability(asked) >= CHANCE
     if mean >= 90:
         assert asked == math.ceil(share * examples)
 
@@ -138,22 +140,15 @@ def test_what_is_counted_and_merged() -> None:
     found: tally.Counts = {}
     tally.merge(found, [one, two])
     document = found["planted", "float32"].document()
-    assert document["classes"] == {"SAME": 2, "extra": 2}
-    assert document["largest"] == {"subject": {"ratio": 0.5, "token": CASE.token()}}
-    assert document["ratios"] == {"subject": {"-4": 1, "-2": 2}}  # 2**-2 and 2**-1
-    assert tally.total(found.values()) == {
-        "examples": 3,
-        "distinct": 2,
-        "outputs": 9,
-        "telling": 6,
-    }
+    assert document.classes == {"SAME": 2, "extra": 2}
+    assert document.largest == {"subject": tally.Largest(0.5, CASE.token())}
+    assert document.ratios == {"subject": {"-4": 1, "-2": 2}}  # 2**-2 and 2**-1
+    assert tally.total(found.values()) == (3, 2, 9, 6)
 
 
-def test_examples_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PARITY_EXAMPLES", "2.5")
-    assert tally.RUN.multiplied(100) == 250
-    monkeypatch.setenv("PARITY_EXAMPLES", "0.0001")
-    assert tally.RUN.multiplied(100) == 1
+def test_examples_are_multiplied() -> None:
+    assert Run(share=2.5).multiplied(100) == 250
+    assert Run(share=0.0001).multiplied(100) == 1
 
 
 @pytest.mark.parametrize(

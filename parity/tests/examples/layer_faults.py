@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import npconv
 from parity.ledger import predicates
+from parity.model import geometry
 from parity.model.case import Array, Case
-from parity.oracles import bounds
 
 
 class Sizes(NamedTuple):
@@ -60,7 +60,7 @@ class Sizes(NamedTuple):
             image = (*image[1:], image[0])
         height, width, channels = image
         kernel_rows, kernel_columns, depth, filters = case.filters_shape
-        rows, columns = bounds.output_geometry(case)[0]
+        rows, columns = geometry.output_geometry(case)[0]
         return cls(
             kernel=(kernel_rows, kernel_columns),
             strides=case.strides,

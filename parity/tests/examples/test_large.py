@@ -18,7 +18,8 @@ import npconv
 from parity import claims
 from parity.claims import large
 from parity.examples import corners
-from parity.examples.strategies import Dials, cases
+from parity.examples.strategies import Dials
+from parity.model import geometry
 from parity.model.case import DTYPES, Array, Case
 from parity.model.subject import FEATURES, Scope
 from parity.oracles import bounds
@@ -56,7 +57,7 @@ def blocks(case: Case) -> Counter[str]:
     taps = re.search(r"(\d+) x (\d+) taps of (\d+) channels", said.tiles)
     assert tile, said.tiles
     kernel_rows, kernel_columns, depth, _ = case.filters_shape
-    (rows, columns), _ = bounds.output_geometry(case)
+    (rows, columns), _ = geometry.output_geometry(case)
     sizes = {
         "batch": (math.prod(case.input_shape[:-3]), int(tile[1])),
         "rows": (rows, int(tile[2])),
@@ -97,7 +98,7 @@ def test_the_work_is_bounded_and_every_class_is_drawn_twice_as_often_as_asked(
     counted: Counter[str] = Counter()
     for case in drawn(dtype, scope):
         assert corners.within(case, scope), case.token()
-        outputs = math.prod(bounds.output_shape(case))
+        outputs = math.prod(geometry.output_shape(case))
         filters = case.filters_shape[3]
         assert 0 < outputs * case.terms <= 1.05 * large.WORK
         itemsize = 8 if dtype == "float64" else 4
@@ -131,36 +132,11 @@ def test_large_cases_shrink() -> None:
     assert case.token() == "float32 NHWC 1x1x17x1 w1x1x1x1 s1,1 d1,1 VALID lattice:0"
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_sums_are_those_of_the_other_road(dtype: str) -> None:
-    kinds = ("lattice", "distinct", "ones", *(("bounded",) if dtype == "int32" else ()))
-
-    @given(cases((dtype,), kinds, Scope(without=frozenset({"empties"}))))
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None)
-    def check(case: Case) -> None:
-        x, w = case.arrays()
-        found, expected = large.sums(case, x, w), bounds.integers(case, x, w)
-        assert found.dtype == expected.dtype
-        assert found.shape == expected.shape
-        assert found.tobytes() == expected.tobytes()
-
-    check()
-
-
-@pytest.mark.parametrize("text", ["float32 {} VALID bounded:0", "float32 {} VALID lattice:0"])
-def test_sums_that_are_not_exact_or_not_there_are_refused(text: str) -> None:
-    shape = "1x2x2x1 w1x1x1x1" if "bounded" in text else "0x2x2x1 w1x1x1x1"
-    case = Case.parse(text.format(f"NHWC {shape} s1,1 d1,1"))
-    assert not large.admits(case)
-    with pytest.raises(ValueError, match="no exact sums"):
-        large.sums(case, *case.arrays())
-
-
 def test_sums_take_no_more_memory_than_some_times_the_arrays() -> None:
     case = Case.parse("float32 NHWC 1x100x100x64 w3x3x64x8 s1,1 d1,1 SAME lattice:0")
     x, w = case.arrays()
     tracemalloc.start()
-    large.sums(case, x, w)
+    bounds.integers(case, x, w)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4 * 8 * x.size, "the products alone are 9 * 8 times the input"
@@ -213,7 +189,7 @@ FAULTS: dict[str, Call] = {
 
 def disagrees(case: Case, conv2d: Call) -> bool:
     try:
-        large.check(case, conv2d)
+        large.CLAIM.check(case, conv2d)
     except AssertionError:
         return True
     return False
@@ -232,7 +208,7 @@ def test_what_fills_more_than_a_buffer_agrees(name: str) -> None:
     found = [case for case in drawn("float32", Scope())
              if f"more than a buffer of {name}" in large.classes(case)][:2]  # fmt: skip
     for case in found:
-        told = large.check(case, npconv.conv2d)
+        told = large.CLAIM.check(case, npconv.conv2d)
         assert told.telling > 0
     assert len(found) == 2
 

@@ -16,7 +16,7 @@ from hypothesis import find, settings
 
 import npconv
 from parity import claims
-from parity.claims import layers, tally
+from parity.claims import layers, trust
 from parity.claims.claim import Told
 from parity.claims.tally import Count
 from parity.examples import corners
@@ -36,9 +36,9 @@ from parity.examples.layers import (
 from parity.examples.levels import levels, possible
 from parity.examples.pairs import pairs_of
 from parity.examples.strategies import Dials
+from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import FEATURES, FORMATS, Scope
-from parity.oracles import bounds
 from parity.search.explore import explore
 from parity.tests.examples.layer_faults import FAULTS, Sizes, wrong_where
 
@@ -86,7 +86,7 @@ def channels(example: Case) -> int:
 @pytest.mark.parametrize("scope", NARROWED, ids=str)
 def test_layers_are_valid_in_scope_and_cheap(scope: Scope) -> None:
     for example in drawn(scope, 1000):
-        shape = bounds.output_shape(example)
+        shape = geometry.output_shape(example)
         depth, filters = example.filters_shape[2:]
         assert corners.within(example, scope), example.token()
         assert min(*shape, *example.input_shape, *example.filters_shape) > 0
@@ -113,7 +113,7 @@ def test_a_case_has_the_sizes_of_its_layer() -> None:
             continue
         details = Details(number, (number % 5, number // 5), number, rng.choice(FORMATS))
         made = case(layer, details)
-        assert bounds.output_geometry(made)[0] == (layer.rows, layer.columns)
+        assert geometry.output_geometry(made)[0] == (layer.rows, layer.columns)
         assert made.input_shape[0] == layer.batch
         assert (made.filters_shape[:2], made.strides) == (layer.kernel, layer.strides)
         assert (channels(made), made.filters_shape[3]) == (layer.channels, layer.out_channels)
@@ -230,14 +230,14 @@ def test_a_usual_run_has_to_meet_every_pair_and_does() -> None:
     # What five dtypes draw is what five seeds do; two of them meet all but the rarest.
     scaled = [dataclasses.replace(one, examples=examples) for one in counts[:1]]
     scaled[0].pairs = counts[0].pairs + counts[1].pairs
-    told = [one for one in tally.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
+    told = [one for one in trust.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
     assert told == []
     assert scaled[0].pairs.keys() == asked.pairs
     # Never depthwise at 5x5: each of the two is there, and often.
     lacking = ("groups depthwise", "kernel 5x5")
     scaled[0].pairs[lacking] = 0
     del scaled[0].pairs[lacking]
-    told = [one for one in tally.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
+    told = [one for one in trust.doubts(layers.CLAIM, scaled, scope) if "none of" in one]
     assert told == [f"layers: none of {examples} examples has groups depthwise, kernel 5x5"]
 
 
@@ -245,7 +245,7 @@ def test_a_usual_run_has_to_meet_every_pair_and_does() -> None:
 def test_a_small_run_is_not_mistrusted_for_its_pairs(examples: int, runs: int) -> None:
     for seed in range(runs):
         count, _ = explored(seed, examples)
-        found = tally.doubts(layers.CLAIM, [count], Scope(dtypes=("float32",)))
+        found = trust.doubts(layers.CLAIM, [count], Scope(dtypes=("float32",)))
         assert not [one for one in found if "none of" in one]
 
 

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from parity.claims import tally
+from parity.claims import tally, trust
 from parity.claims.claim import Claim, Told
 from parity.claims.tally import Count
 from parity.examples.pairs import CHANCE, Coverage, document, missed, pairs_of, said, surely
@@ -93,11 +93,11 @@ def test_pairs_are_counted_merged_said_and_mistrusted() -> None:
     tally.merge(merged, counts)
     [count] = merged.values()
     assert sum(count.pairs.values()) == 3 * ENOUGH
-    assert count.document()["pairs"] == document(count.pairs)
-    assert count.document()["pairs"]["a0, b0"] == count.pairs["a0", "b0"]
-    assert tally.doubts(claim, [count], scope) == [f"planted: none of {ENOUGH} examples has a1, c2"]
-    line = tally.covered(claim, [count], scope)
+    assert count.document().pairs == document(count.pairs)
+    assert count.document().pairs["a0, b0"] == count.pairs["a0", "b0"]
+    assert trust.doubts(claim, [count], scope) == [f"planted: none of {ENOUGH} examples has a1, c2"]
+    line = trust.covered(claim, [count], scope)
     assert line.startswith("planted: 47 of 48 pairs of factors in 300 examples (each has to be)")
     assert "the rarest: 0 a1, c2; " in line
     assert "too few to ask" in said(COVERAGE, count.pairs, 100)
-    assert tally.covered(claim, [Count("planted", "float32", 5)], scope) == ""
+    assert trust.covered(claim, [Count("planted", "float32", 5)], scope) == ""

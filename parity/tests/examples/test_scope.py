@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,9 +16,10 @@ from hypothesis import given, settings
 
 import npconv
 from parity import claims
-from parity.claims import accept_reject, halves, tally
+from parity.claims import accept_reject, halves, tally, trust
 from parity.claims.check import Subject
 from parity.claims.claim import Claim
+from parity.cli import options
 from parity.examples import scoped
 from parity.examples.faults import FAULTS, faults_within, nearly_valid_calls
 from parity.model import subject
@@ -25,6 +27,7 @@ from parity.model.call import Call
 from parity.model.case import Array
 from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.mutants import MUTANTS
+from parity.oracles import bounds
 from parity.rules.rows import ROWS
 from parity.search import corpus
 from parity.search.explore import Disagreement, explore
@@ -184,19 +187,19 @@ def test_enough_of_every_verdict_is_drawn(scope: Scope) -> None:
     for verdict in ("taken", "ValueError", "TypeError"):
         assert count.classes[verdict] > 300 * least[verdict], count.classes
     assert not [
-        one for one in tally.doubts(accept_reject.CLAIM, [count], scope) if "telling" in one
+        one for one in trust.doubts(accept_reject.CLAIM, [count], scope) if "telling" in one
     ]
 
 
 # A subject of halves alone.
 
 
-@pytest.mark.parametrize("dtype", halves.HALVES)
+@pytest.mark.parametrize("dtype", bounds.HALVES)
 def test_halves_without_float32_agree(dtype: str) -> None:
     scope = Scope(dtypes=(dtype,))
     count = tally.Count("halves", dtype)
     explore(halves.CLAIM, dtype, Strict(scope), scope, count, examples=400, start=0)
-    assert not tally.doubts(halves.CLAIM, [count], scope)
+    assert not trust.doubts(halves.CLAIM, [count], scope)
 
 
 @pytest.mark.parametrize(
@@ -228,13 +231,11 @@ def test_halves_are_held_to_the_float32_of_the_subject_where_it_has_it() -> None
 # The names of options.
 
 
-def test_features_are_spelled_with_dashes_or_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_are_spelled_with_dashes_or_spaces() -> None:
     for written in ("unequal-strides,SAME", "unequal strides, SAME"):
-        monkeypatch.setenv("PARITY_WITHOUT", written)
-        assert subject.scope().without == {"unequal strides", "SAME"}
-    monkeypatch.setenv("PARITY_WITHOUT", "unequal_strides")
+        assert options.scope(Namespace(without=written)).without == {"unequal strides", "SAME"}
     with pytest.raises(ValueError, match=r"unequal-strides.* received 'unequal_strides'"):
-        subject.scope()
+        options.scope(Namespace(without="unequal_strides"))
 
 
 def test_without_strides_there_are_no_unequal_ones() -> None:

@@ -12,9 +12,9 @@ from hypothesis import find, given, settings
 
 from parity.examples import corners
 from parity.examples.strategies import BYTES, NOTHINGS, Dials, assembled, cases
+from parity.model import geometry
 from parity.model.case import DTYPES, Case
 from parity.model.subject import FEATURES, FORMATS, Scope
-from parity.oracles import bounds
 
 SEARCH = settings(max_examples=2000, database=None, derandomize=True, deadline=None)
 NARROWED = [
@@ -48,7 +48,7 @@ def test_cases_are_valid_bounded_and_not_repeated() -> None:
     found = drawn(3000, Scope())
     work: list[int] = []
     for case in found:
-        shape = bounds.output_shape(case)
+        shape = geometry.output_shape(case)
         assert min(shape) >= 0, f"not valid: {case.token()}"
         assert image(case)[2] % case.filters_shape[2] == 0
         assert min(case.filters_shape[:3]) > 0
@@ -63,11 +63,11 @@ def test_cases_are_valid_bounded_and_not_repeated() -> None:
 EMPTY: dict[str, Callable[[Case], bool]] = {
     "batch": lambda c: 0 in c.input_shape[:-3],
     "filters": lambda c: c.filters_shape[3] == 0,
-    "channels": lambda c: image(c)[2] == 0 and 0 not in bounds.output_shape(c),
-    "rows": lambda c: image(c)[0] == 0 and bounds.output_geometry(c)[0][0] > 0,
-    "columns": lambda c: image(c)[1] == 0 and bounds.output_geometry(c)[0][1] > 0,
-    "output rows": lambda c: bounds.output_geometry(c)[0][0] == 0 < image(c)[0],
-    "output columns": lambda c: bounds.output_geometry(c)[0][1] == 0 < image(c)[1],
+    "channels": lambda c: image(c)[2] == 0 and 0 not in geometry.output_shape(c),
+    "rows": lambda c: image(c)[0] == 0 and geometry.output_geometry(c)[0][0] > 0,
+    "columns": lambda c: image(c)[1] == 0 and geometry.output_geometry(c)[0][1] > 0,
+    "output rows": lambda c: geometry.output_geometry(c)[0][0] == 0 < image(c)[0],
+    "output columns": lambda c: geometry.output_geometry(c)[0][1] == 0 < image(c)[1],
 }
 
 
@@ -91,7 +91,7 @@ def test_an_output_is_empty_though_the_kernel_is_too_long_by_more_than_a_stride(
 def test_nothing_is_drawn_outside_the_scope(scope: Scope) -> None:
     for case in drawn(200, scope, layouts=True):
         assert corners.within(case, scope), case.token()
-        assert min(bounds.output_shape(case)) >= 0
+        assert min(geometry.output_shape(case)) >= 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -131,7 +131,7 @@ def test_special_data_hold_every_special_value(dtype: str) -> None:
      "int32 NCHW 1x1x3x3 w2x2x1x1 s1,1 d1,1 SAME bounded:2"],
 )  # fmt: skip
 def test_a_snippet_runs_without_the_suite_and_shows_both_results(token: str) -> None:
-    script = Case.parse(token).snippet()
+    script = Case.parse(token).snippet("npconv:conv2d")
     assert "parity" not in script
     child = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],

@@ -83,7 +83,8 @@ def _break_the_oracle(how: str) -> None:
             os.abort()
         raise RuntimeError("out of order")
 
-    tensorflow_oracle.tf = type("", (), {"nn": type("", (), {"conv2d": staticmethod(broken)})})
+    nn = type("", (), {"conv2d": staticmethod(broken)})
+    tensorflow_oracle.tensorflow = lambda: type("", (), {"nn": nn})
 
 
 def beside_a_broken_oracle(*arguments: Any, **named: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 
-from parity.examples.strategies import Axis, cases
+from parity.examples.strategies import cases
 from parity.model.case import DTYPES, Case
+from parity.model.geometry import Axis
 from parity.search import moves
 from parity.search.structure import Structure
 

@@ -29,7 +29,7 @@ import os
 import parity.oracles.eigen as oracle
 import numpy as np
 from parity.oracles.build import runs_onednn
-print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"), runs_onednn(oracle.tf))
+print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"), runs_onednn(oracle.tensorflow()))
 """
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from parity.claims import CLAIMS, tally
+from parity.claims import CLAIMS, tally, trust
 from parity.claims.tally import Count
 from parity.model import subject
 from parity.model.case import Case, Conv2d
@@ -95,7 +95,7 @@ def keeps(name: str, scope: Scope) -> None:
         for count in counts:
             examples = 60 if claim.name == "large" else 300
             explore(claim, count.dtype, conv2d, scope, count, examples=examples, start=0)
-        assert tally.doubts(claim, counts, scope) == []
+        assert trust.doubts(claim, counts, scope) == []
 
 
 def test_outputs_that_onednn_leaves_unwritten_are_found() -> None:

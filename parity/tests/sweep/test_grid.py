@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from parity.examples import corners
+from parity.model import geometry
 from parity.model.subject import Scope
-from parity.oracles import bounds
 from parity.sweep import run
 from parity.sweep.grid import CHANNELS, DILATIONS, HEIGHTS, KERNELS, STRIDES, WIDTHS, Grid
 
@@ -47,7 +47,7 @@ def test_geometries_are_valid_distinct_and_complete() -> None:
         assert not tokens & seen
         seen |= tokens
         for case in cases:
-            assert min(bounds.output_geometry(case)[0]) >= 0
+            assert min(geometry.output_geometry(case)[0]) >= 0
             assert case.dtype == "float32"
     assert len(seen) > 100_000
 

@@ -12,9 +12,9 @@ import pytest
 import npconv
 from parity.examples import corners
 from parity.examples.layers import SUMS, VALUES, Layer, channels, groups
+from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import DTYPES, FEATURES, Scope
-from parity.oracles import bounds
 from parity.sweep.covering import FACTORS, PLAIN, TRIPLES, covering, met, targets
 from parity.sweep.eigen import eigen
 from parity.sweep.grid import Grid, LayerBlock, case
@@ -55,7 +55,7 @@ def read(example: Case) -> dict[str, Any]:
         kind = "depthwise" if outs == ins else "multiplied"
     else:
         kind = "few" if number <= 4 else "many"
-    rows, columns = bounds.output_geometry(example)[0]
+    rows, columns = geometry.output_geometry(example)[0]
     return {
         "kind": kind,
         "kernel": example.filters_shape[:2],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from parity.model import geometry
 from parity.model.case import DTYPES, Array, Case
 from parity.oracles import bounds
 from parity.sweep.grid import CHANNELS, HEIGHTS, KERNELS, STRIDES, WIDTHS, Grid
@@ -22,7 +23,7 @@ Fault = Callable[[Case, Array], Array]
 
 def pixels(case: Case, strides: Pair | None = None, dilations: Pair | None = None) -> list[Array]:
     """Return the rows and columns that taps read, each (OH, OW, KH, KW)."""
-    outputs, (top, _, left, _) = bounds.output_geometry(case)
+    outputs, (top, _, left, _) = geometry.output_geometry(case)
     lines = []
     for axis, before in enumerate((top, left)):
         output = np.arange(outputs[axis]) * (strides or case.strides)[axis] - before

@@ -21,10 +21,9 @@ from parity.__main__ import main
 from parity.engine import note
 from parity.engine.jobs import Crash
 from parity.examples import corners
-from parity.model import subject
+from parity.model import geometry, subject
 from parity.model.case import Array, Case
 from parity.model.subject import Scope
-from parity.oracles import bounds
 from parity.oracles import eigen as tensorflow_oracle
 from parity.sweep import command, run, worker
 from parity.sweep.eigen import eigen
@@ -150,7 +149,7 @@ def test_npconv_agrees_on_a_block_of_each_dtype() -> None:
         expected = list(grid.cases(grid.blocks()[number]))
         assert found.compared == len(expected) > 50
         assert (found.disagreements, found.listed) == (0, [])
-        sizes = sum(int(np.prod(bounds.output_shape(case))) for case in expected)
+        sizes = sum(int(np.prod(geometry.output_shape(case))) for case in expected)
         assert found.outputs == sizes
         assert found.nonzero > 0.3 * sizes
         classes = Counter(name for case in expected for name in corners.classes(case))

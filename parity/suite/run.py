@@ -1,0 +1,39 @@
+"""What one run of pytest draws from and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from parity.claims.tally import Count, Counts
+from parity.model.subject import Scope
+
+
+@dataclass
+class Run:
+    """What the command line has said, and what was found so far.
+
+    Attributes
+    ----------
+    scope, share, seed
+        Whose conv2d, what a claim's usual number of examples is multiplied by, and what all are
+        drawn from.
+    counts, rules
+        What was drawn, and the rows of the table of rules.
+    doubts, too_few
+        Why the run cannot be trusted, and what it was too short to tell.
+    """
+
+    scope: Scope = field(default_factory=Scope)
+    share: float = 1.0
+    seed: int = 0
+    counts: Counts = field(default_factory=dict)
+    rules: Count = field(default_factory=lambda: Count("rules", "all"))
+    doubts: list[str] = field(default_factory=list)
+    too_few: list[str] = field(default_factory=list)
+
+    def multiplied(self, examples: int) -> int:
+        """Return `examples` times the share that this run was given."""
+        return max(1, round(examples * self.share))
+
+
+RUN = Run()
