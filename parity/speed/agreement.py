@@ -1,4 +1,4 @@
-"""Whether results agree, asked before anything is timed: the bound of `parity.oracles.bounds`."""
+"""Whether results agree, asked before anything is timed: exact integers, or the proven bound."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.model.case import DTYPES, Array, Case
-from parity.oracles.bounds import allow
+from parity.oracles import bounds
 
 Verdict = Literal["bit-identical", "within bound", "DISAGREES", "not compared"]
 DISAGREES: Verdict = "DISAGREES"
 NOT_COMPARED: Verdict = "not compared"
 AGREEING: tuple[Verdict, ...] = ("bit-identical", "within bound")
+_INTEGERS = ("lattice", "distinct", "ones")
+"""The kinds of data whose sums are exact in any order, so that nothing may be off."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Gauge:
     exact
         The result in wider arithmetic, in the shape of the output.
     allowed
-        The proven bound of each value's error; 0 for int32.
+        The proven bound of each value's error; 0 where the arithmetic is exact.
     dtype
         The dtype a result must have.
     """
@@ -115,10 +117,14 @@ class Agreement:
 def gauge(case: Case, x: Array, w: Array) -> Gauge:
     """Return exact values and bounds of ``conv2d(x, w)`` with the arguments of `case`.
 
-    The data must be finite and far from overflow.
+    The data must be finite, free of subnormals, and far from overflow.
     """
-    allowed = allow(case, x, w, flush=True)
-    return Gauge(allowed.value, allowed.bound, DTYPES[case.dtype])
+    dtype = DTYPES[case.dtype]
+    if case.dtype == "int32" or case.kind in _INTEGERS:
+        whole = bounds.integers(case, x, w).astype(np.float64)
+        return Gauge(whole, np.zeros(()), dtype)
+    allowed = bounds.allow(case, x, w, flush=True)
+    return Gauge(allowed.value, allowed.bound, dtype)
 
 
 def compare(scale: Gauge, subject: Array, answers: Mapping[str, Answer]) -> Agreement:
@@ -137,12 +143,17 @@ def compare(scale: Gauge, subject: Array, answers: Mapping[str, Answer]) -> Agre
     found = {name: _beside(scale, subject, ours, answer) for name, answer in answers.items()}
     verdicts = [one.verdict for one in found.values() if one.verdict != NOT_COMPARED]
     verdict = next(iter(verdicts), NOT_COMPARED)
-    return Agreement(verdict if ours <= 1 else DISAGREES, _finite(ours), "", found)
+    return Agreement(verdict if ours <= 1 else DISAGREES, finite(ours), "", found)
 
 
 def failed(reason: str) -> Agreement:
     """Return what is said of a subject that has given no result."""
     return Agreement(DISAGREES, None, reason, {})
+
+
+def finite(share: float) -> float | None:
+    """Return a share as JSON has it, which knows no infinity."""
+    return share if share < float("inf") else None
 
 
 def _beside(scale: Gauge, subject: Array, ours: float, answer: Answer) -> Comparison:
@@ -158,8 +169,4 @@ def _beside(scale: Gauge, subject: Array, ours: float, answer: Answer) -> Compar
         cannot = cannot or f"its own error is {theirs:.3g} times the proven bound"
     elif subject.tobytes() == answer.result.tobytes():
         verdict = "bit-identical"
-    return Comparison(verdict, _finite(theirs), cannot, answer.in_nhwc)
-
-
-def _finite(share: float) -> float | None:
-    return share if share < float("inf") else None  # JSON knows no infinity
+    return Comparison(verdict, finite(theirs), cannot, answer.in_nhwc)

@@ -6,35 +6,38 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from parity.model.case import Array
+from parity.model.subject import load
 from parity.oracles.build import runs_onednn
 
 Call = Callable[[], Any]
+Arguments = dict[str, Any]
+"""Of conv2d, but for the arrays."""
+Facts = dict[str, str | int]
 
 
 class Implementation(Protocol):
     """What a worker needs to know of an implementation."""
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Return versions and settings for the machine block."""
 
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
+    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
         """Return the call to be timed, its arguments ready as `mode` says."""
 
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
-        """Return the result as a NumPy array."""
+    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
+        """Return the result as a NumPy array; None if it is no convolution."""
 
 
 class Subject:
-    """A conv2d that takes and returns NumPy arrays."""
+    """A conv2d that takes and returns NumPy arrays; it has but one mode."""
 
     def __init__(self, name: str) -> None:
-        from parity.model.subject import load
-
         self._name = name
         self._conv2d = load(name)
         self._module = sys.modules[name.partition(":")[0].partition(".")[0]]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Return the subject's name and version, and NumPy's build."""
         import numpy as np
         import threadpoolctl
@@ -50,16 +53,16 @@ class Subject:
             "blas_threads": pools[0]["num_threads"] if pools else 1,
         }
 
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
-        """Return the call on NumPy arrays; there is but one mode."""
+    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
+        """Return the call on NumPy arrays."""
         conv2d = self._conv2d
         return lambda: conv2d(x, w, **arguments)
 
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
         """Return ``conv2d(x, w, ...)``."""
         return self._conv2d(x, w, **arguments)
 
-    def algorithm(self, x: Any, w: Any, arguments: dict[str, Any]) -> str:
+    def algorithm(self, x: Array, w: Array, arguments: Arguments) -> str:
         """Return which algorithm the subject's ``explain`` names.
 
         Raises
@@ -81,12 +84,12 @@ class TensorFlow:
 
         self._tf = tf
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Return TensorFlow's version, and whether oneDNN computes its convolutions here."""
         onednn = "on" if runs_onednn(self._tf) else "off"
         return {"tensorflow": self._tf.__version__, "onednn": onednn}
 
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
+    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
         """Return the call of one mode.
 
         ``kernel`` is eager on tensors, ``from-numpy`` eager on arrays and back, ``function`` on
@@ -102,6 +105,6 @@ class TensorFlow:
             return lambda: function(*tensors)
         return lambda: conv2d(*tensors, **arguments)
 
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
         """Return ``tf.nn.conv2d(x, w, ...)`` as an array."""
         return self._tf.nn.conv2d(x, w, **arguments).numpy()

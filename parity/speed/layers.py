@@ -22,12 +22,15 @@ class Layer:
         The set it belongs to, what it is called, how often the net runs it.
     case
         The call and its data; ``case.token()`` re-runs the row.
+    beside
+        Names of contenders of its own, see `parity.speed.beside`.
     """
 
     net: str
     name: str
     count: int
     case: Case
+    beside: tuple[str, ...] = ()
 
     @property
     def multiply_adds(self) -> int:
@@ -37,7 +40,9 @@ class Layer:
         return batch * math.prod(size) * self.case.terms * self.case.filters_shape[3]
 
 
-def parse(token: str, *, net: str = "row", name: str = "", count: int = 1) -> Layer:
+def parse(
+    token: str, *, net: str = "row", name: str = "", count: int = 1, beside: tuple[str, ...] = ()
+) -> Layer:
     """Read a case's token as a layer.
 
     Raises
@@ -59,7 +64,7 @@ def parse(token: str, *, net: str = "row", name: str = "", count: int = 1) -> La
         raise ValueError(f"the channels do not divide into groups: {token!r}")
     if min(output_geometry(case)[0]) < 1:
         raise ValueError(f"the output is empty: {token!r}")
-    return Layer(net, name or " ".join(token.split()[2:4]), count, case)
+    return Layer(net, name or " ".join(token.split()[2:4]), count, case, beside)
 
 
 def altered(layer: Layer, *, dtype: str | None = None, batch: int | None = None) -> Layer:
@@ -83,7 +88,9 @@ def available() -> list[str]:
 
 
 def read(net: str) -> list[Layer]:
-    """Read a set: lines of count, name and token, parted by bars; ``#`` begins a comment.
+    """Read a set: lines of count, name, token and, if any, names of contenders, parted by bars.
+
+    ``#`` begins a comment.
 
     Raises
     ------
@@ -96,6 +103,12 @@ def read(net: str) -> list[Layer]:
     layers = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
-            count, name, token = line.split("|")
-            layers.append(parse(token, net=net, name=name.strip(), count=int(count)))
+            count, name, token, *others = map(str.strip, line.split("|"))
+            beside = tuple(other.strip() for one in others for other in one.split(","))
+            layers.append(parse(token, net=net, name=name, count=int(count), beside=beside))
     return layers
+
+
+def every() -> list[Layer]:
+    """Return the layers of all sets that are nets, and have no contenders of their own."""
+    return [layer for net in available() for layer in read(net) if not layer.beside]

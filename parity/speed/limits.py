@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 import threadpoolctl
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import sliding_window_view
 
-from parity.model.case import DTYPES, Case
-from parity.speed.implementations import Call
+from parity.model.case import DTYPES, Array, Case
+from parity.speed.implementations import Arguments, Call, Facts
 from parity.subjects.channels_first import Call as Convolution
 from parity.subjects.channels_first import read
 
 PRODUCT = "product alone"
 COPY = "copy alone"
 CASTS = "casts alone"
+STEPS = (PRODUCT, COPY, CASTS)
 MOST_BYTES = 256 << 20
 PIECE = 1 << 20
 SIZES = (1024, 1536, 2048)
@@ -27,7 +28,7 @@ SIZES = (1024, 1536, 2048)
 def modes(case: Case) -> tuple[str, ...]:
     """Return the steps that a case takes; casts only where BLAS does not work in its dtype."""
     dtype = DTYPES[case.dtype]
-    return (PRODUCT, COPY) if dtype == working(dtype) else (PRODUCT, COPY, CASTS)
+    return STEPS[:2] if dtype == working(dtype) else STEPS
 
 
 class Limits:
@@ -36,39 +37,38 @@ class Limits:
     All work in the dtype in which BLAS would: float64 for integers, float32 for halves.
     """
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Return nothing: it is NumPy, which the subject describes."""
         return {}
 
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Call:
+    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
         """Return the call of one mode.
 
         ``product alone`` multiplies ready-made patches (M, K) by filters (K, N), a group at a
-        time, into a ready-made result; where a group is a single channel, ``einsum`` does, whole
-        rows at a time. ``copy alone`` copies sliding windows of the padded input, channels last,
-        into a matrix of patches. ``casts alone`` passes once over the input, the filters and the
-        result, from one size of elements to the other, which is the least that any cast takes.
-        BLAS has the threads that it is set to, the copy as many; all else runs on one.
+        time, into a ready-made result. ``copy alone`` copies sliding windows of the padded input,
+        channels last, into a matrix of patches. ``casts alone`` passes once over the input, the
+        filters and the result, from one size of elements to the other, which is the least that
+        any cast takes. BLAS has the threads that it is set to, the copy as many; all else runs on
+        one.
 
         Raises
         ------
         ValueError
-            If the patches take more than `MOST_BYTES`.
+            If the patches take more than `MOST_BYTES`, or a group is a single channel, which is
+            no product of matrices.
         """
         call = read(x, w, **arguments)
-        padded, windows, filters = _operands(call)
+        windows, filters = _operands(call)
+        if call.groups > 1 == call.filters.shape[1]:
+            raise ValueError("a group of one channel is no product of matrices")
         if mode == CASTS:
             outputs = math.prod(windows.shape[:3]) * len(call.filters)
             return _casts(call.images.dtype, (call.images.size, call.filters.size), outputs)
         if windows.size * windows.itemsize > MOST_BYTES:
             raise ValueError(f"the patches take {windows.size * windows.itemsize >> 20} MiB")
-        if mode == COPY:
-            return _copy(windows)
-        if call.groups > 1 == call.filters.shape[1]:
-            return _depthwise(call, padded, windows, filters)
-        return _by_blas(windows, filters)
+        return _copy(windows) if mode == COPY else _product(windows, filters)
 
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
         """Return nothing: there is no result to compare."""
 
 
@@ -77,25 +77,24 @@ def working(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     return np.float64 if dtype == np.float64 or dtype.kind == "i" else np.float32
 
 
-def _operands(call: Convolution) -> tuple[Any, Any, Any]:
-    """Return the padded images, windows (N, OH, OW, KH, KW, C) of them, filters (groups, K, N)."""
+def _operands(call: Convolution) -> tuple[Array, Array]:
+    """Return windows (N, OH, OW, KH, KW, C) of the padded images, and filters (groups, K, N)."""
     dtype = working(call.images.dtype)
     top, bottom, left, right = call.pads
     images = np.moveaxis(call.images, 1, 3).astype(dtype)
     padded = np.pad(images, [(0, 0), (top, bottom), (left, right), (0, 0)])
-    padded = np.ascontiguousarray(padded)
     outputs, depth, tall, wide = call.filters.shape
     reach = [(size - 1) * by + 1 for size, by in zip((tall, wide), call.dilations, strict=True)]
-    windows = sliding_window_view(padded, reach, axis=(1, 2))
+    windows = sliding_window_view(np.ascontiguousarray(padded), reach, axis=(1, 2))
     windows = windows[
         :, :: call.strides[0], :: call.strides[1], :, :: call.dilations[0], :: call.dilations[1]
     ]
     filters = call.filters.astype(dtype).reshape(call.groups, -1, depth, tall, wide)
     matrix = filters.transpose(0, 3, 4, 2, 1).reshape(call.groups, -1, outputs // call.groups)
-    return padded, np.moveaxis(windows, 3, 5), np.ascontiguousarray(matrix)
+    return np.moveaxis(windows, 3, 5), np.ascontiguousarray(matrix)
 
 
-def _copy(windows: Any) -> Call:
+def _copy(windows: Array) -> Call:
     """Copy pieces of the longest axis of the output at once, one of `PIECE` bytes or more each."""
     patches = np.zeros(windows.shape, windows.dtype)
     pools = threadpoolctl.threadpool_info()
@@ -116,7 +115,7 @@ def _copy(windows: Any) -> Call:
     return copy
 
 
-def _by_blas(windows: Any, filters: Any) -> Call:
+def _product(windows: Array, filters: Array) -> Call:
     groups, depth, share = filters.shape
     rows = windows.size // (groups * depth)
     by_group = windows.reshape(*windows.shape[:5], groups, -1)
@@ -126,32 +125,6 @@ def _by_blas(windows: Any, filters: Any) -> Call:
     def multiply() -> None:
         for patches, matrix, output in zip(ready, filters, outputs, strict=True):
             np.matmul(patches, matrix, out=output)
-
-    return multiply
-
-
-def _depthwise(call: Convolution, padded: Any, windows: Any, filters: Any) -> Call:
-    """Sum over the taps, channels and columns side by side: einsum's longest runs."""
-    count, high, broad, tall, wide, channels = windows.shape
-    # (N, H, KW, OW, C): for each column of taps, the pixels that it meets along a row. At stride 1
-    # they are neighbours in the image itself.
-    columns = sliding_window_view(padded, (wide - 1) * call.dilations[1] + 1, axis=2)
-    columns = columns[:, :, :: call.strides[1], :, :: call.dilations[1]].transpose(0, 1, 4, 2, 3)
-    if call.strides[1] > 1:
-        columns = np.ascontiguousarray(columns)
-    image, row, tap, _, item = columns.strides
-    patches = as_strided(
-        columns,
-        (count, high, tall, wide, broad * channels),
-        (image, row * call.strides[0], row * call.dilations[0], tap, item),
-    )
-    by_filter = filters.reshape(channels, tall, wide, 1, -1).transpose(4, 1, 2, 3, 0)
-    repeated = np.tile(by_filter, (1, 1, 1, broad, 1)).reshape(-1, tall, wide, broad * channels)
-    outputs = np.zeros((len(repeated), count, high, broad * channels), windows.dtype)
-
-    def multiply() -> None:
-        for one, output in zip(repeated, outputs, strict=True):
-            np.einsum("nhijx,ijx->nhx", patches, one, out=output)
 
     return multiply
 
@@ -171,12 +144,7 @@ def _casts(dtype: np.dtype[Any], sizes: tuple[int, ...], outputs: int) -> Call:
 def gemm_peak(dtype: str, seconds: float) -> float:
     """Return the most GFLOP/s of ``np.matmul`` on square matrices of `SIZES`.
 
-    Parameters
-    ----------
-    dtype
-        Of the matrices.
-    seconds
-        How long to try each size; at least two products are timed.
+    At least two products of each size are timed, and for so many seconds.
     """
     best = 0.0
     rng = np.random.default_rng(0)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from parity.model import machine
-from parity.speed import agreement, limits, turns, yardsticks
-from parity.speed.agreement import DISAGREES, NOT_COMPARED
+from parity.speed import agreement, layers, limits, turns, yardsticks
+from parity.speed.agreement import DISAGREES, NOT_COMPARED, Gauge
+from parity.speed.beside import CONTENDERS
+from parity.speed.first import FirstCalls
 from parity.speed.layers import Layer
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
 from parity.speed.recipes import TEN_LINES
+from parity.speed.records import Note, Row
 from parity.speed.rows import (
     AGAIN,
+    ALGORITHM,
     FORCED,
     FROM_NUMPY,
     FUNCTION,
@@ -23,14 +26,14 @@ from parity.speed.rows import (
     judged,
     known,
     setting,
-    summarise,
 )
 from parity.speed.turns import Contender
-from parity.speed.yardsticks import INSTALLED, Side, Yardstick
+from parity.speed.yardsticks import INSTALLED
+from parity.subjects.channels_first import read
 
 
 @dataclass(frozen=True)
-class Settings:
+class Measurement:
     """How long to measure, and what.
 
     Attributes
@@ -52,6 +55,10 @@ class Settings:
         Whether to measure the memory that a call takes.
     busy
         Whether to time all again while another process takes a core.
+    algorithms
+        Whether to time also each algorithm of the subject.
+    first
+        Whether to time first calls instead, see `parity.speed.first`.
     """
 
     subject: str = "npconv:conv2d"
@@ -62,6 +69,8 @@ class Settings:
     bounds: bool = False
     memory: bool = False
     busy: bool = False
+    algorithms: bool = False
+    first: bool = False
 
 
 class Bench:
@@ -71,44 +80,65 @@ class Bench:
     is without oneDNN, there is another with oneDNN forced on. `parity.speed.ten_lines` is always
     among the others.
 
+    Parameters
+    ----------
+    workers
+        Where they are kept.
+    how
+        What to measure.
+    threads
+        Of every library; 0 leaves the defaults.
+    chosen
+        The layers, some of which have contenders of their own.
+
     Attributes
     ----------
     skipped
-        Why an optional contender could not be started, by its name.
+        Why a contender could not be started, by its name.
     """
 
-    def __init__(self, workers: Workers, settings: Settings, threads: int = 0) -> None:
-        self.settings = settings
-        self.threads = threads
+    def __init__(
+        self, workers: Workers, how: Measurement, threads: int, chosen: Collection[Layer]
+    ) -> None:
+        self._workers, self._how, self._threads = workers, how, threads
         self._variables = environment(threads=threads)
-        self._subject = Side(workers, settings.subject, self._variables)
+        free = {"NPCONV_ALGORITHM": None} if how.algorithms else {}
+        self._subject = workers.start(how.subject, self._variables | free)
         self._yardsticks = yardsticks.start(workers, threads)
-        self._again = Yardstick(workers, self._variables)
-        self._limits = workers.start("limits", self._variables) if settings.bounds else None
-        self._spinner = workers.spinner() if settings.busy else None
+        self._first = FirstCalls(workers, how.subject, threads) if how.first else None
         self._beside: dict[str, Worker] = {}
+        self._algorithms: dict[str, Worker] = {}
         self.skipped: dict[str, str] = {}
-        for name in (TEN_LINES, *settings.beside):
+        if how.first:
+            return
+        self._again = workers.start("tensorflow", self._variables)
+        self._limits = workers.start("limits", self._variables) if how.bounds else None
+        self._spinner = workers.start("limits") if how.busy else None
+        if self._spinner:
+            self._spinner.begin("spin")
+        own = [name for layer in chosen for name in layer.beside]
+        for name in dict.fromkeys((TEN_LINES, *how.beside, *own)):
             try:
                 self._beside[name] = workers.start(name, self._variables)
             except StartError as error:
-                self.skipped[name] = last_line(error)
+                self.skipped[name] = _words(error)
+        if how.algorithms:
+            for layer in layers.every():
+                self._algorithm(layer.case.token())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return what the processes say of themselves."""
-        found: dict[str, Any] = self._subject.call("describe")
-        found |= yardsticks.describe(self._yardsticks)
+        packages: dict[str, str] = {}
         for worker in self._beside.values():
-            found |= worker.call("describe")
-        return found
+            packages |= worker.call("describe")
+        told = yardsticks.describe(self._yardsticks)
+        return {**self._subject.call("describe"), **told, "packages": packages}
 
-    def measure(
-        self, layer: Layer, on_round: Callable[[], None] = lambda: None
-    ) -> list[dict[str, Any]]:
+    def measure(self, layer: Layer, on_round: Callable[[], None] = lambda: None) -> list[Row]:
         """Compare and time one layer; return its row of the JSON file, and that of a busy machine.
 
         A row whose results disagree is not timed, nor one that TensorFlow as installed cannot do:
-        it has no ``times``, and stands alone.
+        it stands alone.
 
         Parameters
         ----------
@@ -117,107 +147,110 @@ class Bench:
         on_round
             Called after every round, for a progress bar.
         """
-        token = layer.case.token()
-        row: dict[str, Any] = {
-            "net": layer.net,
-            "name": layer.name,
-            "count": layer.count,
-            "token": token,
-            "threads": setting(self.threads),
-            "multiply_adds": layer.multiply_adds,
-        }
         scale = agreement.gauge(layer.case, *layer.case.arrays())
-        found = self._agree(layer, scale)
-        row["agreement"] = asdict(found)
+        row = Row(
+            layer.net,
+            layer.name,
+            layer.count,
+            layer.case.token(),
+            setting(self._threads),
+            layer.multiply_adds,
+            self._agree(layer, scale),
+        )
+        found = row.agreement
         if found.verdict == DISAGREES or found.yardsticks[INSTALLED].verdict == NOT_COMPARED:
             return [row]
         try:
-            return [row | times for times in self._timed(layer, scale, found, on_round)]
+            if self._first:
+                return [self._first_calls(row, self._first)]
+            return self._timed(row, layer, scale, on_round)
         except WorkerError as error:
             if error.of_subject:
-                return [row | {"agreement": asdict(agreement.failed(error.reason))}]
-            return [row | {"not_timed": error.reason}]
+                return [replace(row, agreement=agreement.failed(error.reason))]
+            return [replace(row, not_timed=error.reason)]
 
-    def _timed(
-        self,
-        layer: Layer,
-        scale: agreement.Gauge,
-        found: agreement.Agreement,
-        on_round: Callable[[], None],
-    ) -> list[dict[str, Any]]:
-        """Return what a row has besides its agreement, and that of a busy machine if asked for."""
+    def _agree(self, layer: Layer, scale: Gauge) -> agreement.Agreement:
         token = layer.case.token()
-        row: dict[str, Any] = {}
-        if self.settings.memory:
-            row["scratch_bytes"] = self._memory(token)
-        installed = self._yardsticks[INSTALLED]
-        forced = found.yardsticks.get(yardsticks.FORCED)
-        contenders = {
-            SUBJECT: Contender(self._subject, "kernel"),
-            KERNEL: Contender(installed, "kernel"),
-            FROM_NUMPY: Contender(installed, "from-numpy"),
-            FUNCTION: Contender(installed, "function"),
-            AGAIN: Contender(self._again, "kernel"),
-            **self._bounding(layer),
-        }
-        if forced and forced.verdict != NOT_COMPARED:
-            contenders[FORCED] = Contender(self._yardsticks[yardsticks.FORCED], "kernel")
-        row["beside"] = {name: self._prepare(name, token, scale) for name in self._beside}
-        contenders |= {
-            name: Contender(self._beside[name], "kernel")
-            for name, note in row["beside"].items()
-            if "refused" not in note
-        }
-        quiet = row | self._in_turns(layer, contenders, on_round)
-        if self._spinner is None:
-            return [quiet]
-        with self._spinner.spinning():
-            taken = machine.cores_taken(self._spinner.pid)
-            busy = row | self._in_turns(layer, contenders, on_round)
-        return [quiet, busy | {"busy": taken()}]
-
-    def _in_turns(
-        self, layer: Layer, contenders: dict[str, Contender], on_round: Callable[[], None]
-    ) -> dict[str, Any]:
-        others = self._other_work()
-        times = turns.take(
-            contenders,
-            seed=zlib.crc32(layer.case.token().encode()),
-            rounds=self.settings.rounds,
-            seconds=self.settings.seconds,
-            enough=known,
-            on_round=on_round,
-        )
-        return judged(summarise(times, layer.multiply_adds), others.share())
-
-    def _other_work(self) -> machine.OtherWork:
-        sides = (self._subject, *self._yardsticks.values(), self._again)
-        workers = [*(side.worker for side in sides), *self._beside.values()]
-        spare = [one for one in (self._limits, self._spinner) if one]
-        return machine.OtherWork(one.pid for one in (*workers, *spare))
-
-    def _agree(self, layer: Layer, scale: agreement.Gauge) -> agreement.Agreement:
-        token, data_format = layer.case.token(), layer.case.data_format
         try:
             subject = self._subject.call("prepare", token, ["kernel"])
         except WorkerError as error:
             return agreement.failed(error.reason)
         modes = {INSTALLED: ["kernel", "from-numpy", "function"]}
         answers = {
-            name: yardstick.prepare(token, data_format, modes.get(name, ["kernel"]))
-            for name, yardstick in self._yardsticks.items()
+            name: yardsticks.prepare(worker, token, modes.get(name, ["kernel"]))
+            for name, worker in self._yardsticks.items()
         }
-        self._again.prepare(token, data_format, ["kernel"])
         return agreement.compare(scale, subject, answers)
 
-    def _prepare(self, name: str, token: str, scale: agreement.Gauge) -> dict[str, Any]:
-        """Make an optional contender ready; return its error, or why it is not timed."""
+    def _first_calls(self, row: Row, first: FirstCalls) -> Row:
+        others = machine.OtherWork(self._workers.pids)
+        times = first.microseconds(row.token)
+        return replace(row, first_microseconds=times, other_work=others.share())
+
+    def _timed(
+        self, row: Row, layer: Layer, scale: Gauge, on_round: Callable[[], None]
+    ) -> list[Row]:
+        """Time a layer whose results agree, and a second time with a core taken if asked for."""
+        yardsticks.prepare(self._again, row.token, ["kernel"])
+        installed = self._yardsticks[INSTALLED]
+        contenders = {
+            SUBJECT: Contender(self._subject),
+            KERNEL: Contender(installed),
+            FROM_NUMPY: Contender(installed, "from-numpy"),
+            FUNCTION: Contender(installed, "function"),
+            AGAIN: Contender(self._again),
+            **self._bounding(layer),
+        }
+        forced = row.agreement.yardsticks.get(yardsticks.FORCED)
+        if forced and forced.verdict != NOT_COMPARED:
+            contenders[FORCED] = Contender(self._yardsticks[yardsticks.FORCED])
+        notes = {
+            name: self._prepare(name, worker, layer, scale)
+            for name, worker in self._beside.items()
+            if name in (TEN_LINES, *self._how.beside, *layer.beside)
+        }
+        ready = {name: self._beside[name] for name, note in notes.items() if not note.refused}
+        algorithms = {}
+        if self._how.algorithms:
+            row = replace(row, chosen=self._algorithm(row.token))
+            algorithms = self._admissible(row.token, scale)
+            ready |= algorithms
+        contenders |= {name: Contender(worker) for name, worker in ready.items()}
+        row = replace(row, beside=notes, scratch_bytes=self._memory(row.token))
+        also = [*algorithms, *(name for name in layer.beside if name in ready)]
+
+        def in_turns() -> Row:
+            others = machine.OtherWork(self._workers.pids)
+            times = turns.take(
+                contenders,
+                seed=zlib.crc32(row.token.encode()),
+                rounds=self._how.rounds,
+                seconds=self._how.seconds,
+                enough=lambda times: known(times, also),
+                on_round=on_round,
+            )
+            return judged(row, times, others.share())
+
+        quiet = in_turns()
+        if self._spinner is None:
+            return [quiet]
+        with self._spinner.running():
+            taken = machine.cores_taken(self._spinner.pid)
+            busy = in_turns()
+        return [quiet, replace(busy, busy=taken())]
+
+    def _prepare(self, name: str, worker: Worker, layer: Layer, scale: Gauge) -> Note:
+        """Make a contender ready; return its error, or why it is not timed."""
         try:
-            share = scale.largest(self._beside[name].call("prepare", token, ["kernel"]))
+            result = worker.call("prepare", layer.case.token(), ["kernel"])
         except WorkerError as error:
-            return {"refused": last_line(error)}
-        note: dict[str, Any] = {"error": share if share < float("inf") else None}
-        return note if share <= 1 else note | {"refused": "its result DISAGREES"}
+            return Note(refused=_words(error))
+        if result is None:  # no convolution; it has checked itself
+            return Note(error=0.0)
+        x, w = layer.case.arrays()
+        more = CONTENDERS[name].allowed(read(x, w, **layer.case.arguments()))
+        share = replace(scale, allowed=scale.allowed + more).largest(result)
+        return Note(agreement.finite(share), "" if share <= 1 else "its result DISAGREES")
 
     def _bounding(self, layer: Layer) -> dict[str, Contender]:
         if self._limits is None:
@@ -225,17 +258,50 @@ class Bench:
         modes = limits.modes(layer.case)
         try:
             self._limits.call("prepare", layer.case.token(), list(modes))
-        except WorkerError:  # the patches are too large to be stored
+        except WorkerError:  # of these patches there is no product, or they are too large
             return {}
         return {mode: Contender(self._limits, mode) for mode in modes}
 
-    def _memory(self, token: str) -> int:
+    def _algorithm(self, token: str) -> str:
+        """Return which algorithm the subject takes, with a process of its own that must."""
+        chosen = family(self._subject.call("algorithm", token))
+        if chosen not in self._algorithms:
+            forced = self._variables | {"NPCONV_ALGORITHM": chosen}
+            self._algorithms[chosen] = self._workers.start(self._how.subject, forced)
+        return chosen
+
+    def _admissible(self, token: str, scale: Gauge) -> dict[str, Worker]:
+        """Return what takes the algorithm that it was told to, ready; its results must agree."""
+        found = {}
+        for name, worker in self._algorithms.items():
+            if family(worker.call("algorithm", token)) == name:
+                if not scale.largest(worker.call("prepare", token, ["kernel"])) <= 1:
+                    raise WorkerError(f"{name}: its result is beyond the bound")
+                found[ALGORITHM + name] = worker
+        return found
+
+    def _memory(self, token: str) -> int | None:
         """Ask a process of its own, which has kept no memory from other layers."""
-        worker = Worker(self.settings.subject, self._variables)
-        try:
-            return int(worker.call("memory", token))
-        finally:
-            worker.close()
+        if not self._how.memory:
+            return None
+        with Workers() as workers:
+            return int(workers.start(self._how.subject, self._variables).call("memory", token))
+
+
+def family(words: str) -> str:
+    """Return the algorithm that an explanation names, as `NPCONV_ALGORITHM` has it.
+
+    Examples
+    --------
+    >>> family("im2col"), family("im2col (the image itself): 1 x 28 x 112 outputs at once")
+    ('im2col', 'im2col')
+    """
+    return words.partition(":")[0].partition(" (")[0]
+
+
+def _words(error: WorkerError) -> str:
+    """Return a reason without the class of the error."""
+    return error.reason.partition(": ")[2] or error.reason
 
 
 def gemm_peaks(threads: Sequence[int], seconds: float = 0.15) -> dict[str, dict[str, float]]:
@@ -256,10 +322,3 @@ def gemm_peaks(threads: Sequence[int], seconds: float = 0.15) -> dict[str, dict[
                 found = worker.call("gemm_peak", dtype, seconds)
                 peaks[name][str(setting(count))] = round(found, 1)
     return peaks
-
-
-def last_line(error: Exception) -> str:
-    """Return what a worker's exception said, without its traceback."""
-    text = str(error).strip().rpartition("\n")[2]
-    kind, colon, message = text.partition(": ")
-    return message if colon and kind.rpartition(".")[2].endswith("Error") else text

@@ -5,6 +5,9 @@ for a while, waiting for more work. Two implementations in one process, or two
 processes that both run, therefore slow each other down by up to a factor of
 two. Here each implementation has a process of its own, and every process but
 the one whose turn it is has been stopped by SIGSTOP.
+
+A request is a name and its arguments, sent through a pipe; see `parity.speed.worker`. Should the
+parent die, the kernel kills its workers, the stopped ones too (on Linux).
 """
 
 from __future__ import annotations
@@ -14,15 +17,24 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from multiprocessing import Pipe
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-from parity.speed.spinner import Spinner
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NPCONV_NUM_THREADS",
+    "NPROC",  # JAX's
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
 
 
 class WorkerError(RuntimeError):
@@ -49,44 +61,61 @@ class StartError(WorkerError):
 class Worker:
     """A process that runs `parity.speed.worker`, stopped except during `call`.
 
+    Where a call has ended its process, the next one has another.
+
     Parameters
     ----------
     implementation
         What it runs: ``"tensorflow"`` or a subject such as ``"npconv:conv2d"``.
-    environment
-        Changes to the environment; None removes a variable.
+    changes
+        To the environment; None removes a variable.
+
+    Raises
+    ------
+    StartError
+        If it cannot import its implementation.
     """
 
     def __init__(
-        self, implementation: str, environment: Mapping[str, str | None] | None = None
+        self, implementation: str, changes: Mapping[str, str | None] | None = None
     ) -> None:
         self.implementation = implementation
-        self.environment = environment
-        self.usable = True
-        """Whether it may be called again: it has not died, and owes no answer."""
-        variables: dict[str, str | None] = {**os.environ, **(environment or {})}
-        # The child must find `parity`, wherever this process was started.
-        paths = [str(_ROOT), *filter(None, [variables.get("PYTHONPATH")])]
-        variables["PYTHONPATH"] = os.pathsep.join(paths)
+        # The child must find `parity` and the subject, wherever this process was started.
+        path = os.pathsep.join(folder or str(Path.cwd()) for folder in (str(_ROOT), *sys.path))
+        variables = {**os.environ, "PYTHONPATH": path, **(changes or {})}
+        self._variables = {name: value for name, value in variables.items() if value is not None}
+        self._start()
+
+    def _start(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, theirs = Pipe()
-        command = [sys.executable, "-m", "parity.speed.worker"]
-        command += [str(theirs.fileno()), str(os.getpid()), implementation]
         try:
             self._process = subprocess.Popen(
-                command,
-                env={key: value for key, value in variables.items() if value is not None},
+                [
+                    *(sys.executable, "-m", "parity.speed.worker"),
+                    *(str(theirs.fileno()), str(os.getpid()), self.implementation),
+                ],
+                env=self._variables,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
+                start_new_session=True,  # as what another user runs, for the kernel's scheduler
             )
         finally:
             theirs.close()
+        self.usable = True
+        try:
+            self.call("ready")
+        except BaseException as error:
+            self.close()
+            if isinstance(error, WorkerError):
+                raise StartError(str(error), reason=error.reason) from error
+            raise
 
     @property
     def pid(self) -> int:
-        """The worker's process id."""
+        """The process id."""
         return self._process.pid
 
     def call(self, request: str, *arguments: Any, timeout: float = 300.0) -> Any:
@@ -98,34 +127,42 @@ class Worker:
             If the worker raises (its traceback is in the message), dies, or
             takes longer than `timeout` seconds.
         """
-        self.resume()
+        if not self.usable:
+            self.close()
+            self._start()
         try:
-            self._pipe.send((request, arguments))
-            if not self._pipe.poll(timeout):
-                self.usable = False
-                raise self._error(f"no answer to {request} in {timeout:g} s")
-            succeeded, value = self._pipe.recv()
+            with self.running():
+                self.begin(request, *arguments)
+                if not self._pipe.poll(timeout):
+                    self.usable = False
+                    raise self._error(f"no answer to {request} in {timeout:g} s")
+                succeeded, value = self._pipe.recv()
         except (EOFError, ConnectionError) as error:
             self.usable = False
             status = self._process.wait(timeout=10)
-            raise self._error(f"died with status {status} during {request}", self._log()) from error
-        finally:
-            if self._process.poll() is None:
-                self.stop()
+            self._errors.seek(0)
+            log = self._errors.read().decode(errors="replace")[-4000:]
+            raise self._error(f"died with status {status} during {request}", log) from error
         if not succeeded:
             reason, traceback = value
             raise self._error(f"{request} failed", traceback, reason)
         return value
 
-    def stop(self) -> None:
-        """Stop the process and wait until it has stopped, all its threads with it."""
-        self._process.send_signal(signal.SIGSTOP)
-        # WNOWAIT leaves the status of a process that died to Popen.
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    def begin(self, request: str, *arguments: Any) -> None:
+        """Send a request, which the worker sees to while it runs."""
+        self._pipe.send((request, arguments))
 
-    def resume(self) -> None:
-        """Let the process run again."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let it run meanwhile; it has stopped, with all its threads, when this ends."""
         self._process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGSTOP)
+                # WNOWAIT leaves the status of a process that died to Popen.
+                os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def close(self) -> None:
         """Kill the process, stopped or not, and reap it."""
@@ -141,12 +178,8 @@ class Worker:
             of_subject=":" in self.implementation,  # the others' names have none
         )
 
-    def _log(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")[-4000:]
 
-
-class Workers:
+class Workers(ExitStack):
     """A set of workers; leaving the ``with`` block kills them, whatever happened.
 
     Examples
@@ -158,51 +191,20 @@ class Workers:
     """
 
     def __init__(self) -> None:
-        self._workers: list[Worker | Spinner] = []
+        super().__init__()
+        self.started: list[Worker] = []
 
-    def start(
-        self, implementation: str, environment: Mapping[str, str | None] | None = None
-    ) -> Worker:
-        """Start a worker and stop it as soon as it is ready.
-
-        Raises
-        ------
-        StartError
-            If it cannot import its implementation.
-        """
-        worker = Worker(implementation, environment)
-        self._workers.append(worker)
-        try:
-            worker.call("ready")
-        except WorkerError as error:
-            raise StartError(str(error), reason=error.reason) from error
+    def start(self, implementation: str, changes: Mapping[str, str | None] | None = None) -> Worker:
+        """Start a worker, which is stopped as soon as it is ready."""
+        worker = Worker(implementation, changes)
+        self.callback(worker.close)
+        self.started.append(worker)
         return worker
 
-    def spinner(self) -> Spinner:
-        """Start a process that can take a core, stopped."""
-        spinner = Spinner()
-        self._workers.append(spinner)
-        return spinner
-
-    def renewed(self, worker: Worker) -> Worker:
-        """Return `worker`, or another in its place if it is no longer usable."""
-        if worker.usable:
-            return worker
-        self._workers.remove(worker)
-        worker.close()
-        return self.start(worker.implementation, worker.environment)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        while self._workers:
-            self._workers.pop().close()
+    @property
+    def pids(self) -> list[int]:
+        """The processes that have not ended."""
+        return [worker.pid for worker in self.started if worker.usable]
 
 
 def environment(*, threads: int = 0, onednn: bool | None = None) -> dict[str, str | None]:
@@ -222,17 +224,4 @@ def environment(*, threads: int = 0, onednn: bool | None = None) -> dict[str, st
     }
     if onednn is not None:
         changes["TF_ENABLE_ONEDNN_OPTS"] = str(int(onednn))
-    if threads:
-        for name in (
-            "OMP_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS",
-            "MKL_NUM_THREADS",
-            "BLIS_NUM_THREADS",
-            "VECLIB_MAXIMUM_THREADS",
-            "NPCONV_NUM_THREADS",
-            "NPROC",  # JAX's
-            "TF_NUM_INTRAOP_THREADS",
-            "TF_NUM_INTEROP_THREADS",
-        ):
-            changes[name] = str(threads)
-    return changes
+    return changes | dict.fromkeys(_THREADS if threads else (), str(threads))

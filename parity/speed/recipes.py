@@ -1,4 +1,7 @@
-"""Convolutions that people write themselves with NumPy and scipy."""
+"""What people write themselves with NumPy, scipy and scikit-image, and what they compare it with.
+
+Each function makes, from a convolution, the call to be timed; see `parity.speed.beside`.
+"""
 
 from __future__ import annotations
 
@@ -16,82 +19,186 @@ TEN_LINES = "ten lines"
 """What `parity.speed.ten_lines` is called."""
 MOST_OF_SCIPY = 30_000_000
 """Multiply-adds of the largest layer that scipy's loop is asked for; it may take seconds."""
-MOST_OF_LOOP = 1_000_000
+MOST_OF_LOOP = 200_000
+"""Outputs of the largest layer that Python's loop is asked for: it takes 5 us for each."""
 MOST_BYTES_OF_PATCHES = 2 << 30
+DENSE = 500
+"""Outputs of the fully connected layer."""
 
-Binding = tuple[Call, Callable[[Any], Array]]
+Binding = tuple[Call, Callable[[Any], Array | None]]
 """The call to be timed, and how its result becomes an array (N, OC, OH, OW)."""
 
 
-def scipy() -> Callable[[Convolution], Binding]:
+def ten_lines(call: Convolution) -> Binding:
+    """Bind `parity.speed.ten_lines`, whose pads are known before."""
+    from parity.speed.ten_lines import conv2d
+
+    x, w = np.moveaxis(call.images, 1, 3), np.transpose(call.filters, (2, 3, 1, 0))
+    taps, itemsize = w.shape[0] * w.shape[1], np.result_type(x, np.float32).itemsize
+    size = len(x) * math.prod(_outputs(call)) * taps * x.shape[3] * itemsize
+    if size > MOST_BYTES_OF_PATCHES:
+        raise ValueError(f"the patches take {size >> 20} MiB")
+    pads = call.pads[:2], call.pads[2:]
+    return lambda: conv2d(x, w, call.strides, pads, call.dilations), channels_first
+
+
+def loop(call: Convolution) -> Binding:
+    """Run four nested loops of Python, an ``np.sum`` for each output."""
+    images, w, reach = _padded(call)
+    x, filters = np.moveaxis(images, 1, 3), np.transpose(w, (2, 3, 1, 0))
+    share, depth = len(w) // call.groups, w.shape[1]
+    (down, across), (tall, wide) = call.strides, call.dilations
+    rows, columns = _outputs(call)
+    if len(x) * rows * columns * len(w) > MOST_OF_LOOP:
+        raise ValueError(f"over {MOST_OF_LOOP:,} outputs")
+
+    def run() -> Array:
+        y = np.zeros((len(x), rows, columns, len(w)), x.dtype)
+        for n in range(len(x)):
+            for i in range(rows):
+                for j in range(columns):
+                    top, left = i * down, j * across
+                    seen = x[n, top : top + reach[0] : tall, left : left + reach[1] : wide]
+                    for k in range(len(w)):
+                        first = k // share * depth
+                        patch = seen[..., first : first + depth]
+                        y[n, i, j, k] = np.sum(patch * filters[..., k])
+        return y
+
+    return run, channels_first
+
+
+def scipy(call: Convolution) -> Binding:
     """Loop over images, filters and channels, a ``scipy.signal.correlate`` each."""
     from scipy import signal
 
-    def bind(call: Convolution) -> Binding:
-        x, w, _ = _padded(call)
-        if call.strides != (1, 1) or call.dilations != (1, 1):
-            raise ValueError("only at stride 1 and dilation 1")
-        share, depth = len(w) // call.groups, w.shape[1]
-        outputs = _outputs(call)
-        _limit(call, outputs, MOST_OF_SCIPY)
+    x, w, _ = _padded(call)
+    if call.strides != (1, 1) or call.dilations != (1, 1):
+        raise ValueError("only at stride 1 and dilation 1")
+    share, depth = len(w) // call.groups, w.shape[1]
+    outputs = _outputs(call)
+    if len(x) * math.prod(outputs) * w.size > MOST_OF_SCIPY:
+        raise ValueError(f"over {MOST_OF_SCIPY:,} multiply-adds")
 
-        def run() -> Array:
-            y = np.zeros((len(x), len(w), *outputs), x.dtype)
-            for image, result in zip(x, y, strict=True):
-                for k, filter in enumerate(w):
-                    first = k // share * depth
-                    for channel, taps in zip(image[first : first + depth], filter, strict=True):
-                        result[k] += signal.correlate(channel, taps, "valid")
-            return y
+    def run() -> Array:
+        y = np.zeros((len(x), len(w), *outputs), x.dtype)
+        for image, result in zip(x, y, strict=True):
+            for k, filter in enumerate(w):
+                first = k // share * depth
+                for channel, taps in zip(image[first : first + depth], filter, strict=True):
+                    result[k] += signal.correlate(channel, taps, "valid")
+        return y
 
-        return run, np.asarray
-
-    return bind
+    return run, np.asarray
 
 
-def ten_lines() -> Callable[[Convolution], Binding]:
-    """`parity.speed.ten_lines`, whose pads are known before."""
-    from parity.speed.ten_lines import conv2d
+def signal_convolve(call: Convolution) -> Binding:
+    """Convolve a whole stack at once; scipy chooses between sums and FFT."""
+    from scipy import signal
 
-    def bind(call: Convolution) -> Binding:
-        x, w = np.moveaxis(call.images, 1, 3), np.transpose(call.filters, (2, 3, 1, 0))
-        taps, itemsize = w.shape[0] * w.shape[1], np.result_type(x, np.float32).itemsize
-        size = len(x) * math.prod(_outputs(call)) * taps * x.shape[3] * itemsize
-        if size > MOST_BYTES_OF_PATCHES:
-            raise ValueError(f"the patches take {size >> 20} MiB")
-        pads = call.pads[:2], call.pads[2:]
-        return lambda: conv2d(x, w, call.strides, pads, call.dilations), channels_first
-
-    return bind
+    stack, kernel = _stack(call)
+    return lambda: signal.convolve(stack, kernel, mode="valid"), _unstacked
 
 
-def loop() -> Callable[[Convolution], Binding]:
-    """Four nested loops of Python, an ``np.sum`` for each output."""
+def signal_fftconvolve(call: Convolution) -> Binding:
+    """Convolve a whole stack at once by FFT."""
+    from scipy import signal
 
-    def bind(call: Convolution) -> Binding:
-        images, w, reach = _padded(call)
-        x, filters = np.moveaxis(images, 1, 3), np.transpose(w, (2, 3, 1, 0))
-        share, depth = len(w) // call.groups, w.shape[1]
-        (down, across), (tall, wide) = call.strides, call.dilations
-        rows, columns = _outputs(call)
-        _limit(call, (rows, columns), MOST_OF_LOOP)
+    stack, kernel = _stack(call)
+    return lambda: signal.fftconvolve(stack, kernel, mode="valid", axes=(0, 1)), _unstacked
 
-        def run() -> Array:
-            y = np.zeros((len(x), rows, columns, len(w)), x.dtype)
-            for n in range(len(x)):
-                for i in range(rows):
-                    for j in range(columns):
-                        top, left = i * down, j * across
-                        seen = x[n, top : top + reach[0] : tall, left : left + reach[1] : wide]
-                        for k in range(len(w)):
-                            first = k // share * depth
-                            patch = seen[..., first : first + depth]
-                            y[n, i, j, k] = np.sum(patch * filters[..., k])
-            return y
 
-        return run, channels_first
+def ndimage_convolve(call: Convolution) -> Binding:
+    """Convolve a whole stack at once, and leave out what its edges made."""
+    from scipy import ndimage
 
-    return bind
+    stack, kernel = _stack(call)
+    # Of an even kernel the middle is the later of two.
+    inner = tuple(
+        slice(size // 2, size // 2 + n - size + 1)
+        for n, size in zip(stack.shape[:2], kernel.shape[:2], strict=True)
+    )
+    return lambda: ndimage.convolve(stack, kernel)[inner], _unstacked
+
+
+def fft_bound(call: Convolution) -> float:
+    """Bound the error of a convolution of one channel with one filter by FFT.
+
+    A computed transform differs by at most e times its 2-norm, where e is 16 u for each doubling
+    of the length: a butterfly of radix p, summed term by term, costs at most
+    sqrt(p) * gamma(p + 3), and that is below 16 u log2(p) for p = 2, 3, 4, 5, 7 and 11
+    (compare Higham, ASNA, theorem 24.2). A length is padded to less than twice S + K - 1. By
+    Cauchy and Schwarz the two forward transforms and their product put at most
+    2 e |x|_2 |h|_2 into any value, and by Young the inverse adds e |x|_2 |h|_1; twice that
+    pays for the product's rounding and all higher powers of e.
+    """
+    x, h = call.images.astype(np.float64), call.filters.astype(np.float64)
+    lengths = (2 * (n + k - 1) for n, k in zip(x.shape[2:], h.shape[2:], strict=True))
+    unit = float(np.finfo(call.images.dtype).eps) / 2
+    e = 16 * unit * sum(map(math.log2, lengths))
+    x2 = float(np.sqrt(np.square(x).sum(axis=(1, 2, 3))).max())
+    h2, h1 = float(np.sqrt(np.square(h).sum())), float(np.abs(h).sum())
+    return 2 * e * x2 * (2 * h2 + h1)
+
+
+def view_as_windows(call: Convolution) -> Binding:
+    """Apply many filters to one gray image: scikit-image's windows, reshape, ``@``."""
+    from skimage.util import view_as_windows as windows
+
+    _simple(call)
+    if call.images.shape[:2] != (1, 1):
+        raise ValueError("one gray image only")
+    image = np.ascontiguousarray(call.images[0, 0])
+    filters = np.ascontiguousarray(call.filters[:, 0])
+    count, *size = filters.shape
+    outputs = _outputs(call)
+
+    def run() -> Any:
+        patches = windows(image, tuple(size)).reshape(math.prod(outputs), -1)
+        return patches @ filters.reshape(count, -1).T
+
+    return run, lambda result: np.moveaxis(result.reshape(1, *outputs, count), 3, 1)
+
+
+def dense(call: Convolution) -> Binding:
+    """Multiply a (500, pixels) matrix by as many pixels as one image has: no convolution.
+
+    Its integers are its own, and so is the check of its result.
+    """
+    rng = np.random.default_rng(0)
+    pixels = math.prod(call.images.shape[1:])
+    weights, vector = (rng.integers(-9, 10, shape) for shape in ((DENSE, pixels), pixels))
+    exact = (weights * vector).sum(axis=1)
+    ready = weights.astype(call.images.dtype), vector.astype(call.images.dtype)
+
+    def checked(result: Any) -> None:
+        if not np.array_equal(result, exact):
+            raise ValueError("np.dot is not exact")
+
+    return lambda: np.dot(*ready), checked
+
+
+def channels_first(result: Any) -> Array:
+    """Turn a result (N, OH, OW, OC)."""
+    return np.moveaxis(np.asarray(result), 3, 1)
+
+
+def _stack(call: Convolution) -> tuple[Array, Array]:
+    """Return images (S, S, N) and a kernel (K, K, 1), which scipy flips."""
+    _simple(call)
+    if call.images.shape[1] != 1 or len(call.filters) != 1 or call.images.dtype.kind != "f":
+        raise ValueError("one channel and one filter of floats only")
+    stack = np.ascontiguousarray(np.moveaxis(call.images[:, 0], 0, 2))
+    return stack, np.ascontiguousarray(call.filters[0, 0, ::-1, ::-1])[..., np.newaxis]
+
+
+def _unstacked(result: Any) -> Array:
+    return np.moveaxis(np.asarray(result), 2, 0)[:, np.newaxis]
+
+
+def _simple(call: Convolution) -> None:
+    if (call.strides, call.dilations, call.pads) != ((1, 1), (1, 1), (0, 0, 0, 0)):
+        raise ValueError("only at stride 1 and dilation 1, without padding")
 
 
 def _padded(call: Convolution) -> tuple[Array, Array, tuple[int, int]]:
@@ -110,13 +217,3 @@ def _outputs(call: Convolution) -> tuple[int, ...]:
     return tuple(
         (size + sum(pad) - (taps - 1) * by - 1) // step + 1 for size, pad, taps, by, step in steps
     )
-
-
-def _limit(call: Convolution, outputs: tuple[int, ...], most: int) -> None:
-    if len(call.images) * np.prod(outputs) * call.filters.size > most:
-        raise ValueError(f"over {most:,} multiply-adds")
-
-
-def channels_first(result: Any) -> Array:
-    """Turn a result (N, OH, OW, OC)."""
-    return np.moveaxis(np.asarray(result), 3, 1)

@@ -1,16 +1,31 @@
-"""Rows and summaries of the JSON file, made from times."""
+"""What is concluded from times: a row's ratios, verdicts and flags, and the summary of a group."""
 
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import Any, NamedTuple
+from dataclasses import replace
+
+import numpy as np
 
 from parity.speed import statistics as paired
 from parity.speed.limits import CASTS, PRODUCT
 from parity.speed.recipes import TEN_LINES
-from parity.speed.turns import Times
+from parity.speed.records import (
+    Block,
+    FirstCalls,
+    Flag,
+    Group,
+    Line,
+    Mean,
+    Regret,
+    Row,
+    Threads,
+    Times,
+    grouped,
+)
+from parity.speed.statistics import NEAR, Ratio
 
 SUBJECT = "subject"
 KERNEL = "tensorflow"
@@ -18,125 +33,71 @@ FROM_NUMPY = "tensorflow from NumPy"
 FUNCTION = "tensorflow function"
 AGAIN = "tensorflow again"
 FORCED = "tensorflow with oneDNN forced on"
+ALGORITHM = "algorithm "
+"""Begins the name of the subject that was told which algorithm to take."""
 
 LABELS = {"kernel": KERNEL, "from NumPy": FROM_NUMPY, "tf.function": FUNCTION}
 """What the subject's ratios to TensorFlow as installed are called; others bear their names."""
+NOISE = "A/A"
 PLAIN = "ten lines / TensorFlow"
 """The one other ratio that is not the subject's: what the plainest NumPy takes."""
-TOO_BUSY = 0.05
-"""The share of all cores beyond which other processes' work makes a row doubtful."""
-WITHHELD = "withheld"
-"""Stands for a verdict where other processes took more than that."""
 
 
-def setting(threads: int) -> int | str:
+def setting(threads: int) -> Threads:
     """Return how the JSON file writes a number of threads; 0 is each library's default."""
     return threads or "default"
 
 
-def spoken(threads: int | str) -> str:
-    """Return a setting of threads in words.
+def known(times: Times, also: Iterable[str] = ()) -> bool:
+    """Say whether the kernel ratio and the A/A ratio both have narrow intervals.
 
-    Examples
-    --------
-    >>> spoken(1), spoken("default")
-    ('1 thread', 'default threads')
+    And whether each of `also` is known well, or known to be far behind the subject.
     """
-    return f"{threads} thread{'' if threads == 1 else 's'}"
-
-
-class Group(NamedTuple):
-    """What has a line of the summary: rows of one net, measured in one way."""
-
-    net: str
-    threads: int | str
-    busy: bool = False
-
-    @property
-    def title(self) -> str:
-        """The group in words.
-
-        Examples
-        --------
-        >>> Group("small", 1, True).title
-        'small, 1 thread, one core taken'
-        """
-        return f"{self.net}, {self.setting}"
-
-    @property
-    def setting(self) -> str:
-        """How it was measured, in words."""
-        return spoken(self.threads) + (", one core taken" if self.busy else "")
-
-
-def group(row: dict[str, Any]) -> Group:
-    """Return the group of a row, or of a line of the summary."""
-    return Group(row["net"], row["threads"], "busy" in row)
-
-
-def grouped(rows: Iterable[dict[str, Any]]) -> dict[Group, list[dict[str, Any]]]:
-    """Return rows by group, in their order."""
-    groups: dict[Group, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(group(row), []).append(row)
-    return groups
-
-
-def known(times: Times) -> bool:
-    """Say whether the kernel ratio and the A/A ratio both have narrow intervals."""
-    return all(
-        paired.narrow(paired.paired_ratio(times[one], times[KERNEL])) for one in (SUBJECT, AGAIN)
+    both = (paired.paired_ratio(times[one], times[KERNEL]) for one in (SUBJECT, AGAIN))
+    others = (paired.paired_ratio(times[SUBJECT], times[one]) for one in also)
+    return all(map(paired.narrow, both)) and all(
+        paired.narrow(ratio) or ratio.high < 1 / NEAR for ratio in others
     )
 
 
-def summarise(times: Times, multiply_adds: int) -> dict[str, Any]:
-    """Return medians, attained GFLOP/s, ratios, verdicts and flags for times in seconds."""
+def judged(row: Row, times: Times, other_work: float) -> Row:
+    """Return a row with what its times in seconds say, no verdict where other work was too much."""
     noise = paired.paired_ratio(times[AGAIN], times[KERNEL])
-    medians = {name: statistics.median(sample) for name, sample in times.items()}
-    ratios: dict[str, Any] = {"A/A": asdict(noise)}
     others = [name for name in times if name not in (SUBJECT, AGAIN, *LABELS.values())]
-    for label, other in (*LABELS.items(), *zip(others, others, strict=True)):
-        ratio = paired.paired_ratio(times[SUBJECT], times[other])
-        ratios[label] = {**asdict(ratio), "verdict": paired.verdict(ratio, noise)}
+    pairs = {label: (SUBJECT, other) for label, other in LABELS.items()}
+    pairs |= {other: (SUBJECT, other) for other in others}
     if TEN_LINES in times:
-        plain = paired.paired_ratio(times[TEN_LINES], times[KERNEL])
-        ratios[PLAIN] = {**asdict(plain), "verdict": paired.verdict(plain, noise)}
-    return {
-        "rounds": len(times[KERNEL]),
-        "interval_reached": known(times),
-        "flags": flags(times, noise),
-        "milliseconds": {name: 1e3 * value for name, value in medians.items()},
-        "gflops": {name: 2e-9 * multiply_adds / value for name, value in medians.items()},
-        "ratios": ratios,
-        "times_milliseconds": {
+        pairs[PLAIN] = TEN_LINES, KERNEL
+    busy = replace(row, other_work=other_work).withheld
+    ratios = {NOISE: noise}
+    for label, (one, other) in pairs.items():
+        ratio = paired.paired_ratio(times[one], times[other])
+        ratios[label] = replace(ratio, verdict="withheld" if busy else paired.verdict(ratio, noise))
+    medians = {name: statistics.median(sample) for name, sample in times.items()}
+    found = replace(
+        row,
+        other_work=other_work,
+        rounds=len(times[KERNEL]),
+        interval_reached=known(times),
+        flags=flags(times, noise),
+        milliseconds={name: 1e3 * value for name, value in medians.items()},
+        gflops={name: 2e-9 * row.multiply_adds / value for name, value in medians.items()},
+        ratios=ratios,
+        times_milliseconds={
             name: [round(1e3 * value, 6) for value in sample] for name, sample in times.items()
         },
-    }
+    )
+    return with_regret(found) if row.chosen else found
 
 
-def too_busy(other_work: float | None) -> bool:
-    """Say whether other processes took too much of the cores; where none tells, they did not."""
-    return (other_work or 0.0) > TOO_BUSY
-
-
-def judged(summarised: dict[str, Any], other_work: float | None) -> dict[str, Any]:
-    """Return a summary with the share of other work, its verdicts withheld if that is too much."""
-    ratios = {
-        label: ratio | ({"verdict": WITHHELD} if "verdict" in ratio else {})
-        for label, ratio in summarised["ratios"].items()
-    }
-    found = summarised | {"other_work": other_work}
-    return found | {"ratios": ratios} if too_busy(other_work) else found
-
-
-def flags(times: Times, noise: paired.Ratio) -> list[str]:
+def flags(times: Times, noise: Ratio) -> list[Flag]:
     """Return what speaks against trusting a row.
 
     ``drift``: the kernel ratio moved from the first half of the rounds to the second.
     ``bimodal``: times of the subject or of TensorFlow's kernel fall into two clusters.
     ``noisy``: TensorFlow differs from itself.
     """
-    found = {
+    found: dict[Flag, bool] = {
         "drift": paired.drifts(times[SUBJECT], times[KERNEL], noise),
         "bimodal": any(paired.bimodal(times[one]) for one in (SUBJECT, KERNEL, AGAIN)),
         "noisy": paired.noisy(noise),
@@ -144,111 +105,133 @@ def flags(times: Times, noise: paired.Ratio) -> list[str]:
     return [flag for flag, raised in found.items() if raised]
 
 
-def bounds(row: dict[str, Any]) -> dict[str, Any] | None:
+def with_regret(row: Row) -> Row:
+    """Return a row with the best algorithm and the time of the rules' choice / time of the best.
+
+    Where none is better than the choice, the regret is 1. The interval is that of the one ratio.
+    That the best was chosen by the same times makes it miss oftener: of five algorithms that are
+    equally fast it covered 94.5 % at the least, by simulation.
+    """
+    chosen = ALGORITHM + row.chosen
+    others = {
+        name: ratio
+        for name, ratio in row.ratios.items()
+        if name.startswith(ALGORITHM) and name != chosen
+    }
+    best = max(others, key=lambda name: others[name].ratio, default=chosen)
+    if best == chosen or others[best].ratio <= 1:
+        return replace(row, best=row.chosen, regret=Ratio(1.0, 1.0, 1.0))
+    return replace(row, best=best.removeprefix(ALGORITHM), regret=others[best])
+
+
+def bounds(row: Row) -> tuple[Ratio, Ratio] | None:
     """Return how a row stands to the product and the casts alone, if these were timed.
 
-    Returns
-    -------
-    dict or None
-        ``least``, their time / TensorFlow's, and ``above``, the subject's time / theirs.
+    Their time / TensorFlow's, and the subject's time / theirs.
     """
-    times = row.get("times_milliseconds", {})
+    times = row.times_milliseconds
     if PRODUCT not in times:
         return None
-    casts = times.get(CASTS) or [0.0] * len(times[PRODUCT])
+    casts = times.get(CASTS) or [0.0] * row.rounds
     least = [sum(pair) for pair in zip(times[PRODUCT], casts, strict=True)]
-    return {
-        "least": asdict(paired.paired_ratio(least, times[KERNEL])),
-        "above": asdict(paired.paired_ratio(times[SUBJECT], least)),
-    }
+    return paired.paired_ratio(least, times[KERNEL]), paired.paired_ratio(times[SUBJECT], least)
 
 
-def mean_bounds(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return the geometric means of what `bounds` found, with their intervals."""
-    return {
-        name: asdict(paired.mean_ratio([paired.Ratio(**one[name]) for one in found]))
-        for name in ("least", "above")
-    }
-
-
-def peak_share(row: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
+def peak_share(row: Row, machine: Block) -> dict[str, float]:
     """Return the attained shares of the GEMM peak of a row's dtype and threads.
 
     Integers are held against float64's peak and halves against float32's.
     """
-    wide = row["token"].split()[0] in ("float64", "int32")
-    peaks = machine["gemm_peak_gflops_float64" if wide else "gemm_peak_gflops"]
-    peak = peaks[str(row["threads"])]
-    return {name: row["gflops"][name] / peak for name in (SUBJECT, KERNEL)}
+    wide = row.token.split()[0] in ("float64", "int32")
+    peaks = machine.gemm_peak_gflops_float64 if wide else machine.gemm_peak_gflops
+    return {name: row.gflops[name] / peaks[str(row.threads)] for name in (SUBJECT, KERNEL)}
 
 
-def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one line a net and setting of threads: geometric means, times of all layers."""
-    return [
-        _line(key, timed)
-        for key, some in grouped(rows).items()
-        if (timed := [row for row in some if "ratios" in row])
-    ]
+def summary(rows: Sequence[Row]) -> list[Line]:
+    """Return one line a net and setting: geometric means, times of all layers, first calls."""
+    lines = []
+    for key, some in grouped(rows).items():
+        if timed := [row for row in some if row.ratios]:
+            lines.append(_line(key, timed))
+        elif first := [row for row in some if row.first_microseconds]:
+            lines.append(_first_line(key, first))
+    return lines
 
 
-def _line(key: Group, timed: list[dict[str, Any]]) -> dict[str, Any]:
-    kernels = [row["ratios"]["kernel"] for row in timed]
-    verdicts = [ratio["verdict"] for ratio in kernels]
-    raised = [flag for row in timed for flag in row["flags"]]
-    labels = dict.fromkeys(label for row in timed for label in row["ratios"])
-    ratios = {
-        label: [row["ratios"][label]["ratio"] for row in timed if label in row["ratios"]]
-        for label in labels
-    }
-    whole = [label for label in labels if label in LABELS or label == "A/A"]
-    means = {
-        label: paired.mean_ratio([_ratio(row, label) for row in timed if label in row["ratios"]])
-        for label in labels
-    }
-    busy = any(too_busy(row["other_work"]) for row in timed)
-    return {
-        "net": key.net,
-        "threads": key.threads,
-        **({"busy": _least(row["busy"] for row in timed)} if key.busy else {}),
-        "layers": len(timed),
-        "geometric_mean": {label: means[label].ratio for label in whole},
-        "geometric_mean_interval": {label: _ends(means[label]) for label in whole},
-        "verdict": WITHHELD if busy else paired.verdict(means["kernel"], means["A/A"]),
-        # Contenders that may have times for a part of the layers.
-        "beside": {
-            label: {
-                "layers": len(ratios[label]),
-                "geometric_mean": means[label].ratio,
-                "geometric_mean_interval": _ends(means[label]),
-                "largest": max(ratios[label]),
-            }
-            for label in labels
-            if label not in whole
-        },
-        "smallest": min(ratio["ratio"] for ratio in kernels),
-        "largest": max(ratio["ratio"] for ratio in kernels),
-        "noisiest": max(ratios["A/A"], key=lambda ratio: max(ratio, 1 / ratio)),
-        "other_work": max(
-            (row["other_work"] for row in timed if row["other_work"] is not None), default=None
-        ),
-        "verdicts": {word: verdicts.count(word) for word in ("faster", "same", "slower", WITHHELD)},
-        "flags": {flag: raised.count(flag) for flag in ("drift", "bimodal", "noisy")},
-        "intervals_reached": sum(row["interval_reached"] for row in timed),
-        "total_milliseconds": {
-            name: sum(row["count"] * row["milliseconds"][name] for row in timed)
+def _line(key: Group, timed: Sequence[Row]) -> Line:
+    by_label: dict[str, list[Ratio]] = {}
+    for row in timed:
+        for label, ratio in row.ratios.items():
+            by_label.setdefault(label, []).append(ratio)
+    means = {label: paired.mean_ratio(ratios) for label, ratios in by_label.items()}
+    withheld = any(row.withheld for row in timed)
+    verdicts = Counter(row.ratios["kernel"].verdict for row in timed)
+    raised = Counter(flag for row in timed for flag in row.flags)
+    noises = [ratio.ratio for ratio in by_label[NOISE]]
+    return Line(
+        net=key.net,
+        threads=key.threads,
+        busy=min(row.busy or 0.0 for row in timed) if key.busy else None,
+        layers=len(timed),
+        verdict="withheld" if withheld else paired.verdict(means["kernel"], means[NOISE]),
+        means={label: _mean(means[label], ratios) for label, ratios in by_label.items()},
+        noisiest=max(noises, key=lambda ratio: max(ratio, 1 / ratio)),
+        other_work=max(row.other_work for row in timed),
+        verdicts={word: verdicts[word] for word in ("faster", "same", "slower", "withheld")},
+        flags={flag: raised[flag] for flag in ("drift", "bimodal", "noisy")},
+        intervals_reached=sum(row.interval_reached for row in timed),
+        total_milliseconds={
+            name: sum(row.count * row.milliseconds[name] for row in timed)
             for name in (SUBJECT, KERNEL)
         },
-    }
+        regret=_regret([row for row in timed if row.regret]),
+    )
 
 
-def _least(values: Iterable[float | None]) -> float | None:
-    return min((value for value in values if value is not None), default=None)
+def _mean(mean: Ratio, ratios: Sequence[Ratio]) -> Mean:
+    values = [one.ratio for one in ratios]
+    return Mean(len(values), mean.ratio, mean.low, mean.high, min(values), max(values))
 
 
-def _ratio(row: dict[str, Any], label: str) -> paired.Ratio:
-    found = row["ratios"][label]
-    return paired.Ratio(found["ratio"], found["low"], found["high"])
+def _regret(rows: Sequence[Row]) -> Regret | None:
+    """Count the layers near the best algorithm, and those of which the whole interval is not."""
+    regrets = [(row.regret, row.withheld) for row in rows if row.regret]
+    if not regrets:
+        return None
+    return Regret(
+        near=sum(regret.ratio <= NEAR for regret, _ in regrets),
+        surely_far=sum(regret.low > NEAR and not withheld for regret, withheld in regrets),
+        withheld=sum(withheld for _, withheld in regrets),
+        largest=max(regret.ratio for regret, _ in regrets),
+    )
 
 
-def _ends(ratio: paired.Ratio) -> dict[str, float]:
-    return {"low": ratio.low, "high": ratio.high}
+def beyond(row: Row, side: str, after: int = 0) -> float:
+    """Return by how many microseconds a call exceeds the next, median of the processes.
+
+    By how much the second exceeds the third, `after` 1, shows what is noise.
+    """
+    calls = row.first_microseconds[side]
+    return float(statistics.median(one[after] - one[after + 1] for one in calls))
+
+
+def _first_line(key: Group, rows: Sequence[Row]) -> Line:
+    def spread(side: str) -> FirstCalls:
+        more, noise = ([beyond(row, side, after) for row in rows] for after in (0, 1))
+        seconds = [one[1] for row in rows for one in row.first_microseconds[side]]
+        return FirstCalls(
+            second=statistics.median(seconds),
+            median=statistics.median(more),
+            ninety=float(np.percentile(more, 90)),
+            worst=max(more),
+            noise=statistics.median(noise),
+            worst_noise=max(noise),
+        )
+
+    return Line(
+        net=key.net,
+        threads=key.threads,
+        layers=len(rows),
+        other_work=max(row.other_work for row in rows),
+        first_calls={side: spread(side) for side in (SUBJECT, KERNEL)},
+    )

@@ -13,13 +13,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 
+import msgspec
 import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-Verdict = Literal["faster", "slower", "same", "withheld"]
+Verdict = Literal["faster", "same", "slower", "withheld"]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 MISSES = 0.05
 """How often an interval may miss."""
@@ -36,15 +38,18 @@ is looked at (Haybittle and Peto's rule for interim looks).
 MISSES_OF_A_LOOK = 0.0125
 LEAST_FOR_FLAGS = 20
 """Fewer rounds do not tell two clusters from one."""
+NEAR = 1.1
+"""What takes at most so many times the time of another is near it."""
 
 
 @dataclass(frozen=True)
 class Ratio:
     """A ratio of times with its 95 % interval; below 1 the first side was faster."""
 
-    ratio: float
-    low: float
-    high: float
+    ratio: Positive
+    low: Positive
+    high: Positive
+    verdict: Verdict | None = None
 
 
 def paired_ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
@@ -52,11 +57,6 @@ def paired_ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
 
     The median forgives a few disturbed pairs; logarithms make a ratio and its inverse equally
     far from 1; what disturbs both sides of a pair cancels.
-
-    Parameters
-    ----------
-    first, second
-        Times of the two sides, one pair a round; all positive.
 
     Raises
     ------
@@ -66,9 +66,8 @@ def paired_ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
     """
     logs = np.sort(_logs(first, second))
     from_end = rank(len(logs))
-    ends = logs[from_end - 1], np.median(logs), logs[-from_end]
-    low, middle, high = (math.exp(value) for value in ends)
-    return Ratio(middle, low, high)
+    low, middle, high = logs[from_end - 1], np.median(logs), logs[-from_end]
+    return Ratio(math.exp(middle), math.exp(low), math.exp(high))
 
 
 @cache
@@ -77,11 +76,6 @@ def rank(rounds: int) -> int:
 
     It is the largest k whose interval misses the median in no more than `MISSES_OF_A_LOOK` at
     one of the `LOOKS`, and elsewhere in no more than earlier looks have left of `MISSES`.
-
-    Raises
-    ------
-    ValueError
-        If not even the widest interval covers that often.
 
     Examples
     --------
@@ -92,19 +86,19 @@ def rank(rounds: int) -> int:
         raise ValueError(f"a 95 % interval needs at least {LEAST_ROUNDS} pairs; received {rounds}")
     allowed = MISSES_OF_A_LOOK
     if rounds not in LOOKS:
-        allowed = MISSES - sum(1 - coverage(look) for look in LOOKS if look < rounds)
+        allowed = MISSES - sum(misses(look) for look in LOOKS if look < rounds)
     return int(scipy.stats.binom.ppf(allowed / 2, rounds, 0.5))
 
 
-def coverage(rounds: int) -> float:
-    """Return how often the interval of so many rounds covers their median, at the least.
+def misses(rounds: int) -> float:
+    """Return how often the interval of so many rounds misses their median, at the most.
 
     Examples
     --------
-    >>> coverage(6)
-    0.96875
+    >>> misses(6)
+    0.03125
     """
-    return 1 - 2 * float(scipy.stats.binom.cdf(rank(rounds) - 1, rounds, 0.5))
+    return 2 * float(scipy.stats.binom.cdf(rank(rounds) - 1, rounds, 0.5))
 
 
 def ratio_change(
@@ -114,11 +108,6 @@ def ratio_change(
 
     The two are independent, so their distances to the ends of the intervals add up as squares
     (MOVER: Zou and Donner 2008).
-
-    Parameters
-    ----------
-    old, new
-        Times of both sides in either measurement; the rounds of the two are not paired.
     """
     before, after = paired_ratio(*old), paired_ratio(*new)
     change = after.ratio / before.ratio
@@ -136,47 +125,25 @@ def mean_ratio(ratios: Sequence[Ratio]) -> Ratio:
     the same side in every layer where slow outliers are: of many layers, that interval covers
     nothing, and this one does.
     """
-    return Ratio(
-        geometric_mean([one.ratio for one in ratios]),
-        geometric_mean([one.low for one in ratios]),
-        geometric_mean([one.high for one in ratios]),
-    )
+    ratio, low, high = scipy.stats.gmean([(one.ratio, one.low, one.high) for one in ratios])
+    return Ratio(float(ratio), float(low), float(high))
 
 
 def verdict(ratio: Ratio, noise: Ratio) -> Verdict:
     """Call a difference only if the whole interval lies outside the noise.
 
-    Parameters
-    ----------
-    ratio
-        The measured ratio.
-    noise
-        The A/A ratio: the same implementation against itself in the same
-        rounds. Its farthest end from 1 is the noise floor, on both sides.
+    `noise` is the A/A ratio: the same implementation against itself in the same rounds. Its
+    farthest end from 1 is the noise floor, on both sides.
     """
     floor = noise_floor(noise)
     if math.log(ratio.high) < -floor:
         return "faster"
-    if math.log(ratio.low) > floor:
-        return "slower"
-    return "same"
+    return "slower" if math.log(ratio.low) > floor else "same"
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    """Return the geometric mean of positive numbers.
-
-    Examples
-    --------
-    >>> geometric_mean([0.5, 2.0])
-    1.0
-    """
-    return math.exp(math.fsum(map(math.log, values)) / len(values))
-
-
-def rounds_order(contenders: Sequence[str], rounds: int, *, seed: int) -> list[list[str]]:
-    """Return for each round the contenders in a random order, repeatable by `seed`."""
-    rng = np.random.default_rng(seed)
-    return [[contenders[i] for i in rng.permutation(len(contenders))] for _ in range(rounds)]
+def noise_floor(noise: Ratio) -> float:
+    """Return how far from 1 an A/A interval leads, as a logarithm."""
+    return max(abs(math.log(noise.low)), abs(math.log(noise.high)))
 
 
 def narrow(ratio: Ratio, width: float = 0.05) -> bool:
@@ -226,24 +193,14 @@ def bimodal(
     the factor 1 + `apart`, their distance is more than `clear` times the spread within (the
     pooled standard deviation), and at least half of it is a gap without samples. One cluster
     fails: split in its middle, a normal or a uniform one has sides 2.2 or 3.5 spreads apart, and
-    its few samples where chance leaves more seldom leave such a gap.
-
-    Parameters
-    ----------
-    times
-        Of one contender; fewer than `LEAST_FOR_FLAGS` tell nothing.
-    share
-        The least part of the samples on either side.
-    apart
-        How far from 1 the ratio of the medians must be.
-    clear
-        How many spreads.
+    its few samples where chance leaves more seldom leave such a gap. Fewer times than
+    `LEAST_FOR_FLAGS` tell nothing.
     """
     logs = np.sort(np.log(np.asarray(times, np.float64)))
-    least = max(2, math.ceil(share * len(logs)))
-    splits = range(least, len(logs) - least + 1)
     if len(logs) < LEAST_FOR_FLAGS:
         return False
+    least = max(2, math.ceil(share * len(logs)))
+    splits = range(least, len(logs) - least + 1)
     within, at = min((_squares(logs[:at]) + _squares(logs[at:]), at) for at in splits)
     distance = float(np.median(logs[at:]) - np.median(logs[:at]))
     spread = math.sqrt(within / (len(logs) - 2))
@@ -257,11 +214,6 @@ def _logs(first: Sequence[float], second: Sequence[float]) -> NDArray[np.float64
     if min(*first, *second) <= 0:
         raise ValueError("times must be positive")
     return np.log(np.asarray(first, np.float64)) - np.log(np.asarray(second, np.float64))
-
-
-def noise_floor(noise: Ratio) -> float:
-    """Return how far from 1 an A/A interval leads, as a logarithm."""
-    return max(abs(math.log(noise.low)), abs(math.log(noise.high)))
 
 
 def _squares(values: NDArray[np.float64]) -> float:

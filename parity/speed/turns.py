@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from parity.speed.statistics import LEAST_ROUNDS, LOOKS, rounds_order
+import numpy as np
+
+from parity.speed.records import Times
+from parity.speed.statistics import LEAST_ROUNDS, LOOKS
 
 SAMPLE_SECONDS = 0.02
-
-Times = dict[str, list[float]]
 
 
 class Runner(Protocol):
@@ -24,7 +25,7 @@ class Contender(NamedTuple):
     """A worker whose layer is prepared, and which of its calls to time."""
 
     worker: Runner
-    mode: str
+    mode: str = "kernel"
 
 
 def take(
@@ -53,18 +54,18 @@ def take(
         Called after every round, for a progress bar.
     """
     repeats = {
-        name: one.worker.call("calibrate", one.mode, SAMPLE_SECONDS)
-        for name, one in contenders.items()
+        name: worker.call("calibrate", mode, SAMPLE_SECONDS)
+        for name, (worker, mode) in contenders.items()
     }
     times: Times = {name: [] for name in contenders}
     end = time.monotonic() + seconds
-    order = rounds_order(list(contenders), max(rounds, LEAST_ROUNDS), seed=seed)
-    for done, names in enumerate(order):
+    rng = np.random.default_rng(seed)
+    for done in range(max(rounds, LEAST_ROUNDS)):
         if done >= LEAST_ROUNDS and time.monotonic() > end:
             break
         if done in LOOKS and enough(times):
             break
-        for name in names:
+        for name in rng.permutation(list(contenders)).tolist():
             worker, mode = contenders[name]
             times[name].append(worker.call("sample", mode, repeats[name]))
         on_round()

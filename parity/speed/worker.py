@@ -6,11 +6,14 @@ descriptor> <parent's process id> <implementation>``.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
+import os
 import re
 import signal
 import sys
+import time
 import traceback
 import tracemalloc
 from multiprocessing.connection import Connection
@@ -18,15 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from parity.engine.jobs import die_with
-from parity.model.case import Case
+from parity.model.case import Array, Case
 from parity.model.data_formats import in_nhwc
 from parity.model.geometry import output_shape
-from parity.speed import sampling
-from parity.speed.implementations import Call, Implementation, Subject, TensorFlow
+from parity.speed.implementations import Call, Facts, Implementation, Subject, TensorFlow
 
 REASON_LENGTH = 160
 """Of an error in a line."""
+_PRODUCT = "float32 NHWC 1x64x64x32 w1x1x32x32 s1,1 d1,1 VALID normal:0"
 # Names of nodes and operations in the messages of TensorFlow.
 _NODES = r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]|name: *$"
 
@@ -41,60 +43,70 @@ class Requests:
     def ready(self) -> None:
         """Answer once the implementation has been imported."""
 
-    def describe(self) -> dict[str, Any]:
-        """Return the implementation's description."""
+    def spin(self) -> None:
+        """Compute without end, as another program that takes a core."""
+        while True:
+            pass
+
+    def describe(self) -> Facts:
+        """Return versions and settings."""
         return self._implementation.describe()
 
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
-        """Return the result for given arrays."""
-        return self._implementation.run(x, w, arguments)
+    def prepare(self, token: str, modes: list[str], by_nhwc: bool = False) -> Any:
+        """Make a layer's arrays and calls; return the result, to be compared.
 
-    def prepare(self, token: str, modes: list[str]) -> Any:
-        """Make a layer's arrays and calls; return the result, to be compared."""
+        Parameters
+        ----------
+        token
+            The layer.
+        modes
+            Of its calls.
+        by_nhwc
+            Whether the layer is in NCHW but its calls are to be in NHWC. The arrays are turned
+            before, and so is the result after: no call turns anything.
+        """
         self._calls = {}  # an earlier layer's arrays
         x, w, arguments = _read(token)
-        self._calls = {mode: self._implementation.bind(mode, x, w, arguments) for mode in modes}
-        return self._implementation.run(x, w, arguments)
-
-    def run_in_nhwc(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
-        """Return the result of an NCHW call, computed in NHWC."""
-        x, arguments = _turned(x, arguments)
-        return np.moveaxis(self._implementation.run(x, w, arguments), -1, -3)
-
-    def prepare_in_nhwc(self, token: str, modes: list[str]) -> Any:
-        """Do as `prepare`, but have calls in NHWC of a layer that is in NCHW.
-
-        The arrays are turned before, and so is the result after: no call turns anything.
-        """
-        self._calls = {}
-        x, w, arguments = _read(token)
-        turned, changed = _turned(x, arguments)
-        del x
-        self._calls = {mode: self._implementation.bind(mode, turned, w, changed) for mode in modes}
-        return np.moveaxis(self._implementation.run(turned, w, changed), -1, -3)
+        if by_nhwc:
+            arguments = in_nhwc({"input": x, **arguments})
+            x = np.ascontiguousarray(arguments.pop("input"))
+        bind = self._implementation.bind
+        self._calls = {mode: bind(mode, x, w, arguments) for mode in modes}
+        result = self._implementation.run(x, w, arguments)
+        return np.moveaxis(result, -1, -3) if by_nhwc else result
 
     def calibrate(self, mode: str, seconds: float) -> int:
-        """Warm up; return how many calls fill `seconds` (at least one)."""
-        return sampling.calibrate(self._calls[mode], seconds)
+        """Return how many calls fill `seconds`, at least one, after one that is not timed."""
+        call = self._calls[mode]
+        call()
+        repeats = 1
+        while (elapsed := timed(call, repeats)) < seconds / 2:
+            repeats = max(2 * repeats, min(100 * repeats, int(repeats * seconds / elapsed)))
+        return max(1, round(repeats * seconds / elapsed))
 
     def sample(self, mode: str, repeats: int) -> float:
-        """Return seconds a call."""
-        return sampling.sample(self._calls[mode], repeats)
+        """Return seconds a call, after untimed ones: a tenth as many, and at least one.
 
-    def first(self, token: str) -> tuple[list[float], Any]:
-        """Return seconds of a layer's first three calls here, and its result.
+        However long a call is: the process was stopped meanwhile, others had the caches, and
+        threads must wake up.
+        """
+        timed(self._calls[mode], max(1, repeats // 10))
+        return timed(self._calls[mode], repeats) / repeats
+
+    def first(self, token: str) -> list[float]:
+        """Return seconds of a layer's first three calls here.
 
         Before each comes a call of the layer that was prepared last, see `parity.speed.first`.
         """
         x, w, arguments = _read(token)
         size = math.prod(output_shape(Case.parse(token))) * x.itemsize
-        call, known = self._implementation.bind("kernel", x, w, arguments), self._calls["kernel"]
+        call = self._implementation.bind("kernel", x, w, arguments)
         seconds = []
         for _ in range(3):
-            known()
+            self._calls["kernel"]()
             x.max(), w.max(), np.ones(size, np.uint8)
-            seconds.append(sampling.once(call))
-        return seconds, np.asarray(call())
+            seconds.append(timed(call, 1))
+        return seconds
 
     def memory(self, token: str) -> int:
         """Return the peak of bytes that one call allocates beyond its result.
@@ -103,10 +115,7 @@ class Requests:
         A matrix product comes first, so that threads, imports and tables made once are not
         counted. What BLAS takes for itself is not seen.
         """
-        from parity.speed import layers
-
-        product = layers.parse("float32 NHWC 1x64x64x32 w1x1x32x32 s1,1 d1,1 VALID normal:0").case
-        self._implementation.run(*product.arrays(), product.arguments())
+        self._implementation.run(*_read(_PRODUCT))
         x, w, arguments = _read(token)
         gc.collect()
         tracemalloc.start()
@@ -116,12 +125,11 @@ class Requests:
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        return int(max(0, peak - before - result.nbytes))
+        return int(max(0, peak - before - np.asarray(result).nbytes))
 
     def algorithm(self, token: str) -> str:
         """Return which algorithm the subject takes for a layer, in its own words."""
-        if not isinstance(self._implementation, Subject):
-            raise TypeError("only a subject can be asked for its algorithm")
+        assert isinstance(self._implementation, Subject), "only a subject has algorithms"
         return self._implementation.algorithm(*_read(token))
 
     def gemm_peak(self, dtype: str, seconds: float) -> float:
@@ -131,17 +139,21 @@ class Requests:
         return limits.gemm_peak(dtype, seconds)
 
 
-def _read(token: str) -> tuple[Any, Any, dict[str, Any]]:
-    from parity.speed import layers
+def timed(call: Call, repeats: int) -> float:
+    """Return the seconds that so many calls take, without collections of garbage."""
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        return time.perf_counter() - start
+    finally:
+        gc.enable()
 
-    case = layers.parse(token).case
+
+def _read(token: str) -> tuple[Array, Array, dict[str, Any]]:
+    case = Case.parse(token)
     return *case.arrays(), case.arguments()
-
-
-def _turned(x: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the images and arguments of an NCHW call for the same call in NHWC."""
-    turned = in_nhwc({"input": x, **arguments})
-    return np.ascontiguousarray(turned.pop("input")), turned
 
 
 def _reason(error: Exception) -> str:
@@ -151,13 +163,7 @@ def _reason(error: Exception) -> str:
 
 
 def load(name: str) -> Implementation:
-    """Return the implementation of a name: a subject's has a colon.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or it cannot be imported.
-    """
+    """Import the implementation of a name: a subject's has a colon."""
     if ":" in name:
         return Subject(name)
     if name == "tensorflow":
@@ -166,14 +172,18 @@ def load(name: str) -> Implementation:
         from parity.speed.limits import Limits
 
         return Limits()
-    from parity.speed import beside
+    from parity.speed.beside import Beside
 
-    return beside.load(name)
+    return Beside(name)
 
 
 def main(descriptor: int, parent: int, implementation: str) -> None:
     """Answer requests until the pipe closes."""
-    die_with(parent)
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("the parent died first")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent cleans up
     pipe: Connection[Any, Any] = Connection(descriptor)
     requests: Requests | None = None
@@ -183,8 +193,7 @@ def main(descriptor: int, parent: int, implementation: str) -> None:
         except EOFError:
             return
         try:
-            if requests is None:
-                requests = Requests(load(implementation))
+            requests = requests or Requests(load(implementation))
             answer = True, getattr(requests, name)(*arguments)
         except Exception as error:
             answer = False, (_reason(error), traceback.format_exc())
