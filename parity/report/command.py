@@ -5,33 +5,28 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from parity.cli import options, terminal
-from parity.engine import jobs
 from parity.examples import corners
 from parity.model import verdict
 from parity.model.settings import Settings
 from parity.mutants import MUTANTS
 from parity.mutants import command as mutants
-from parity.report import document, errors, forest, page, photographs
+from parity.report import document, forest, page, photographs, samples
 from parity.search import command as fuzz
 from parity.search.corpus import Corpus
 from parity.speed import command as speed
 from parity.speed import layers
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
-from parity.speed.arguments import add_settings, settings
-from parity.speed.failures import FAILURES, told
 from parity.sweep import command as sweep
-from parity.sweep.run import exit_code, run_sweep
+from parity.sweep.run import run_sweep
 
-_LAYERS = ("resnet50", "small", "mobilenetv2")
+_LAYERS = ("resnet50", "small", "mobilenetv2", "questions")
 _SECONDS = 2.5
 _QUICK = {
     "layers": ("small",),
@@ -96,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_processes(parser)
     options.add_subject(parser)
-    add_settings(parser, seconds=_SECONDS, memory=True)
+    speed.add_settings(parser, seconds=_SECONDS, memory=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,8 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     try:
         made = _measured(arguments, console)
-    except FAILURES as error:
-        return told("report", error)
+    except speed.FAILURES as error:
+        return speed.told("report", error)
     html, numbers = arguments.output / "report.html", arguments.output / "report.json"
     numbers.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
     html.write_text(page.render(made), encoding="utf-8")
@@ -153,7 +148,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
     if not chosen:
         raise ValueError("no layer of the sets lies within what the subject supports")
     real_input, proof = _proved(arguments, given, console)
-    times = speed.times(chosen, settings(arguments), console)
+    times = speed.times(chosen, speed.measurement(arguments), console)
     speed.show(times, console)
     return document.joined(real_input, proof, times, quick=arguments.quick)
 

@@ -11,6 +11,7 @@ from parity.report.errors import Errors
 from parity.report.photographs import Compared
 from parity.report.samples import Samples
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
+from parity.speed.records import Speed
 from parity.sweep.run import exit_code
 
 
@@ -55,7 +56,7 @@ class Report:
     quick: bool
     real_input: list[Compared]
     proof: Proof
-    speed: Any
+    speed: Speed
     format: Literal["parity report 4"] = "parity report 4"
 
 
@@ -89,7 +90,9 @@ def proved(sweep: Any, campaign: Any, mutants: Any, samples: Samples, *, quick: 
     )
 
 
-def joined(real_input: list[Compared], proof: Proof, speed: Any, *, quick: bool = False) -> Report:
+def joined(
+    real_input: list[Compared], proof: Proof, speed: Speed, *, quick: bool = False
+) -> Report:
     """Join what the report is made of, and say what comes of it.
 
     One part that disagrees makes it disagreement; else one that is mistrusted, or a photograph or

@@ -18,7 +18,9 @@ from matplotlib.transforms import blended_transform_factory
 
 from parity.report import plots
 from parity.report.plots import BAD, BLUE, BROWN, DIM, GOOD, INK, RULE
-from parity.speed.rows import FORCED, KERNEL, PLAIN, SUBJECT, group, too_busy
+from parity.speed.records import Line, Mean, Row, Speed
+from parity.speed.rows import FORCED, KERNEL, NOISE, PLAIN, SUBJECT
+from parity.speed.statistics import Ratio
 from parity.speed.tables import digits
 
 _WIDTH, _ROW, _HEAD, _FOOT = 850, 19, 128, 96
@@ -39,38 +41,39 @@ _TITLE = "Time of the subject / time of TensorFlow as installed, a layer a line"
 
 
 @mpl.rc_context(plots.LOOK)
-def draw(speed: Any) -> str:
+def draw(speed: Speed) -> str:
     """Return the plot of a speed document as an SVG of its own."""
-    timed = [row for row in speed.rows if row.ratios]
-    y, lines, rows = 0.0, {}, {}
-    for line in speed.summary:
+    y = 0.0
+    lines: dict[float, Line] = {}
+    rows: dict[float, Row] = {}
+    for line in (line for line in speed.summary if line.means):
         y += 1.3
         lines[y] = line
-        for row in (row for row in timed if group(row) == group(line)):
+        for row in (row for row in speed.timed if row.group == line.group):
             y += 1
             rows[y] = row
         y += 0.4
     bottom = y + 0.4
     height = _HEAD + _ROW * bottom + _FOOT
-    right = _NARROW if any(FORCED in row.ratios for row in timed) else _RIGHT
+    right = _NARROW if any(FORCED in row.ratios for row in speed.timed) else _RIGHT
     figure = Figure((_WIDTH / 72, height / 72))
-    box = _LEFT, _FOOT, right - _LEFT, _ROW * bottom
-    axes = figure.add_axes(tuple(part / (_WIDTH, height)[i % 2] for i, part in enumerate(box)))
+    wide, high = (right - _LEFT) / _WIDTH, _ROW * bottom / height
+    axes = figure.add_axes((_LEFT / _WIDTH, _FOOT / height, wide, high))
     axes.set_ylim(bottom, 0)
-    _axis(axes, timed)
+    _axis(axes, speed.timed)
     _draw_marks(axes, rows, lines)
     write = _Columns(figure, axes)
-    _head(write, speed, timed)
+    _head(write, speed)
     tips: dict[str, str] = {}
     for y, line in lines.items():
         write.band(y, _told_mean(line), tips)
-        name = write(16, y, line.net, ha="left", weight="bold")
-        setting = f", {group(line).setting}"
-        axes.annotate(setting, (1, 0), xycoords=name, va="bottom", color=DIM)
-        write(_RATIO, y, f"{line.geometric_mean['kernel']:.2f}", weight="bold")
+        net = write(16, y, line.net, ha="left", weight="bold")
+        setting = f", {line.group.setting}"
+        axes.annotate(setting, (1, 0), xycoords=net, va="bottom", color=DIM)
+        write(_RATIO, y, f"{line.means['kernel'].ratio:.2f}", weight="bold")
         for name, column, colour in _BESIDE:
-            if name in line.beside:
-                write(column, y, f"{line.beside[name].geometric_mean:.2f}", color=colour)
+            if name in line.means:
+                write(column, y, f"{line.means[name].ratio:.2f}", color=colour)
     for y, row in rows.items():
         kernel = row.ratios["kernel"]
         write.band(y, _told(row), tips)
@@ -106,7 +109,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.{1 if share < 0.01 else 0}f} %"
 
 
-def _axis(axes: Axes, timed: Sequence[Any]) -> None:
+def _axis(axes: Axes, timed: Sequence[Row]) -> None:
     kernels = [row.ratios["kernel"] for row in timed]
     ends = [0.5, 2.0, *(one.low for one in kernels), *(one.high for one in kernels)]
     ends += [row.ratios[name].ratio for row in timed for name, *_ in _MARKS if name in row.ratios]
@@ -124,52 +127,37 @@ def _axis(axes: Axes, timed: Sequence[Any]) -> None:
     axes.axvline(1, color=INK, lw=1.2, zorder=1)
 
 
-def _draw_marks(axes: Axes, rows: Mapping[float, Any], lines: Mapping[float, Any]) -> None:
+def _draw_marks(axes: Axes, rows: Mapping[float, Row], lines: Mapping[float, Line]) -> None:
     """Draw the rows' bands, marks and intervals, and those of the means."""
-    noise = [row.ratios["A/A"] for row in rows.values()]
+    noise = [row.ratios[NOISE] for row in rows.values()]
     widths, lows = [one.high - one.low for one in noise], [one.low for one in noise]
     axes.barh(list(rows), widths, left=lows, height=0.74, color=RULE, label=_BAND)
     for name, mark, colour, label in _MARKS:
-        found = [(y, row.ratios[name].ratio) for y, row in rows.items() if name in row.ratios]
-        found += [
-            (y, one.beside[name].geometric_mean) for y, one in lines.items() if name in one.beside
-        ]
+        found = {y: row.ratios[name].ratio for y, row in rows.items() if name in row.ratios}
+        if name != "tf.function":
+            found |= {y: one.means[name].ratio for y, one in lines.items() if name in one.means}
         if found:
-            ys, ratios = zip(*found, strict=True)
-            axes.plot(ratios, ys, mark, color=colour, mfc="none", ms=6.5, mew=1.4, label=label)
+            ratios = list(found.values())
+            looks: dict[str, Any] = {"mfc": "none", "ms": 6.5, "mew": 1.4, "ls": "none"}
+            axes.plot(ratios, list(found), mark, color=colour, label=label, **looks)
+    kernels = {y: row.ratios["kernel"] for y, row in rows.items()}
     for verdict, colour in _VERDICTS.items():
-        kernels = {
-            y: one for y, row in rows.items() if (one := row.ratios["kernel"]).verdict == verdict
-        }
-        _intervals(
-            axes,
-            {y: (one.ratio, one.low, one.high) for y, one in kernels.items()},
-            "o",
-            colour,
-            verdict,
-        )
-    means = {
-        y: (line.geometric_mean["kernel"], ends.low, ends.high)
-        for y, line in lines.items()
-        for ends in (line.geometric_mean_interval["kernel"],)
-    }
-    _intervals(axes, means, "D", INK, _MEAN)
+        some = {y: one for y, one in kernels.items() if one.verdict == verdict}
+        _intervals(axes, some, "o", colour, verdict)
+    _intervals(axes, {y: line.means["kernel"] for y, line in lines.items()}, "D", INK, _MEAN)
 
 
 def _intervals(
-    axes: Axes,
-    found: Mapping[float, tuple[float, float, float]],
-    mark: str,
-    colour: str,
-    label: str,
+    axes: Axes, found: Mapping[float, Ratio | Mean], mark: str, colour: str, label: str
 ) -> None:
     if found:
-        ratios, lows, highs = zip(*found.values(), strict=True)
+        lows, highs = [one.low for one in found.values()], [one.high for one in found.values()]
         axes.hlines(list(found), lows, highs, color=colour, lw=2.5)
-        axes.plot(ratios, list(found), mark, color=colour, ms=8, label=label)
+        ratios = [one.ratio for one in found.values()]
+        axes.plot(ratios, list(found), mark, color=colour, ms=8, ls="none", label=label)
 
 
-def _head(write: _Columns, speed: Any, timed: Sequence[Any]) -> None:
+def _head(write: _Columns, speed: Speed) -> None:
     """Write what was measured, and the columns' names."""
     machine, subject = speed.machine, speed.settings.subject
     blas = f"{machine.blas} ({machine.blas_architecture} kernels)"
@@ -181,7 +169,7 @@ def _head(write: _Columns, speed: Any, timed: Sequence[Any]) -> None:
     write.line(20, title, size=15, weight="bold")
     for number, sentence in enumerate(said):
         write.line(42 + 16 * number, sentence, color=DIM)
-    if any(too_busy(row.other_work) for row in timed):
+    if any(row.withheld for row in speed.timed):
         write.line(
             20, "busy machine: not to be trusted", x=_PEAK, ha="right", color=BAD, weight="bold"
         )
@@ -191,9 +179,9 @@ def _head(write: _Columns, speed: Any, timed: Sequence[Any]) -> None:
         (_OURS, f"GFLOP/s\n{subject.partition(':')[0]}", DIM),
         (_THEIRS, "TF", DIM),
     ]
-    if any(FORCED in row.ratios for row in timed):
+    if any(FORCED in row.ratios for row in speed.timed):
         columns.append((_SECOND, "+oneDNN", BLUE))
-    if any(row.peak_share for row in timed):
+    if any(row.peak_share for row in speed.timed):
         columns.append((_PEAK, "of GEMM\npeak", DIM))
     for column, words, colour in columns:
         write(column, -0.25, words, color=colour, va="bottom")
@@ -234,24 +222,23 @@ class _Columns:
         plots.tip(tips, self.axes.add_patch(whole), words)
 
 
-def _told(row: Any) -> str:
+def _told(row: Row) -> str:
     """Return what a reader asks of a row."""
-    kernel, noise = row.ratios["kernel"], row.ratios["A/A"]
+    kernel = row.ratios["kernel"]
     return (
         f"{row.net}: {row.name}\n"
-        f"ratio {_between(kernel)}, {kernel.verdict}; TensorFlow / itself {_between(noise)}\n"
-        f"{row.token}"
+        f"ratio {_between(kernel)}, {kernel.verdict};"
+        f" TensorFlow / itself {_between(row.ratios[NOISE])}\n{row.token}"
     )
 
 
-def _told_mean(line: Any) -> str:
-    ends = line.geometric_mean_interval["kernel"]
+def _told_mean(line: Line) -> str:
     return (
-        f"{group(line).title}, {line.layers} layers\n"
-        f"geometric mean {line.geometric_mean['kernel']:.2f} ({ends.low:.2f} to {ends.high:.2f});"
-        f" TensorFlow / itself {line.geometric_mean['A/A']:.2f}"
+        f"{line.group.title}, {line.layers} layers\n"
+        f"geometric mean {_between(line.means['kernel'])};"
+        f" TensorFlow / itself {line.means[NOISE].ratio:.2f}"
     )
 
 
-def _between(ratio: Any) -> str:
+def _between(ratio: Ratio | Mean) -> str:
     return f"{ratio.ratio:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"

@@ -80,6 +80,7 @@ class Example:
             data_format=self.data_format,
             dilations=(self.dilations, self.dilations),
             dtype=self.dtype,
+            kind="normal",
         )
 
 
