@@ -6,6 +6,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -163,24 +164,28 @@ def _proved(
     """
     quick: bool = arguments.quick
     console.rule("sweep")
-    swept = run_sweep(given, every=arguments.every)
-    sweep.show(swept, console, given.scope)
+    found = run_sweep(given, every=arguments.every)
+    sweep.show(found, console, given.scope)
+    swept = document.attributes(found)
     if swept.interrupted:
         raise KeyboardInterrupt
     console.rule("campaign")
     with tempfile.TemporaryDirectory() as folder:  # a report leaves no corpus behind
-        campaign = fuzz.campaign(
+        campaign: Any = fuzz.campaign(
             console,
             Corpus(Path(folder) / "corpus.txt"),
             seconds=60 * arguments.minutes,
             seed=arguments.seed,
             settings=given,
         )
+    campaign = document.attributes(campaign)
     if campaign.interrupted:
         raise KeyboardInterrupt
     console.rule("mutants")
     names, control = (list(MUTANTS)[::_FEW_MUTANTS], 0.01) if quick else (list(MUTANTS), 1.0)
-    hunted = mutants.hunt(console, names, seed=0, settings=given, control=control)
+    hunted = document.attributes(
+        mutants.hunt(console, names, seed=0, settings=given, control=control)
+    )
     samples = _sampled(given, console, quick=quick)
     return samples.real_input, document.proved(swept, campaign, hunted, samples, quick=quick)
 
@@ -220,5 +225,5 @@ def _table(rows: list[photographs.Compared]) -> Table:
 
 
 def _coloured(word: str) -> str:
-    colours = {DISAGREES: "bold red", NOT_COMPARED: "bold yellow"}
+    colours: dict[str, str] = {DISAGREES: "bold red", NOT_COMPARED: "bold yellow"}
     return f"[{colours.get(word, 'green')}]{word}[/]"

@@ -15,6 +15,17 @@ from parity.speed.records import Speed
 from parity.sweep.run import exit_code
 
 
+class Attributes(dict[str, Any]):
+    """A part that is not yet a record."""
+
+    def __getattr__(self, name: str) -> Any:
+        return attributes(self[name])
+
+
+def attributes(part: Any) -> Any:
+    return Attributes(part) if isinstance(part, dict) else part
+
+
 @dataclass(frozen=True)
 class Proof:
     """What was compared and found out.
@@ -98,7 +109,8 @@ def joined(
     One part that disagrees makes it disagreement; else one that is mistrusted, or a photograph or
     layer without any comparison, makes it mistrusted.
     """
-    verdicts = [one.agreement.verdict for one in (*real_input, *speed.rows)]
+    agreements = [one.agreement for one in real_input] + [row.agreement for row in speed.rows]
+    verdicts = [one.verdict for one in agreements]
     wrong = [one for one in verdicts if one == DISAGREES]
     unclear = [one for one in verdicts if one == NOT_COMPARED]
     if not real_input:

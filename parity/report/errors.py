@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.model.case import Array, Case
+from parity.model.case import Array, Case, Conv2d
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 
@@ -93,7 +93,7 @@ def measured(settings: Settings, dtype: str) -> Errors:
     from parity.engine import note
     from parity.oracles import bounds, eigen
 
-    sides = dict(zip(SIDES, (under_test(settings.scope), eigen.conv2d), strict=True))
+    sides: dict[str, Conv2d] = {"subject": under_test(settings.scope), "TensorFlow": eigen.conv2d}
     cases = [layer(settings.scope, dtype, seed) for seed in range(SEEDS)]
     results: dict[str, list[Array]] = {side: [] for side in SIDES}
     allowed = []

@@ -28,7 +28,7 @@ _LEFT, _RIGHT = 195, 560  # the axis; names stand left of it, figures right
 _NARROW = 505  # the axis's right end where there is a second yardstick
 _SECOND, _PLAIN, _RATIO, _OURS, _THEIRS, _PEAK = 552, 616, 666, 726, 780, 834  # ends of columns
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
-_VERDICTS = {"faster": GOOD, "slower": BAD, "same": DIM, "withheld": DIM}
+_VERDICTS: dict[str | None, str] = {"faster": GOOD, "slower": BAD, "same": DIM, "withheld": DIM}
 _BESIDE = ((FORCED, _SECOND, BLUE), (PLAIN, _PLAIN, BROWN))
 _MARKS = (
     ("tf.function", "o", DIM, "ratio to tf.function"),
@@ -143,7 +143,7 @@ def _draw_marks(axes: Axes, rows: Mapping[float, Row], lines: Mapping[float, Lin
     kernels = {y: row.ratios["kernel"] for y, row in rows.items()}
     for verdict, colour in _VERDICTS.items():
         some = {y: one for y, one in kernels.items() if one.verdict == verdict}
-        _intervals(axes, some, "o", colour, verdict)
+        _intervals(axes, some, "o", colour, str(verdict))
     _intervals(axes, {y: line.means["kernel"] for y, line in lines.items()}, "D", INK, _MEAN)
 
 

@@ -42,7 +42,7 @@ class Samples:
 
 
 def taken(settings: Settings, *, quick: bool) -> Samples:
-    """Compare everything within the scope of `settings`; little of it, and no ledger, if `quick`."""
+    """Compare all within the scope of `settings`; little of it, and no ledger, if `quick`."""
     scope = settings.scope
     chosen = photographs.within(scope)
     dtypes = [dtype for dtype in errors.FLOATS if dtype in scope.dtypes]
@@ -82,7 +82,9 @@ def taken(settings: Settings, *, quick: bool) -> Samples:
             if one.beyond:
                 samples.failures.append(f"{one.dtype}: an error beyond the bound")
         else:
-            samples.ledger = one
+            from parity.report.document import attributes
+
+            samples.ledger = attributes(one)
     return samples
 
 
