@@ -1,5 +1,6 @@
-"""The verification suite of npconv: one claim a file, TensorFlow as the oracle.
+"""Any conv2d held against TensorFlow's: one claim a file, TensorFlow as the oracle.
 
-It is used from a checkout and never shipped in the wheel.  Nothing here knows more of
-npconv than its public names.
+npconv is its usual subject, of which nothing here knows more than the public names.
 """
+
+__version__ = "0.1.0"

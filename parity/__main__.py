@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
-# Name, the module with add_arguments(parser) and run(arguments) -> exit code, help.
-# A new command is a row here and a module there.
+from parity.cli import publish
+from parity.model.verdict import WRONG_CALL, Verdict, WrongCall
+
+# Name, the module with add_arguments(parser) and run(arguments), help.
+# A new command is a row here and a module there; run returns an exit code or a `Verdict`.
 COMMANDS = (
     ("sweep", "parity.sweep.command", "compare every small geometry with TensorFlow, bit for bit"),
-    ("speed", "parity.speed.command", "time npconv beside TensorFlow, layer by layer"),
+    ("speed", "parity.speed.command", "time the subject beside TensorFlow, layer by layer"),
     ("questions", "parity.speed.questions.command", "time what people ask about conv2d in NumPy"),
     ("report", "parity.report.command", "agreement and speed as one HTML page and one JSON file"),
     ("fuzz", "parity.search.command", "explore every claim with fresh examples until time is up"),
@@ -29,18 +34,40 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names; return the exit code."""
     given = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(prog="python -m parity", description="npconv and TensorFlow")
+    parser = argparse.ArgumentParser(prog="parity", description="any conv2d and TensorFlow's")
     commands = parser.add_subparsers(metavar="command", required=True)
-    for name, module, help in COMMANDS:
-        child = commands.add_parser(name, help=help)
-        if name in given[:1]:  # the others may need seconds to import
-            command = importlib.import_module(module)
-            child.description = command.__doc__
-            command.add_arguments(child)
-            child.set_defaults(run=command.run)
-    arguments = parser.parse_args(given)
-    code: int = arguments.run(arguments)
-    return code
+    try:
+        for name, module, help in COMMANDS:
+            child = commands.add_parser(name, help=help)
+            if name in given[:1]:  # the others may need seconds to import
+                _declare(child, importlib.import_module(module), given)
+        arguments = parser.parse_args(given)
+        publish.check(arguments)
+        found: Verdict | int = arguments.run(arguments)
+    except WrongCall as error:
+        print(f"parity {given[0]}: {error}", file=sys.stderr)
+        return WRONG_CALL
+    except ModuleNotFoundError as error:
+        if error.name != "npconv":
+            raise
+        print(f"parity {given[0]} is about npconv, which is not installed", file=sys.stderr)
+        return WRONG_CALL
+    ended = found if isinstance(found, Verdict) else Verdict.of(found, given[0])
+    publish.write(f"parity {shlex.join(given)}", ended, arguments)
+    return ended.exit_code
+
+
+def _declare(parser: argparse.ArgumentParser, command: ModuleType, given: list[str]) -> None:
+    parser.description = command.__doc__
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)
+    publish.add_arguments(parser)
+    if {"-h", "--help"} & {*given} and "--claims" in parser.format_usage():
+        from parity.claims import CLAIMS
+
+        lines = (f"  {name:16} {claim.statement}" for name, claim in CLAIMS.items())
+        parser.epilog = "\n".join([parser.epilog or "", "claims:", *lines])
 
 
 if __name__ == "__main__":

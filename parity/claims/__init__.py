@@ -19,14 +19,14 @@ from parity.claims import (
 )
 from parity.claims.claim import Claim, Example
 from parity.examples import corners, scoped
-from parity.model import geometry
 from parity.model.call import Call
 from parity.model.case import Case
+from parity.model.geometry import Geometry, output_shape
 from parity.model.subject import Scope
 from parity.model.written import within_memory
 
 WORK = 2**27
-"""Products that a case may ask for: the exact sums hold them all at once."""
+"""Products that a case may ask for: some seconds of exact sums."""
 
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.name: module.CLAIM
@@ -50,10 +50,7 @@ CLAIMS: dict[str, Claim] = {
 def chosen(scope: Scope) -> list[Claim]:
     """Return the claims of `scope`; `extract_patches` is about npconv's own function.
 
-    Raises
-    ------
-    ValueError
-        If the scope names a claim that does not exist.
+    ValueError tells a name that is none.
     """
     unknown = [name for name in scope.claims if name not in CLAIMS]
     if unknown:
@@ -68,13 +65,7 @@ def chosen(scope: Scope) -> list[Claim]:
 
 
 def asked(scope: Scope) -> list[Claim]:
-    """Return the claims of `scope`, at least one.
-
-    Raises
-    ------
-    ValueError
-        If the scope admits none: no run could compare anything.
-    """
+    """Return the claims of `scope`; ValueError tells that there are none to compare by."""
     found = chosen(scope)
     if not found:
         raise ValueError(f"the options admit no claim ({scope}): nothing would be compared")
@@ -92,9 +83,16 @@ def parse(token: str) -> Example:
     if token.strip().startswith("conv2d("):
         return Call.parse(token)
     case = Case.parse(token)
-    if _refused(case):
+    it = Geometry.of(case) if min(*case.strides, *case.dilations) > 0 else None
+    if (
+        it is None
+        or min(*case.filters_shape[:3]) < 1
+        or min(it.outputs) < 0
+        or it.channels % it.depth
+        or it.filters % it.groups
+    ):
         raise ValueError(f"TensorFlow refuses this case; as a call it is {Call.of(case).token()}")
-    output = geometry.output_shape(case)
+    output = output_shape(case)
     for shape in (case.input_shape, case.filters_shape, output):
         within_memory(shape)
     if math.prod(output) * case.terms > WORK:
@@ -103,16 +101,6 @@ def parse(token: str) -> Example:
             f" allowed: {token}"
         )
     return case
-
-
-def _refused(case: Case) -> bool:
-    channels = case.input_shape[-1 if case.data_format == "NHWC" else -3]
-    depth, filters = case.filters_shape[2:]
-    if min(*case.filters_shape[:3], *case.strides, *case.dilations) < 1:
-        return True
-    if min(geometry.output_geometry(case)[0]) < 0:
-        return True
-    return channels % depth > 0 or filters % max(1, channels // depth) > 0
 
 
 def within(example: Example, scope: Scope) -> bool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.model import geometry
 from parity.model.case import DTYPES, Array, Case, Conv2d
+from parity.model.geometry import Geometry, Pads
 from parity.model.subject import Scope
 
 Sides = tuple[Array, Array]
@@ -58,9 +58,14 @@ class Instance:
         return int(self.x.shape[-1] // self.w.shape[2])
 
     @property
-    def pads(self) -> tuple[int, int, int, int]:
+    def pads(self) -> Pads:
         """Top, bottom, left and right, of SAME as well."""
-        return geometry.output_geometry(self.case)[1]
+        return Geometry.of(self.case).pads
+
+    @property
+    def padding(self) -> str | Pads:
+        """The pads as an argument."""
+        return self.pads if any(self.pads) else "VALID"
 
     @property
     def writable(self) -> bool:
@@ -86,6 +91,36 @@ def _call(case: Case, conv2d: Conv2d, x: Array, w: Array) -> Array:
     return y if case.data_format == "NHWC" else np.moveaxis(y, -3, -1)
 
 
+class Law(NamedTuple):
+    """A law.
+
+    Attributes
+    ----------
+    sides
+        Gives its two sides, or None where it has nothing to say of a case.
+    share, features
+        The least share of examples that it speaks of, about a third of what is drawn, and the
+        features without which it is not asked for.
+    """
+
+    sides: Callable[[Instance], Sides | None]
+    share: float
+    features: tuple[str, ...]
+
+
+LAWS: dict[str, Law] = {}
+
+
+def law(share: float, *features: str) -> Callable[[Callable[[Instance], Sides | None]], None]:
+    """Add a law to `LAWS`."""
+
+    def add(sides: Callable[[Instance], Sides | None]) -> None:
+        LAWS[sides.__name__.replace("_", " ")] = Law(sides, share, features)
+
+    return add
+
+
+@law(0.25)
 def one_tap(it: Instance) -> Sides | None:
     """Show the input, shifted, strided and padded, through filters with a single 1."""
     if not it.x.size or not it.y.size:
@@ -105,6 +140,7 @@ def one_tap(it: Instance) -> Sides | None:
     return it.call(w=w), expected
 
 
+@law(0.2)
 def sum_of_inputs(it: Instance) -> Sides | None:
     """Add two inputs, or their outputs."""
     if not _sums_are_exact(it):
@@ -113,6 +149,7 @@ def sum_of_inputs(it: Instance) -> Sides | None:
     return it.y, it.call(one) + it.call(it.x - one)
 
 
+@law(0.2)
 def sum_of_filters(it: Instance) -> Sides | None:
     """Add two filters, or their outputs."""
     if not _sums_are_exact(it):
@@ -121,17 +158,20 @@ def sum_of_filters(it: Instance) -> Sides | None:
     return it.y, it.call(w=one) + it.call(w=it.w - one)
 
 
+@law(0.25)
 def negation(it: Instance) -> Sides | None:
     """Negate the input, or the output."""
     none = np.zeros((), it.x.dtype)  # some NumPys make float32 of the int 0 and a bfloat16
     return (it.call(none - it.x), none - it.y) if it.y.size else None
 
 
+@law(0.12)
 def pads_are_zeros(it: Instance) -> Sides | None:
     """Replace padding by a border of zeros and VALID."""
     return (it.y, it.call(it.padded(), padding="VALID")) if any(it.pads) else None
 
 
+@law(0.1, "explicit", "SAME")
 def same_is_its_pads(it: Instance) -> Sides | None:
     """Replace SAME by explicit padding, the odd pixel at the end."""
     if it.case.padding != "SAME" or not it.scope.has("explicit"):
@@ -139,6 +179,7 @@ def same_is_its_pads(it: Instance) -> Sides | None:
     return it.y, it.call(padding=it.pads)
 
 
+@law(0.1, "groups")
 def groups_one_by_one(it: Instance) -> Sides | None:
     """Convolve the groups one by one and put the results side by side."""
     if it.groups < 2:
@@ -148,6 +189,7 @@ def groups_one_by_one(it: Instance) -> Sides | None:
     return it.y, np.concatenate(parts, axis=-1)
 
 
+@law(0.01)
 def matrix_product(it: Instance) -> Sides | None:
     """Multiply matrices where the kernel is one pixel, or as large as the image."""
     kernel, image = it.w.shape[:2], it.x.shape[-3:-1]
@@ -167,6 +209,7 @@ def matrix_product(it: Instance) -> Sides | None:
         return it.y, product.astype(DTYPES[it.case.dtype])
 
 
+@law(0.15, "batches")
 def images_apart(it: Instance) -> Sides | None:
     """Cut the batch in two."""
     if len(it.x) < 2:
@@ -175,6 +218,7 @@ def images_apart(it: Instance) -> Sides | None:
     return it.y, np.concatenate([it.call(it.x[:cut]), it.call(it.x[cut:])])
 
 
+@law(0.1, "rank5")
 def rank_by_reshape(it: Instance) -> Sides | None:
     """Fold the leading axes into one batch."""
     if it.x.ndim == 4:
@@ -183,16 +227,18 @@ def rank_by_reshape(it: Instance) -> Sides | None:
     return it.y, it.call(folded).reshape(it.y.shape)
 
 
+@law(0.1, "strides")
 def stride_by_slicing(it: Instance) -> Sides | None:
     """Take every so many of the outputs of stride 1."""
     if it.case.strides == (1, 1) or not it.y.size or not it.writable:
         return None
-    every = it.call(strides=(1, 1), padding=it.pads if any(it.pads) else "VALID")
+    every = it.call(strides=(1, 1), padding=it.padding)
     rows, columns = it.y.shape[-3:-1]
     taken = every[..., :: it.case.strides[0], :: it.case.strides[1], :]
     return it.y, taken[..., :rows, :columns, :]
 
 
+@law(0.3)
 def formats_by_transposing(it: Instance) -> Sides | None:
     """Give the axes the order of the other data_format."""
     if len(it.scope.formats) < 2:
@@ -200,6 +246,7 @@ def formats_by_transposing(it: Instance) -> Sides | None:
     return it.y, it.call(data_format="NHWC" if it.case.data_format == "NCHW" else "NCHW")
 
 
+@law(0.1, "dilations")
 def dilation_by_zeros(it: Instance) -> Sides | None:
     """Replace the dilation by zeros between the taps."""
     kernel, dilations = it.w.shape[:2], it.case.dilations
@@ -211,6 +258,7 @@ def dilation_by_zeros(it: Instance) -> Sides | None:
     return it.y, it.call(w=stuffed, dilations=(1, 1))
 
 
+@law(0.15)
 def filters_apart(it: Instance) -> Sides | None:
     """Cut the filters in two."""
     if it.groups != 1 or it.w.shape[3] < 2:
@@ -220,6 +268,7 @@ def filters_apart(it: Instance) -> Sides | None:
     return it.y, np.concatenate(parts, axis=-1)
 
 
+@law(0.2)
 def channels_permuted(it: Instance) -> Sides | None:
     """Give the channels of input and filters another order, which changes nothing."""
     depth = it.w.shape[2]
@@ -230,6 +279,7 @@ def channels_permuted(it: Instance) -> Sides | None:
     return it.y, it.call(grouped.reshape(it.x.shape), it.w[:, :, order])
 
 
+@law(0.08)
 def turned(it: Instance) -> Sides | None:
     """Turn image and kernel by 180 degrees, and with them, at stride 1, the output."""
     if it.case.strides != (1, 1) or not it.writable:
@@ -240,6 +290,7 @@ def turned(it: Instance) -> Sides | None:
     return it.y, y[..., ::-1, ::-1, :]
 
 
+@law(0.3)
 def rows_for_columns(it: Instance) -> Sides | None:
     """Let rows and columns change places everywhere."""
     changes: dict[str, Any] = {
@@ -268,28 +319,3 @@ def _sums_are_exact(it: Instance) -> bool:
         return True
     largest = [float(np.abs(array.astype(np.float32)).max(initial=0)) for array in (it.x, it.w)]
     return it.case.terms * largest[0] * largest[1] <= limit
-
-
-LAWS: dict[str, Callable[[Instance], Sides | None]] = {
-    law.__name__.replace("_", " "): law
-    for law in (
-        one_tap,
-        sum_of_inputs,
-        sum_of_filters,
-        negation,
-        pads_are_zeros,
-        same_is_its_pads,
-        groups_one_by_one,
-        matrix_product,
-        images_apart,
-        rank_by_reshape,
-        stride_by_slicing,
-        formats_by_transposing,
-        dilation_by_zeros,
-        filters_apart,
-        channels_permuted,
-        turned,
-        rows_for_columns,
-    )
-}
-"""Each gives its two sides, or None where it has nothing to say of a case."""

@@ -19,28 +19,6 @@ from parity.model.case import Case, Conv2d
 from parity.model.subject import DTYPES, Scope
 from parity.oracles.compare import assert_exact, explain
 
-# The least share of examples that a law speaks of, about a third of what is drawn, and the
-# features without which it is not asked for.
-_MINIMA: dict[str, tuple[float, tuple[str, ...]]] = {
-    "one tap": (0.25, ()),
-    "sum of inputs": (0.2, ()),
-    "sum of filters": (0.2, ()),
-    "negation": (0.25, ()),
-    "pads are zeros": (0.12, ()),
-    "same is its pads": (0.1, ("explicit", "SAME")),
-    "groups one by one": (0.1, ("groups",)),
-    "matrix product": (0.01, ()),
-    "images apart": (0.15, ("batches",)),
-    "rank by reshape": (0.1, ("rank5",)),
-    "stride by slicing": (0.1, ("strides",)),
-    "formats by transposing": (0.3, ()),
-    "dilation by zeros": (0.1, ("dilations",)),
-    "filters apart": (0.15, ()),
-    "channels permuted": (0.2, ()),
-    "turned": (0.08, ()),
-    "rows for columns": (0.3, ()),
-}
-
 
 def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
     """Draw cases of integers."""
@@ -51,9 +29,9 @@ def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
 def minima(scope: Scope) -> dict[str, float]:
     """Return the least share of each corner class and of each law within `scope`."""
     least = corners.minima(scope)
-    for name, (share, features) in _MINIMA.items():
-        if all(map(scope.has, features)):
-            least[f"law: {name}"] = share
+    for name, law in LAWS.items():
+        if all(map(scope.has, law.features)):
+            least[f"law: {name}"] = law.share
     if len(scope.formats) < 2:
         del least["law: formats by transposing"]
     if not (scope.has("SAME") or scope.has("explicit")):
@@ -68,7 +46,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     spoken = []
     for name, law in LAWS.items():
         try:
-            sides = law(instance)
+            sides = law.sides(instance)
         except NotImplementedError:
             raise  # a call that the subject does not support
         except Exception as error:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
@@ -29,8 +28,6 @@ from parity.oracles import build as tensorflow_build
 
 _ONEDNN, _CAP = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
 _CORES = "OPENBLAS_CORETYPE"
-_ROOT = Path(__file__).parents[2]
-_SUITE = _ROOT / "parity" / "suite"
 _LINES = 60  # of a failing command's output, where what failed is told
 _BLAS = (
     "import numpy, threadpoolctl;"
@@ -146,10 +143,10 @@ def visit(place: Place, console: Console) -> Visit:
 
 def commands(folder: str) -> dict[str, list[str]]:
     """Return the quick suite, which writes its report into `folder`, as arguments of Python."""
-    tests = sorted(f"parity/suite/{path.name}" for path in _SUITE.glob("test_*.py"))
+    suite = ["-p", "parity.suite.plugin", "--pyargs", "parity.suite"]
     jobs = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
     return {
-        "claims": ["-m", "pytest", *tests, *jobs, "-p", "no:cacheprovider"],
+        "claims": ["-m", "pytest", *suite, *jobs, "-p", "no:cacheprovider"],
         "report": ["-m", "parity", "report", "--quick", "--output", folder],
     }
 
@@ -178,7 +175,6 @@ def _run(arguments: list[str], environment: Mapping[str, str | None]) -> tuple[i
     """Run Python under these variables; return its exit code and what it said."""
     done = subprocess.run(
         [sys.executable, *arguments],
-        cwd=_ROOT,
         env=tensorflow_build.changed({"PARITY_EXAMPLES": "0.1", **environment}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from parity.model.layouts import LAYOUTS
 from parity.model.settings import CALL_SECONDS, Settings
 from parity.model.subject import DEFAULT, DTYPES, FEATURES, FORMATS, Scope, load
+from parity.model.verdict import WrongCall
 from parity.store import store
 
 SUBJECT_HELP = f"the conv2d to check, with TensorFlow's signature (default: {DEFAULT})"
@@ -106,7 +108,7 @@ def settings(options: Any) -> Settings:
 
     Raises
     ------
-    ValueError
+    WrongCall
         If one holds a name that is not known, or the subject cannot be imported.
     """
     found = Settings(
@@ -126,10 +128,15 @@ def scope(options: Any) -> Scope:
 
     Raises
     ------
-    ValueError
-        If an option holds a name that is not known.
+    WrongCall
+        If an option holds a name that is not known, or no subject is given and there is no npconv.
     """
     subject = getattr(options, "subject", None) or os.environ.get("PARITY_SUBJECT") or DEFAULT
+    if subject == DEFAULT and find_spec("npconv") is None:
+        raise WrongCall(
+            "--subject MODULE:CALLABLE or PARITY_SUBJECT has to say whose conv2d to check: npconv,"
+            " its default, is not installed"
+        )
     claims, dtypes, layouts, without = (_names(options, *row[:3]) for row in _SCOPE)
     return Scope(
         subject=subject,
@@ -155,5 +162,5 @@ def _names(
     wrong = [one for one in given if one not in meant]
     if wrong:
         allowed = ", ".join(_spelled((name,)) for name in known)
-        raise ValueError(f"{option} or {variable}: allowed are {allowed}, received {wrong[0]!r}")
+        raise WrongCall(f"{option} or {variable}: allowed are {allowed}, received {wrong[0]!r}")
     return tuple(meant[one] for one in given)

@@ -1,1 +1,6 @@
-"""Processes that may die or hang, and what they were doing."""
+"""Tasks in processes that may die or hang, on this machine or many, and what they were doing."""
+
+from parity.engine.driver import run
+from parity.engine.outcome import Crash, Outcome
+
+__all__ = ["Crash", "Outcome", "run"]

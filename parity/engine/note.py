@@ -1,7 +1,7 @@
 """What a process is doing: the example, and whose call runs, in memory that may outlive it.
 
-A parent that shares the memory (`parity.engine.jobs`, `parity.engine.watcher`) still reads it when
-the process has died or hangs.  Nothing here imports NumPy.
+A parent that shares the memory (`parity.engine.children`, `parity.engine.watcher`) still reads it
+when the process has died or hangs.  Nothing here imports NumPy.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 
 SUBJECT, ORACLE = "subject", "TensorFlow"
 """Whose call may run."""
+WHOSE = {SUBJECT: "the subject", ORACLE: "TensorFlow"}
 BYTES = 4096
 _TICK = 1.0  # seconds between two looks, at the most
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from parity.model import geometry
 from parity.model.case import Case
+from parity.model.geometry import Axis, Geometry
 from parity.model.subject import Scope
 
 # The least share of a claim's examples, and the features without which the class is not asked for.
@@ -50,73 +50,48 @@ TAILS = {
 
 def classes(case: Case) -> Iterator[str]:
     """Name the classes that `case` belongs to, its dtype and layouts among them."""
-    height, width, channels = _image(case)
-    rows, columns, depth, filters = case.filters_shape
-    (out_rows, out_columns), (top, bottom, left, right) = geometry.output_geometry(case)
-    reaches = ((rows - 1) * case.dilations[0] + 1, (columns - 1) * case.dilations[1] + 1)
-    axes = list(zip((height, width), (rows, columns), reaches, case.strides, strict=True))
-    dilated = [
-        one > 1 and size > 1 for one, size in zip(case.dilations, (rows, columns), strict=True)
-    ]
-
+    it = Geometry.of(case)
+    axes, (rows, columns) = (it.rows, it.columns), it.outputs
     yield case.dtype
     yield case.data_format
     for layout in {case.input_layout, case.filters_layout}:
         if (layout, case.dtype) != ("swapped", "bfloat16"):  # whose bytes have but one order
             yield f"layout {layout}"
     yield case.padding if isinstance(case.padding, str) else "explicit pads"
-    if case.padding == "SAME":
-        if (top + bottom) % 2 or (left + right) % 2:
-            yield "odd SAME pad"
-    elif top != bottom or left != right:
-        yield "unequal pads"
-    if (top or bottom or left or right) and (
-        _unseen(height, rows, case.strides[0], case.dilations[0], top, out_rows)
-        or _unseen(width, columns, case.strides[1], case.dilations[1], left, out_columns)
+    dilated = [one for one in axes if one.dilation > 1 and one.kernel > 1]
+    uneven = any(one.before != one.after for one in axes)
+    empty = 0 in (rows, columns, it.filters, *it.lead)
+    for name, there in (
+        # The pads of SAME differ by one where their sum is odd.
+        ("odd SAME pad" if case.padding == "SAME" else "unequal pads", uneven),
+        ("window in padding", any(it.pads) and any(map(_unseen, axes))),
+        ("stride > kernel", any(one.stride > one.kernel for one in axes)),
+        ("unequal strides", it.rows.stride != it.columns.stride),
+        ("unequal kernel", it.rows.kernel != it.columns.kernel),
+        ("dilation", dilated),
+        ("dilation and stride", any(one.stride > 1 for one in dilated)),
+        ("groups", it.groups > 1),
+        ("depthwise", it.groups > 1 and it.depth == 1),
+        ("kernel = input", any(one.size == one.reach > 1 for one in axes)),
+        ("kernel > input", any(0 < one.size < one.reach for one in axes)),
+        ("empty output", empty),
+        ("outputs of nothing", not empty and 0 in case.input_shape),
+        ("empty input", 0 in case.input_shape),
+        ("rank >= 5", len(it.lead) > 1),
+        ("batch > 1", len(it.lead) == 1 and it.lead[0] > 1),
+        ("one channel", it.channels == 1),
+        ("one filter", it.filters == 1),
+        ("1x1 kernel", it.rows.kernel == it.columns.kernel == 1),
+        ("many terms", case.terms > 64),
     ):
-        yield "window in padding"
-    if any(stride > kernel for _, kernel, _, stride in axes):
-        yield "stride > kernel"
-    if case.strides[0] != case.strides[1]:
-        yield "unequal strides"
-    if rows != columns:
-        yield "unequal kernel"
-    if any(dilated):
-        yield "dilation"
-        if any(one and stride > 1 for one, stride in zip(dilated, case.strides, strict=True)):
-            yield "dilation and stride"
-    if depth and channels // depth > 1:
-        yield "groups"
-        if depth == 1:
-            yield "depthwise"
-    if any(size == reach > 1 for size, _, reach, _ in axes):
-        yield "kernel = input"
-    if any(0 < size < reach for size, _, reach, _ in axes):
-        yield "kernel > input"
-    if 0 in (out_rows, out_columns, filters, *case.input_shape[:-3]):
-        yield "empty output"
-    elif 0 in case.input_shape:
-        yield "outputs of nothing"
-    if 0 in case.input_shape:
-        yield "empty input"
-    if len(case.input_shape) > 4:
-        yield "rank >= 5"
-    elif case.input_shape[0] > 1:
-        yield "batch > 1"
-    if channels == 1:
-        yield "one channel"
-    if filters == 1:
-        yield "one filter"
-    if rows == columns == 1:
-        yield "1x1 kernel"
-    if case.terms > 64:
-        yield "many terms"
+        if there:
+            yield name
     for name, size, block in (
-        ("rows", out_rows, 16),
-        ("columns", out_columns, 16),
-        ("channels", depth, 16),
-        ("filters", filters, 16),
-        ("outputs", out_rows * out_columns, 1024),
+        ("rows", rows, 16),
+        ("columns", columns, 16),
+        ("channels", it.depth, 16),
+        ("filters", it.filters, 16),
+        ("outputs", rows * columns, 1024),
     ):
         if size > block and size % block:
             yield f"tail of {name}"
@@ -124,17 +99,17 @@ def classes(case: Case) -> Iterator[str]:
 
 def within(case: Case, scope: Scope) -> bool:
     """Say whether `case` lies within what a subject claims to support."""
-    depth = case.filters_shape[2]
+    it = Geometry.of(case)
     needed = {
         "SAME": case.padding == "SAME",
         "strides": max(case.strides) > 1,
         "unequal strides": case.strides[0] != case.strides[1],
-        "batches": math.prod(case.input_shape[:-3]) != 1,
+        "batches": math.prod(it.lead) != 1,
         "explicit": not isinstance(case.padding, str),
         "dilations": max(case.dilations) > 1,  # also where it changes nothing
-        "groups": depth > 0 and _image(case)[2] > depth,
-        "empties": 0 in (*case.input_shape, *case.filters_shape, *geometry.output_shape(case)),
-        "rank5": len(case.input_shape) > 4,
+        "groups": it.groups > 1,
+        "empties": 0 in (*case.input_shape, *case.filters_shape, *it.outputs),
+        "rank5": len(it.lead) > 1,
     }
     return (
         case.dtype in scope.dtypes
@@ -147,12 +122,7 @@ def within(case: Case, scope: Scope) -> bool:
 def minima(scope: Scope, *, layouts: bool = False) -> dict[str, float]:
     """Return the least share of a claim's examples for each class that `scope` admits.
 
-    Parameters
-    ----------
-    scope
-        What the subject claims to support.
-    layouts
-        Whether the claim draws memory layouts.
+    `layouts`: whether the claim draws memory layouts.
     """
     least = {
         name: share for name, (share, features) in _MINIMA.items() if all(map(scope.has, features))
@@ -165,17 +135,11 @@ def minima(scope: Scope, *, layouts: bool = False) -> dict[str, float]:
     return least
 
 
-def _image(case: Case) -> tuple[int, int, int]:
-    """Return the rows, columns and channels of the input."""
-    one, two, three = case.input_shape[-3:]
-    return (one, two, three) if case.data_format == "NHWC" else (two, three, one)
-
-
-def _unseen(size: int, kernel: int, stride: int, dilation: int, before: int, outputs: int) -> bool:
-    """Say whether no tap of some window falls on one of the `size` pixels, if there are any."""
-    for output in range(outputs if size else 0):
-        first = output * stride - before
-        inside = max(0, -(first // dilation))  # the first tap that does not lie before the image
-        if inside >= kernel or first + inside * dilation >= size:
+def _unseen(axis: Axis) -> bool:
+    """Say whether no tap of some window falls on a pixel, if there are any."""
+    for output in range(axis.outputs if axis.size else 0):
+        first = output * axis.stride - axis.before
+        inside = max(0, -(first // axis.dilation))  # the first tap not before the image
+        if inside >= axis.kernel or first + inside * axis.dilation >= axis.size:
             return True
     return False

@@ -14,8 +14,8 @@ from itertools import combinations, product
 
 from parity.examples.layers import CHANNELS, KINDS, VALUES, groups, smallest, values
 from parity.examples.pairs import Pair, pairs_of
-from parity.model import geometry
 from parity.model.case import Case
+from parity.model.geometry import Geometry
 from parity.model.subject import Scope
 
 Levels = tuple[str, ...]
@@ -28,14 +28,13 @@ _OFF = {-1: "one less", 0: "itself", 1: "one more"}
 
 def levels(case: Case) -> Levels:
     """Return the level of each factor of `case`."""
-    channels = case.input_shape[-1 if case.data_format == "NHWC" else -3]
-    depth, filters = case.filters_shape[2:]
+    it = Geometry.of(case)
     return (
-        *_filtering(case.filters_shape[:2], channels, channels // depth, filters),
-        *_image(*geometry.output_geometry(case)[0]),
+        *_filtering(case.filters_shape[:2], it.channels, it.groups, it.filters),
+        *_image(*it.outputs),
         _strides(*case.strides),
         f"dilation {max(case.dilations)}",
-        _batch(case.input_shape[0]),
+        _batch(it.lead[0]),
         f"padding {case.padding if isinstance(case.padding, str) else 'explicit'}",
         case.data_format,
     )

@@ -15,7 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 Pair = tuple[str, str]
 
@@ -78,6 +78,6 @@ def name(pair: Pair) -> str:
     return ", ".join(pair)
 
 
-def document(met: Mapping[Pair, int]) -> dict[str, Any]:
+def document(met: Mapping[Pair, int]) -> dict[str, int]:
     """Return how often each pair was met, as JSON knows it."""
     return {name(pair): met[pair] for pair in sorted(met)}

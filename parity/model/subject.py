@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from parity.model.layouts import LAYOUTS
+from parity.model.verdict import WrongCall
 
 DEFAULT = "npconv:conv2d"
 DTYPES = ("float32", "float64", "int32", "float16", "bfloat16")
@@ -94,18 +95,18 @@ def load(subject: str) -> Callable[..., Any]:
 
     Raises
     ------
-    ValueError
+    WrongCall
         If the name has no colon, does not exist, or what it names cannot be called.
     """
     module, colon, attribute = subject.partition(":")
     if not colon:
-        raise ValueError(f"a subject is named module:attribute, got {subject!r}")
+        raise WrongCall(f"a subject is named module:attribute, got {subject!r}")
     try:
         found = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"the subject {subject!r} cannot be imported: {error}") from error
+        raise WrongCall(f"the subject {subject!r} cannot be imported: {error}") from error
     if not callable(found):
-        raise ValueError(f"the subject {subject!r} cannot be called")
+        raise WrongCall(f"the subject {subject!r} cannot be called")
     return found

@@ -41,17 +41,11 @@ INSTRUCTION_SETS = tuple(name for _, name in _BY_WORDS)
 
 @dataclass(frozen=True)
 class Build:
-    """What a TensorFlow is, in one environment.
+    """What a TensorFlow is in one environment.
 
-    Attributes
-    ----------
-    version
-        TensorFlow's.
-    onednn
-        Whether its float32 convolutions run in oneDNN; Eigen's otherwise.
-    instruction_set
-        The widest that oneDNN may use, by its name in ``ONEDNN_MAX_CPU_ISA`` where it has one,
-        else in oneDNN's words; "" where it does not tell.
+    Its version; whether its float32 convolutions run in oneDNN, or else in Eigen; the widest
+    instruction set that oneDNN may use, by its name in ``ONEDNN_MAX_CPU_ISA`` where it has one,
+    else in oneDNN's words, "" where it does not tell.
     """
 
     version: str

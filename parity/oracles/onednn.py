@@ -21,7 +21,7 @@ import tempfile
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 from parity.engine import note
 from parity.model.case import Array
-from parity.oracles import build as tensorflow_build
+from parity.oracles import build
 
 SECONDS = 120.0
 """How long a call may take."""
@@ -40,7 +40,6 @@ _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "GLIBC_TUNABLES": "glibc.malloc.perturb=1:glibc.malloc.tcache_count=0",
 }
-
 _CAPS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
 
@@ -53,21 +52,14 @@ class Refused(Exception):  # noqa: N818 - TensorFlow's own error, by its name
 
 
 @dataclass(frozen=True)
-class _Died:
-    """What the child says of a fork that a call has ended."""
-
-    status: int
-
-
-@dataclass(frozen=True)
 class Machine:
     """What decides which of its kernels oneDNN takes.
 
     Attributes
     ----------
     instruction_set
-        The widest that oneDNN may use, as `tensorflow_build.Build` names it; "" where TensorFlow
-        has no oneDNN.
+        The widest that oneDNN may use, as `parity.oracles.build.Build` names it; "" where
+        TensorFlow has no oneDNN.
     how
         "native" if the CPU has no wider one that oneDNN knows, "capped" if ``ONEDNN_MAX_CPU_ISA``
         keeps oneDNN from it.  TensorFlow and parts of oneDNN look at the CPU itself, so that the
@@ -83,10 +75,9 @@ class Machine:
 
 
 class Child:
-    """A process with TensorFlow and oneDNN."""
+    """A process with TensorFlow and oneDNN; the next call after one that hung has another."""
 
     def __init__(self) -> None:
-        self.usable = True
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, theirs = Pipe()
         with theirs:
@@ -100,6 +91,7 @@ class Child:
                 cwd=Path(__file__).parents[2],
                 env={**os.environ, **_ENVIRONMENT},
             )
+        atexit.register(self.close)
         try:
             self.version: str = self._answer()
         except Killed as error:
@@ -108,18 +100,21 @@ class Child:
             wrong = RuntimeError(f"TensorFlow with oneDNN does not start: {error}\n{log}")
             raise note.blame(note.ORACLE, wrong) from error
 
-    def call(self, function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
-        """Return what ``conv2d`` or ``extract_patches`` gives, in the child.
+    def call(self, function: str, *arguments: Any, **keywords: Any) -> Array:
+        """Return what a function of TensorFlow's gives in a fork of the process.
 
         Raises
         ------
         Killed
-            If the call ends its process or is not done in time; in the latter case the child
-            cannot be called again.
+            If the call ends its process or is not done in time.
         Refused
             If the call raises.
         """
-        answer = self._answer((function, arguments, keywords))
+        with suppress(ConnectionError):  # it is gone, as _answer will tell
+            self._pipe.send((function, arguments, keywords))
+        answer = self._answer()
+        if isinstance(answer, int):
+            raise Killed(f"the process ended with status {answer}")
         if isinstance(answer, tuple):
             name, message = answer
             raise type(name, (Refused,), {})(message)
@@ -128,83 +123,62 @@ class Child:
 
     def close(self) -> None:
         """End the process."""
+        atexit.unregister(self.close)
+        child.cache_clear()
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._pipe.close()
         self._log.close()
 
-    def _answer(self, request: Any = None) -> Any:
+    def _answer(self) -> Any:
         try:
-            if request is not None:
-                self._pipe.send(request)
-            if not self._pipe.poll(SECONDS):
-                self.usable = False
-                raise Killed(f"no answer within {SECONDS:.0f} s")
-            answer = self._pipe.recv()
+            if self._pipe.poll(SECONDS):
+                return self._pipe.recv()
+            reason = f"no answer within {SECONDS:.0f} s"
         except (EOFError, ConnectionError):
-            self.usable = False
-            raise Killed(f"the process ended with status {self._process.wait(10)}") from None
-        if isinstance(answer, _Died):
-            raise Killed(f"the process ended with status {answer.status}")
-        return answer
+            reason = f"the process ended with status {self._process.wait(10)}"
+        if hasattr(self, "version"):
+            self.close()
+        raise Killed(reason)
 
 
 @cache
 def child() -> Child:
     """Return the one child of this process, which ends with it."""
-    started = Child()
-    atexit.register(started.close)
-    return started
+    return Child()
 
 
 @cache
 def machine() -> Machine:
     """Ask oneDNN what it may use in such a process, and whether it is kept from more."""
-    given = tensorflow_build.ask(_ENVIRONMENT)
+    given = build.ask(_ENVIRONMENT)
     if not given.onednn:
         return Machine("")
     caps = dict.fromkeys(_CAPS) if any(name in os.environ for name in _CAPS) else {}
-    whole = tensorflow_build.ask({**_ENVIRONMENT, **caps})
+    whole = build.ask({**_ENVIRONMENT, **caps})
     kept = given.instruction_set != whole.instruction_set
     return Machine(given.instruction_set, "capped" if kept else "native")
 
 
 def conv2d(*arguments: Any, **keywords: Any) -> Array:
-    """Call tf.nn.conv2d with oneDNN.
-
-    Raises
-    ------
-    Killed, Refused
-        See `Child.call`.
-    """
-    return _called("conv2d", arguments, keywords)
+    """Call tf.nn.conv2d with oneDNN; raises as `Child.call` does."""
+    return child().call("conv2d", *arguments, **keywords)
 
 
 def extract_patches(*arguments: Any, **keywords: Any) -> Array:
-    """Call tf.image.extract_patches with oneDNN; raises as `conv2d` does."""
-    return _called("extract_patches", arguments, keywords)
+    """Call tf.image.extract_patches with oneDNN; raises as `Child.call` does."""
+    return child().call("extract_patches", *arguments, **keywords)
 
 
 def renew() -> None:
     """Have the next call run in a process that no call has run in yet."""
     with suppress(Killed):
-        _called("exit", (1,), {})
-
-
-def _called(function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Array:
-    running = child()
-    try:
-        return running.call(function, arguments, keywords)
-    finally:
-        if not running.usable:
-            atexit.unregister(running.close)
-            running.close()
-            child.cache_clear()
+        child().call("exit", 1)
 
 
 def main(descriptor: int) -> None:
-    """Answer calls until the parent is gone."""
+    """Answer calls until the parent is gone, each fork until a call ends it."""
     warnings.simplefilter("ignore")
     import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
     import tensorflow as tf
@@ -222,26 +196,17 @@ def main(descriptor: int) -> None:
             _, status = os.waitpid(fork, 0)
             if status == 0:
                 return
-            pipe.send(_Died(os.waitstatus_to_exitcode(status)))
-        _answer_calls(pipe, functions)
+            pipe.send(os.waitstatus_to_exitcode(status))
+        with suppress(EOFError):
+            for function, arguments, keywords in iter(pipe.recv, None):
+                call = partial(functions[function], *arguments, **keywords)
+                try:
+                    answer = call().numpy()
+                except Exception as error:  # whatever it is: the parent has to know
+                    answer = type(error).__name__, str(error)
+                pipe.send(answer)
         os._exit(0)
 
 
-def _answer_calls(pipe: Connection, functions: dict[str, Any]) -> None:
-    while True:
-        try:
-            function, arguments, keywords = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = functions[function](*arguments, **keywords).numpy()
-        except Exception as error:  # whatever it is: the parent has to know
-            answer = type(error).__name__, str(error)
-        pipe.send(answer)
-
-
 if __name__ == "__main__":
-    # Under the name by which the parent knows `_Died`.
-    from parity.oracles.onednn import main
-
     main(int(sys.argv[1]))

@@ -23,14 +23,9 @@ Kept = Callable[[Example, Told], None]
 
 
 class Disagreement(AssertionError):  # noqa: N818 - what is found, not what went wrong here
-    """A subject does not do what a claim says.
+    """A subject does not do what the claim of this name says on this example.
 
-    Attributes
-    ----------
-    claim
-        The claim's name.
-    example
-        The smallest example found.  Where the subject is named, a script shows it as well.
+    Where the subject is named, a script shows it as well.
     """
 
     def __init__(self, claim: str, example: Example, reason: str, subject: str = "") -> None:
@@ -60,14 +55,8 @@ def explore(
 
     Parameters
     ----------
-    claim, dtype, conv2d, scope
-        What is checked, on what, within which limits.
-    count
-        Where the examples are counted.
-    examples
-        How many are drawn.
-    start
-        The seed; every claim and dtype draws other examples from it.
+    examples, start
+        How many are drawn, and from which seed; every claim and dtype draws others from it.
     shrink
         Whether a failing example is made smaller, which takes up to `SHRINK_SECONDS`.
     simplest
@@ -76,8 +65,7 @@ def explore(
     after
         Called with each example that was compared and with what it told.
     found
-        Called with the first failing example, before anything is made of it: making it smaller
-        may end the process.
+        Called with the first failing example: making it smaller may end the process.
 
     Raises
     ------
@@ -88,7 +76,6 @@ def explore(
     failed: set[str] = set()
     until = math.inf
     within = Subject(conv2d, scope)
-
     left_out = iter([] if simplest else [True])
 
     def run(example: Example) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from parity import claims
 from parity.claims.check import failure, scope_of
 from parity.claims.claim import Claim
-from parity.examples import corners
 from parity.model.case import Case, Conv2d
 from parity.oracles import compare
 from parity.search import moves, structure
 from parity.search.explore import Disagreement, describe
-from parity.search.moves import Lesser
 
 SECONDS = 20.0
 _PRODUCTS = 1_000_000
@@ -30,11 +29,7 @@ _SEEDS = range(10)
 
 
 def reduced(
-    claim: Claim,
-    found: Disagreement,
-    conv2d: Conv2d,
-    *,
-    seconds: float = SECONDS,
+    claim: Claim, found: Disagreement, conv2d: Conv2d, *, seconds: float = SECONDS
 ) -> Disagreement:
     """Return the smallest case found that fails as `found` does, or `found` where none is smaller.
 
@@ -44,25 +39,15 @@ def reduced(
     simple: ones, the seeds 0 to 9, and as few elements as may be left, all others being 0.
 
     A case that fails otherwise, with an error of another class or by another comparison, is another
-    fault and is passed over.
-
-    Parameters
-    ----------
-    claim, found, conv2d
-        What fails, where, and whose fault it is.
-    seconds
-        How long this may take, but for the one check under way when they are over.
+    fault and is passed over.  After `seconds` only the check under way is ended.
     """
     if not isinstance(found.example, Case):
         return found
-    began = time.monotonic()
-    search = _Search(claim, found.example, conv2d)
+    search, began = _Search(claim, found.example, conv2d), time.monotonic()
     if not search.confirmed():
         return found
     search.until = began + 0.7 * seconds
-    search.plain()
-    for lesser in (moves.roughly, moves.closely):
-        search.structures(lesser)
+    search.structure()
     search.until = began + seconds
     search.data()
     smaller = search.best.example != found.example
@@ -70,15 +55,7 @@ def reduced(
 
 
 class _Search:
-    """The smallest failure so far, and what has been tried.
-
-    Attributes
-    ----------
-    best
-        The smallest failure so far.
-    until
-        When to stop.
-    """
+    """The smallest failure so far, `best`, and what has been tried; it stops at `until`."""
 
     def __init__(self, claim: Claim, case: Case, conv2d: Conv2d) -> None:
         self.best = Disagreement(claim.name, case, "")
@@ -91,64 +68,49 @@ class _Search:
 
     def confirmed(self) -> bool:
         """Check the smallest failure once more; the first time, keep the manner of its failing."""
-        error = failure(self._claim, self._case, self._conv2d)
-        if error is None or (self._manner and manner(error) != self._manner):
-            return False
-        self._manner = manner(error)
-        subject = self._scope.subject
-        self.best = Disagreement(self._claim.name, self._case, describe(error), subject)
-        return True
+        return self._fails_on(self._case)
 
-    def plain(self) -> None:
-        """Take the memory layout C, and ones or distinct numbers, where that fails."""
-        self._first([replace(self._case, input_layout="C", filters_layout="C")])
-        self._first([replace(self._case, input_layout="C")])
-        self._first([replace(self._case, filters_layout="C")])
-        self._first(self._simpler(self._case))
-
-    def structures(self, lesser: Lesser) -> None:
-        """Make every move as long as one of them leads to a smaller case that fails."""
-        moving = True
-        while moving:
-            moving = False
-            for move in moves.MOVES:
-                while self._first(self._smaller(move, lesser)):
-                    moving = True
+    def structure(self) -> None:
+        """Take plain layouts and data; then make every move as long as one leads to less."""
+        case = self._case
+        self._first(
+            replace(case, input_layout=x, filters_layout=w)
+            for x, w in (("C", "C"), ("C", case.filters_layout), (case.input_layout, "C"))
+        )
+        self._plain()
+        for lesser in (moves.roughly, moves.closely):
+            before = None
+            while before != self._case:
+                before = self._case
+                for move in moves.MOVES:
+                    while self._first(self._smaller(move, lesser)):
+                        pass
 
     def data(self) -> None:
         """Make the data simple: their kind and seed, and how many elements are not 0."""
         case = self._case
-        if not self._first(self._simpler(case)):
+        if not self._plain():
             self._first(replace(case, seed=seed) for seed in _SEEDS if seed < case.seed)
-        self._fewest()
+        self._fewest("input_only", math.prod(case.input_shape))
+        self._fewest("filters_only", math.prod(case.filters_shape))
 
-    def _smaller(self, move: moves.Move, lesser: Lesser) -> Iterator[Case]:
+    def _plain(self) -> bool:
+        return self._case.kind != "ones" and self._first(_plainer(self._case))
+
+    def _smaller(self, move: moves.Move, lesser: moves.Lesser) -> Iterator[Case]:
         """Yield the smaller cases that a move leads to, each with data that may show the fault."""
         least = structure.order(self._case)
         for one in move(structure.Structure.of(self._case), lesser):
             case = one.case(self._case)
-            if min(case.input_shape) < 0 or min(case.filters_shape) < 0:
+            if min(*case.input_shape, *case.filters_shape) < 0:
                 continue
             if structure.order(case) < least and structure.products(case) <= self._most:
                 yield case
-                if case.kind == "ones":  # what they do not show here, others may
-                    yield from self._distinct(case)
-                else:
-                    yield from self._simpler(case)
+                yield from _plainer(case)
+                if case.kind != "ones":
                     yield from (replace(case, seed=seed) for seed in _SEEDS)
 
-    def _simpler(self, case: Case) -> Iterator[Case]:
-        """Yield `case` with plainer kinds of data than its own."""
-        if case.kind != "ones":
-            yield replace(case, kind="ones", seed=0)
-            if case.kind != "distinct":
-                yield from self._distinct(case)
-
-    def _distinct(self, case: Case) -> Iterator[Case]:
-        if math.prod(case.input_shape) + math.prod(case.filters_shape) <= _DISTINCT:
-            yield replace(case, kind="distinct", seed=0)
-
-    def _first(self, candidates: Iterator[Case] | list[Case]) -> bool:
+    def _first(self, candidates: Iterable[Case]) -> bool:
         return any(self._fails(candidate) for candidate in candidates)
 
     def _fails(self, candidate: Case) -> bool:
@@ -161,41 +123,44 @@ class _Search:
             claims.parse(token)
         except ValueError:  # TensorFlow refuses it
             return False
-        if not corners.within(candidate, self._scope) or not self._admits(candidate):
+        return (
+            claims.within(candidate, self._scope)
+            and candidate.dtype in self._claim.dtypes
+            and self._claim.admits(candidate)
+            and self._fails_on(candidate)
+        )
+
+    def _fails_on(self, case: Case) -> bool:
+        error = failure(self._claim, case, self._conv2d)
+        if error is None or manner(error) != (self._manner or manner(error)):
             return False
-        error = failure(self._claim, candidate, self._conv2d)
-        if error is None or manner(error) != self._manner:
-            return False
-        self._case = candidate
-        self.best = Disagreement(self._claim.name, candidate, describe(error), self._scope.subject)
+        self._case, self._manner = case, manner(error)
+        self.best = Disagreement(self._claim.name, case, describe(error), self._scope.subject)
         return True
 
-    def _admits(self, case: Case) -> bool:
-        return case.dtype in self._claim.dtypes and self._claim.admits(case)
+    def _fewest(self, only: str, size: int) -> None:
+        """Set elements to 0 in ever smaller chunks; the field `only` of the case lists the rest."""
+        kept = tuple(range(size)) if size <= _LISTED else ()
+        chunk = size
+        while kept and chunk:
+            start = 0
+            while start < len(kept):
+                fewer = kept[:start] + kept[start + chunk :]
+                changed: dict[str, Any] = {only: fewer}
+                if self._fails(replace(self._case, **changed)):
+                    kept = fewer
+                else:
+                    start += chunk
+            chunk //= 2
 
-    def _fewest(self) -> None:
-        """Set elements to 0, in ever smaller chunks, first of the input and then of the filters."""
-        x, w = self._case.arrays()
-        ways: list[tuple[int, Callable[[tuple[int, ...]], Case]]] = [
-            (x.size, lambda kept: replace(self._case, input_only=kept)),
-            (w.size, lambda kept: replace(self._case, filters_only=kept)),
-        ]
-        for size, keeping in ways:
-            if size > _LISTED:
-                continue
-            kept = list(range(size))
-            chunk = max(1, size // 2)
-            while kept:
-                start = 0
-                while start < len(kept):
-                    fewer = kept[:start] + kept[start + chunk :]
-                    if self._fails(keeping(tuple(fewer))):
-                        kept = fewer
-                    else:
-                        start += chunk
-                if chunk == 1:
-                    break
-                chunk //= 2
+
+def _plainer(case: Case) -> Iterator[Case]:
+    """Yield `case` with ones; and with distinct numbers, which may show what ones do not."""
+    if case.kind != "ones":
+        yield replace(case, kind="ones", seed=0)
+    elements = math.prod(case.input_shape) + math.prod(case.filters_shape)
+    if case.kind != "distinct" and elements <= _DISTINCT:
+        yield replace(case, kind="distinct", seed=0)
 
 
 _QUOTED = re.compile(r"'[^']*'")

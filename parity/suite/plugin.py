@@ -1,35 +1,15 @@
-"""The subject and its scope, the seed of all examples, and a summary of what a run compared.
+"""What pytest loads wherever parity is installed: the options, nothing heavy.
 
-``PARITY_EXAMPLES=10`` multiplies the number of examples.  The examples are the same on every run
-unless ``--hypothesis-seed`` is given (a number, or ``random``).  A run that compared too little to
-be trusted ends with exit code 3.  A watcher beside each process says which call has killed it, and
-kills it where a call does not end.
+The suite itself is begun where it is asked for: ``pytest --pyargs parity.suite``.
 """
 
 from __future__ import annotations
 
-import gc
-import pickle
-import random
-import textwrap
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from parity.claims import check, tally, trust
 from parity.cli import options
-from parity.engine import note
-from parity.engine.watcher import Watcher
-from parity.model.verdict import MISTRUSTED, WRONG_CALL
-from parity.oracles import eigen
-from parity.suite.run import RUN
-
-_FEWEST = 5
-"""Examples of a claim that pytest takes for a run of it."""
-_NONE = pickle.dumps(([], [], None))
-_WATCHER = pytest.StashKey[Watcher]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,137 +25,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take the seed and the subject that the command line gives."""
-    given = config.getoption("--hypothesis-seed", default=None)
-    if hasattr(config, "workerinput"):
-        RUN.seed = config.workerinput["parity_seed"]
-    elif given is not None:
-        RUN.seed = random.randrange(2**32) if given == "random" else int(given)
-    try:
-        with eigen.chosen():  # the subject may import TensorFlow
-            found = options.settings(config.option)
-        RUN.scope, RUN.share = found.scope, found.examples
-        if RUN.scope.claims:
-            from parity import claims
-
-            claims.asked(RUN.scope)
-    except ValueError as error:
-        pytest.exit(str(error), WRONG_CALL)
-    config.stash[_WATCHER] = Watcher(found)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Dismiss the watcher."""
-    if _WATCHER in config.stash:
-        config.stash[_WATCHER].dismiss()
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Say which test runs, until it says which example."""
-    note.example(item.nodeid)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Give pytest-xdist's workers one seed."""
-    node.workerinput["parity_seed"] = RUN.seed
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take over what a worker of pytest-xdist has counted."""
-    # Our own bytes, from a process of our own.
-    counts, doubts, rules = pickle.loads(getattr(node, "workeroutput", {}).get("parity", _NONE))
-    tally.merge(RUN.counts, counts)
-    if rules is not None:
-        RUN.rules.merge(rules)
-    RUN.doubts += doubts
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the known regressions before anything is drawn; of another subject only what is asked.
-
-    The tests in the folders below are about the suite itself.
-    """
-    items.sort(key=lambda item: "test_regressions" not in item.nodeid)
-    if not RUN.scope.is_npconv:
-        own = [item for item in items if item.path.parent != Path(__file__).parent]
-        config.hook.pytest_deselected(items=own)
-        items[:] = [item for item in items if item not in own]
-
-
-@pytest.fixture(scope="session")
-def conv2d() -> Any:
-    """Return the implementation under test."""
-    gc.freeze()  # TensorFlow's million objects need not be searched again and again
-    return check.under_test(RUN.scope)
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Mistrust a run in which a claim whose every dtype was asked compared too little."""
-    from parity import claims
-
-    scope = RUN.scope
-    listed = list(RUN.counts.values())
-    if hasattr(session.config, "workeroutput"):  # the parent merges, doubts and prints
-        session.config.workeroutput["parity"] = pickle.dumps((listed, RUN.doubts, RUN.rules))
-        return
-    if listed and not tally.total(listed).examples:
-        RUN.doubts.append("nothing was compared")
-    RUN.doubts += trust.not_supported("rules", [RUN.rules])
-    for claim in claims.CLAIMS.values():
-        ran = {count.dtype for count in listed if count.claim == claim.name}
-        if ran and ran == set(tally.dtypes(claim, scope)):
-            RUN.doubts += trust.doubts(claim, listed, scope)
-            RUN.too_few += filter(None, [trust.too_few(claim, listed, scope)])
-            # Nothing but PARITY_EXAMPLES cuts such a run short.
-            examples = sum(count.examples for count in listed if count.claim == claim.name)
-            if 0 < examples < _FEWEST:
-                RUN.doubts.append(f"{claim.name}: only {examples} examples")
-    if RUN.doubts and exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = MISTRUSTED
-    if path := session.config.getoption("--counts"):
-        documents = [count.document() for count in listed]
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(documents), indent=1) + b"\n")
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what the ledger does not know yet, examples and outputs, and what is in doubt."""
-    told = [
-        line
-        for report in terminalreporter.stats.get("passed", [])
-        for name, line in report.user_properties
-        if name == "ledger"
-    ]
-    if told:
-        terminalreporter.section("the ledger on this CPU")
-        for line in told:
-            terminalreporter.line(line)
-    counts = list(RUN.counts.values())
-    if not counts and not RUN.doubts:
-        return
-    terminalreporter.section(f"{RUN.scope.subject} and TensorFlow, --hypothesis-seed={RUN.seed}")
-    line = "{:<16} {:<9} {:>9} {:>9} {:>10} {:>10} {:>13}   {}"
-    heading = ("claim", "dtype", "examples", "distinct", "outputs", "telling", "not supported")
-    terminalreporter.line(line.format(*heading, "largest error / bound"))
-    for count in counts:
-        sums = *tally.total([count]), count.not_supported.examples
-        ratios = ", ".join(
-            f"{side} {ratio:.3f}" for side, (ratio, _) in sorted(count.largest.items())
-        )
-        terminalreporter.line(line.format(count.claim, count.dtype, *sums, ratios))
-    refused = sum(count.not_supported.examples for count in counts)
-    terminalreporter.line(line.format("all", "", *tally.total(counts), refused, ""))
-    terminalreporter.line("corner classes, in examples:")
-    cells = [f"{name} {number:,}" for name, number in tally.classes(counts).items()]
-    for line_ in textwrap.wrap("; ".join(cells), 98, initial_indent="  ", subsequent_indent="  "):
-        terminalreporter.line(line_)
-    for said in RUN.too_few:
-        terminalreporter.line(said, yellow=True)
-    from parity import claims
-
-    for claim in claims.CLAIMS.values():
-        if said := trust.covered(claim, counts, RUN.scope):
-            terminalreporter.line(said)
-    for doubt in RUN.doubts:
-        terminalreporter.line(f"MISTRUSTED: {doubt}", red=True)
+    """Begin if the suite is asked for."""
+    if config.option.pyargs and any(one.startswith("parity.suite") for one in config.args):
+        config.pluginmanager.import_plugin("parity.suite.hooks")

@@ -12,9 +12,6 @@ import pytest
 
 from parity.ledger import command as ledger_command
 from parity.ledger import rows as ledger
-from parity.suite.run import RUN
-
-pytestmark = pytest.mark.skipif(not RUN.scope.is_npconv, reason="the ledger is npconv's")
 
 
 @pytest.fixture(scope="module")

@@ -144,10 +144,7 @@ def test_the_first_failure_is_told_before_it_is_shrunk() -> None:
     assert str(first).startswith(f"planted: {first.example.token()}\ntall")
 
 
-def test_a_scope_that_is_given_counts_and_not_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Two claims asked the environment whether the subject has subnormals, explicit pads, ..."""
+def test_a_check_is_told_the_scope() -> None:
     seen: list[Scope] = []
 
     def check(case: Case, conv2d: Any) -> Told:
@@ -155,11 +152,10 @@ def test_a_scope_that_is_given_counts_and_not_the_environment(
         return Told(1, 1)
 
     narrow = Scope(without=frozenset({"subnormals"}))
-    monkeypatch.setenv("PARITY_WITHOUT", "groups")
     count = Count("planted", "float32")
     explore(claim(check), "float32", npconv.conv2d, narrow, count, examples=3, start=0)
     assert seen == [narrow] * 3
-    assert scope_of(npconv.conv2d) == Scope(without=frozenset({"groups"}))
+    assert scope_of(npconv.conv2d) == Scope()
 
 
 def flushing(x: Array, w: Array, **call: Any) -> Array:
