@@ -21,7 +21,6 @@ from parity.model.verdict import WRONG_CALL, Verdict, WrongCall
 COMMANDS = (
     ("sweep", "parity.sweep.command", "compare every small geometry with TensorFlow, bit for bit"),
     ("speed", "parity.speed.command", "time the subject beside TensorFlow, layer by layer"),
-    ("questions", "parity.speed.questions.command", "time what people ask about conv2d in NumPy"),
     ("report", "parity.report.command", "agreement and speed as one HTML page and one JSON file"),
     ("fuzz", "parity.search.command", "explore every claim with fresh examples until time is up"),
     ("replay", "parity.cli.replay", "check one example again, given by its token"),

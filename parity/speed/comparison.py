@@ -66,11 +66,7 @@ def admit(old: Speed, keys: Collection[Key]) -> None:
     ValueError
         Naming what differs, or a row that cannot be read.
     """
-    for row in old.rows:
-        layers.parse(row.token)  # the type of a record admits any text
-        counts = {len(sample) for sample in row.times_milliseconds.values()}
-        if len(counts) > 1:
-            raise ValueError(f"{row.token}: the numbers of times differ: {sorted(counts)}")
+    _admit_rows(old)
     theirs = {key(row) for row in old.rows}
     for place, what in enumerate(("dtypes", "threads")):
         there, here = (
@@ -91,8 +87,8 @@ def compare(old: Speed, new: Speed) -> list[Change]:
     ValueError
         If dtypes or threads differ, or no timed row is in both.
     """
-    for one, other in ((new, old), (old, new)):
-        admit(one, {key(row) for row in other.rows})
+    _admit_rows(new)
+    admit(old, {key(row) for row in new.rows})
     before = {key(row): row for row in old.timed}
     changes = [_change(before[key(row)], row) for row in new.timed if key(row) in before]
     if not changes:
@@ -135,6 +131,15 @@ def table(changes: Sequence[Change]) -> Table:
 def key(row: Row) -> Key:
     """Return what a row is joined by: token, threads, and whether a core was taken."""
     return row.token, row.threads, row.busy is not None
+
+
+def _admit_rows(document: Speed) -> None:
+    """Refuse a row whose token or times no measurement writes, though its types admit them."""
+    for row in document.rows:
+        layers.parse(row.token)
+        counts = {len(sample) for sample in row.times_milliseconds.values()}
+        if len(counts) > 1:
+            raise ValueError(f"{row.token}: the numbers of times differ: {sorted(counts)}")
 
 
 def _change(old: Row, new: Row) -> Change:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.model.geometry import output_shape
-from parity.speed import layers
+from parity.speed import layers, yardsticks
 from parity.speed.layers import Layer
 from parity.speed.processes import Workers, environment
 from parity.speed.rows import KERNEL, SUBJECT
@@ -59,7 +59,7 @@ class FirstCalls:
     def __init__(self, workers: Workers, subject: str, threads: int) -> None:
         self._sides = {
             side: [workers.start(name, environment(threads=threads)) for _ in range(PROCESSES)]
-            for side, name in ((SUBJECT, subject), (KERNEL, "tensorflow"))
+            for side, name in ((SUBJECT, subject), (KERNEL, yardsticks.TENSORFLOW))
         }
         for worker in (one for some in self._sides.values() for one in some):
             for token in KNOWN:

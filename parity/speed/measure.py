@@ -111,7 +111,7 @@ class Bench:
         self.skipped: dict[str, str] = {}
         if how.first:
             return
-        self._again = workers.start("tensorflow", self._variables)
+        self._again = workers.start(yardsticks.TENSORFLOW, self._variables)
         self._limits = workers.start("limits", self._variables) if how.bounds else None
         self._spinner = workers.start("limits") if how.busy else None
         if self._spinner:

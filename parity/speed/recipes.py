@@ -113,9 +113,9 @@ def ndimage_convolve(call: Convolution) -> Binding:
     from scipy import ndimage
 
     stack, kernel = _stack(call)
-    # Of an even kernel the middle is the later of two.
+    # Flipped, the middle of an even kernel is the earlier of two.
     inner = tuple(
-        slice(size // 2, size // 2 + n - size + 1)
+        slice((size - 1) // 2, (size - 1) // 2 + n - size + 1)
         for n, size in zip(stack.shape[:2], kernel.shape[:2], strict=True)
     )
     return lambda: ndimage.convolve(stack, kernel)[inner], _unstacked

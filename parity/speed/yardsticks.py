@@ -12,6 +12,8 @@ from parity.speed.agreement import Answer
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
 
 INSTALLED = "as installed"
+TENSORFLOW = "tensorflow"
+"""What its workers run."""
 FORCED = "with oneDNN forced on"
 _VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 
@@ -21,10 +23,10 @@ def start(workers: Workers, threads: int = 0) -> dict[str, Worker]:
 
     The second is left out where TensorFlow has no oneDNN to be turned on.
     """
-    installed = workers.start("tensorflow", environment(threads=threads))
+    installed = workers.start(TENSORFLOW, environment(threads=threads))
     found = {INSTALLED: installed}
     if installed.call("describe")["onednn"] == "off":
-        forced = workers.start("tensorflow", environment(threads=threads, onednn=True))
+        forced = workers.start(TENSORFLOW, environment(threads=threads, onednn=True))
         if forced.call("describe")["onednn"] == "on":
             found[FORCED] = forced
     return found

@@ -1,9 +1,9 @@
-"""The whole command on a tiny layer; how its arguments are read."""
+"""The whole command on tiny layers; whose failure it is decides what is told."""
 
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,115 +11,319 @@ import numpy as np
 import pytest
 
 from parity import __main__ as cli
-from parity.speed import arguments, document, limits, measure
-from parity.speed.processes import Workers
+from parity.model import machine
+from parity.oracles import build as tensorflow_build
+from parity.speed import command, first, limits, measure, records, turns, yardsticks
+from parity.speed.command import told
+from parity.speed.layers import Layer, parse, read
+from parity.speed.measure import Measurement
+from parity.speed.processes import StartError, WorkerError, Workers
 from parity.speed.recipes import TEN_LINES
-from parity.speed.rows import PLAIN, group
+from parity.speed.records import Note, Row
+from parity.speed.rows import ALGORITHM, KERNEL, PLAIN, SUBJECT
+from parity.speed.rows import FORCED as FORCED_TIMES
 from parity.speed.statistics import LEAST_ROUNDS
+from parity.speed.yardsticks import FORCED, INSTALLED
+from parity.tests.speed.subjects import HERE
 
 TOKEN = "float32 NHWC 1x8x8x2 w3x3x2x4 s2,2 d1,1 SAME normal:0"
-MEBIBYTE = 1 << 20
+NCHW = "float32 NCHW 1x2x8x8 w3x3x2x4 s2,1 d1,1 1,2,0,1 normal:0"
+SHORT = ("--rounds", "5", "--seconds", "0", "--threads", "1")
+# A subject that chooses by the shapes, and takes what it is told to where it can.
+CHOOSES = """
+import os
+from types import SimpleNamespace
+FORCED = os.environ.pop("NPCONV_ALGORITHM", None)  # npconv knows no such names
+import npconv
+
+def explain(x, w, **arguments):
+    able = {"halves": x.dtype == "float16", "banded": w.shape[2] <= 2, "tiles": True}
+    chosen = "tiles" if x.dtype != "float16" else "halves"
+    taken = FORCED if FORCED and able[FORCED] else chosen if w.shape[2] == 2 else "banded"
+    return SimpleNamespace(algorithm=f"{taken} (why): 1 x 4 x 4 outputs at once")
+
+def conv2d(x, w, **arguments):
+    return npconv.conv2d(x, w, **arguments)
+
+def wrong(x, w, **arguments):
+    return npconv.conv2d(x, w, **arguments) + (FORCED == "banded")
+"""
 
 
-def hungry(x: Any, w: Any, **arguments: Any) -> Any:
-    """Take 5 MiB for a while beside a result of 2; worker processes import this."""
-    result = np.zeros(2 * MEBIBYTE, np.uint8)
-    larger = np.ones(5 * MEBIBYTE, np.uint8)
-    del larger
-    np.ones(3 * MEBIBYTE, np.uint8)
-    return result
+@pytest.fixture
+def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let npconv stand for TensorFlow, which takes seconds to start, and keep samples short."""
+
+    def start(workers: Workers, threads: int = 0) -> dict[str, Any]:
+        return {INSTALLED: workers.start(yardsticks.TENSORFLOW)}
+
+    facts = {"tensorflow": "9", "onednn": "off", "onednn_instruction_set": "none"}
+    monkeypatch.setattr(yardsticks, "TENSORFLOW", "npconv:conv2d")
+    monkeypatch.setattr(yardsticks, "start", start)
+    monkeypatch.setattr(yardsticks, "describe", lambda _: facts | {"yardsticks": {}})
+    monkeypatch.setattr(measure, "gemm_peaks", lambda _: PEAKS)
+    monkeypatch.setattr(turns, "SAMPLE_SECONDS", 1e-4)
 
 
-def settings(*words: str) -> measure.Settings:
+PEAKS = {
+    name: {"1": 1.0, "default": 2.0} for name in ("gemm_peak_gflops", "gemm_peak_gflops_float64")
+}
+
+
+def measured(layer: Layer, **how: Any) -> list[Row]:
+    with Workers() as workers:
+        chosen = Measurement(**{"seconds": 0.0, "rounds": 1, **how})
+        return measure.Bench(workers, chosen, 1, [layer]).measure(layer)
+
+
+def parsed(*words: str) -> Measurement:
     parser = argparse.ArgumentParser()
-    arguments.add_arguments(parser)
-    return arguments.settings(parser.parse_args(words))
+    command.add_arguments(parser)
+    return command.measurement(parser.parse_args(words))
 
 
 @pytest.mark.parametrize(
     ("words", "threads"),
     [
         ((), (0,)),
-        (("--threads", "2"), (2,)),
         (("--threads", "1 default"), (1, 0)),
         (("--threads", "1", "default"), (1, 0)),
         (("--threads", "default", "--threads", "1", "--threads", "1"), (0, 1)),
     ],
 )
 def test_threads_may_be_several(words: tuple[str, ...], threads: tuple[int, ...]) -> None:
-    assert settings(*words).threads == threads
+    assert parsed(*words).threads == threads
 
 
 @pytest.mark.parametrize("wrong", ["0", "two", "1 -1"])
 def test_threads_that_are_none_are_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        settings("--threads", wrong)
+        parsed("--threads", wrong)
     assert "--threads" in capsys.readouterr().err
 
 
-def test_the_command_writes_a_valid_file_with_everything_that_was_asked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "speed.json"
-    words = (
-        f"--rounds 1 --seconds 0 --threads 1 --bounds --busy --memory --dtype float16 --json {path}"
-    )
-    beside = ["--beside", "scipy", "loop"]
-    code = cli.main(["speed", "--row", TOKEN, "--batch", "2", *words.split(), *beside])
-    assert code == 0
-    found = document.read(path)
-    row, busy = found["rows"]
-    assert "busy" not in row
-    assert busy["busy"] is None or busy["busy"] > 0
-    assert [group(line) for line in found["summary"]] == [group(row), group(busy)]
-    assert row["token"] == TOKEN.replace("float32", "float16").replace("1x8x8", "2x8x8")
-    assert row["threads"] == found["settings"]["threads"] == 1
-    assert row["beside"]["scipy"] == {"refused": "only at stride 1 and dilation 1"}
-    assert row["beside"][TEN_LINES]["error"] <= 1
-    assert {TEN_LINES, PLAIN, limits.PRODUCT, limits.COPY, limits.CASTS, "tf.function"} <= set(
-        row["ratios"]
-    )
-    assert row["beside"]["loop"]["refused"] == "its result DISAGREES"  # np.sum rounds each step
-    assert row["beside"]["loop"]["error"] > 1
-    assert not {"scipy", "loop"} & set(row["ratios"])
-    assert row["rounds"] == LEAST_ROUNDS
-    assert row["scratch_bytes"] >= 0
-    assert set(found["machine"]["gemm_peak_gflops"]) == {"1", "default"}
-    assert row["peak_share"]["subject"] > 0
-    said = capsys.readouterr().out
-    assert "product alone" in said
-    assert "one core taken" in said
-    assert "figures of a busy machine" in said
-    assert row["token"] in said
-
-
-def test_the_memory_of_a_call_is_its_peak_beyond_the_result(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    with Workers() as workers:
-        worker = workers.start("test_command:hungry")
-        assert worker.call("memory", TOKEN) == pytest.approx(5 * MEBIBYTE, rel=0.01)
-
-
 @pytest.mark.parametrize(
-    "words",
-    [
-        "--against x.json",
-        "--compare x.json",
-        "--row x",
-        "--row x --all-algorithms",
-        "--all-algorithms --busy",
-    ],
+    "words", ["--against x.json", "--compare x.json", "--row x", "--first --busy"]
 )
 def test_wrong_calls_end_with_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["speed", *words.split()]) == 2
     assert "parity speed: " in capsys.readouterr().err
 
 
-def test_a_file_with_a_number_that_is_none_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="required"):
-        document.write({"rows": []}, tmp_path / "x.json")
-    (tmp_path / "y.json").write_text(json.dumps({"schema": document.VERSION, "rows": []}))
-    with pytest.raises(ValueError, match=r"y\.json: \$: 'machine' is a required property"):
-        document.read(tmp_path / "y.json")
+@pytest.mark.parametrize(
+    ("error", "code", "word"),
+    [
+        (WorkerError("npconv:conv2d: failed"), 1, "DISAGREES: npconv"),
+        (WorkerError("tensorflow: failed", of_subject=False), 3, "MISTRUSTED: nothing to"),
+        (StartError("no module"), 2, "parity speed: no module"),
+        (ValueError("no layer"), 2, "parity speed: no layer"),
+    ],
+)
+def test_an_error_is_told_by_whose_it_is(
+    error: Exception, code: int, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told("speed", error) == code
+    said = capsys.readouterr().err
+    assert word in said
+    assert ("DISAGREES" in said) == (code == 1)
+
+
+def test_the_command_writes_everything_that_was_asked_for_beside_two_tensorflows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    path = tmp_path / "speed.json"
+    words = f"--bounds --busy --memory --dtype bfloat16 --batch 2 --output {path}".split()
+    beside = ["--beside", "scipy", "loop"]
+    assert cli.main(["speed", "--row", TOKEN, "--row", NCHW, *SHORT, *words, *beside]) == 0
+    found = records.read(path)
+    row, busy, nchw, _ = found.rows
+    assert row.busy is None
+    assert busy.busy is not None
+    assert busy.busy > 0
+    assert [line.group for line in found.summary] == [row.group, busy.group]
+    assert row.token == TOKEN.replace("float32", "bfloat16").replace("1x8x8", "2x8x8")
+    assert [row.threads] == found.settings.threads == [1]
+    assert row.beside["scipy"] == Note(refused="only at stride 1 and dilation 1")
+    assert row.beside[TEN_LINES].error is not None
+    assert row.beside["loop"].refused == "its result DISAGREES"  # np.sum rounds each step
+    names = {TEN_LINES, PLAIN, *limits.STEPS, "tf.function", FORCED_TIMES}
+    assert names <= set(row.ratios)
+    assert not {"scipy", "loop"} & set(row.ratios)
+    assert row.rounds == LEAST_ROUNDS
+    assert row.scratch_bytes is not None
+    assert set(found.machine.gemm_peak_gflops) == {"1", "default"}
+    assert row.peak_share[SUBJECT] > 0
+    assert found.machine.packages["scipy"]
+    version = found.machine.tensorflow
+    given = f"TensorFlow {version} as installed (TF_ENABLE_ONEDNN_OPTS=0): without oneDNN (Eigen)"
+    forced = tensorflow_build.ask({"TF_ENABLE_ONEDNN_OPTS": "1"}).instruction_set
+    assert found.machine.yardsticks == {
+        INSTALLED: given,
+        FORCED: f"TensorFlow {version} with oneDNN forced on, {forced}",
+    }
+    installed, other = (nchw.agreement.yardsticks[name] for name in (INSTALLED, FORCED))
+    assert installed.cannot.startswith("UnimplementedError: ")
+    assert installed.in_nhwc
+    assert not other.cannot
+    assert nchw.ratios["kernel"].ratio > 0
+    said = " ".join(capsys.readouterr().out.split())
+    for words_said in (
+        *("product alone", "one core taken", "figures of a busy machine", row.token),
+        *(f"TF is {given}; +oneDNN is", "compared and timed in NHWC"),
+    ):
+        assert words_said in said
+    assert "DISAGREES:" not in said
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+def test_a_question_s_row_is_timed_beside_its_own_contenders() -> None:
+    layer = next(one for one in read("questions") if one.name.startswith("loop, 2"))
+    [row] = measured(layer)
+    assert row.agreement.verdict == "bit-identical"
+    assert row.beside["loop"] == Note(0.0)
+    assert row.ratios["loop"].ratio < 1
+    assert "loop" not in measured(parse(TOKEN))[0].beside
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+@pytest.mark.parametrize("share", [0.3, 0.0])
+def test_its_own_process_is_no_stranger_and_other_work_withholds(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[int]] = []
+
+    class OtherWork(machine.OtherWork):
+        def __init__(self, pids: Iterable[int]) -> None:
+            seen.append(set(pids))
+            super().__init__(seen[-1])
+
+        def share(self) -> float:
+            return share
+
+    monkeypatch.setattr(machine, "OtherWork", OtherWork)
+    monkeypatch.setattr(machine, "cores_taken", lambda pid: lambda: float(pid))
+    quiet, busy = measured(parse(TOKEN), busy=True)
+    assert len(seen) == 2
+    assert all(busy.busy in pids for pids in seen)
+    assert quiet.times_milliseconds != busy.times_milliseconds
+    for row in (quiet, busy):
+        assert row.other_work == share
+        verdicts = {one.verdict for label, one in row.ratios.items() if label != "A/A"}
+        assert (verdicts == {"withheld"}) is ("withheld" in verdicts) is (share == 0.3)
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+def test_a_subject_that_dies_disagrees_by_its_token_and_the_rest_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, failed = tmp_path / "speed.json", "died with status 7 during prepare"
+    words = ["--row", NCHW, "--row", TOKEN, *SHORT, "--json", str(path)]
+    assert cli.main(["speed", "--subject", HERE + "dies_in_nchw", *words]) == 1
+    nchw, nhwc = records.read(path).rows
+    assert (nchw.agreement.verdict, nchw.agreement.failed) == ("DISAGREES", failed)
+    assert not nchw.ratios
+    assert nhwc.agreement.verdict == "bit-identical"
+    assert nhwc.ratios
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"DISAGREES: row: 1x2x8x8 w3x3x2x4: {failed}: {NCHW}" in said
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+@pytest.mark.parametrize(
+    ("subject", "theirs", "code", "said"),
+    [
+        ("npconv:conv2d", "nothing", 3, f"MISTRUSTED: nothing to compare with: {TOKEN}"),
+        ("npconv:conv2d", "wrong", 3, f"MISTRUSTED: nothing to compare with: {TOKEN}"),
+        (HERE + "wrong", "nhwc_only", 1, "DISAGREES: row"),
+        ("no_such_module:conv2d", "nhwc_only", 2, "no_such_module"),
+    ],
+)
+def test_the_exit_code_tells_what_was_compared(
+    subject: str,
+    theirs: str,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(yardsticks, "TENSORFLOW", HERE + theirs)
+    assert cli.main(["speed", "--row", TOKEN, *SHORT, "--subject", subject]) == code
+    shown = capsys.readouterr()
+    assert said in " ".join((shown.out + shown.err).split())
+
+
+@pytest.mark.parametrize(
+    ("name", "cannot"),
+    [
+        ("nhwc_only", "NotImplementedError: no NCHW"),
+        ("dies_in_nchw", "died with status 7 during prepare"),
+        ("nothing", "NotImplementedError: nothing at all; in NHWC: NotImplementedError: nothing"),
+    ],
+)
+def test_a_yardstick_without_nchw_answers_in_nhwc(name: str, cannot: str) -> None:
+    with Workers() as workers:
+        worker = workers.start(HERE + name)
+        found = yardsticks.prepare(worker, NCHW, ["kernel"])
+        right = workers.start("npconv:conv2d").call("prepare", NCHW, ["kernel"])
+        assert found.cannot.startswith(cannot)
+        assert found.in_nhwc is (name != "nothing")
+        if found.result is not None:
+            np.testing.assert_array_equal(found.result, right)
+            assert worker.call("calibrate", "kernel", 0.001) >= 1  # the call is one in NHWC
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+def test_every_admissible_algorithm_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chooses.py").write_text(CHOOSES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(
+        measure.layers,
+        "every",
+        lambda: [parse(TOKEN.replace("x2 ", "x1 ", 1).replace("3x3x2", "3x3x1"))],
+    )
+    how = {"subject": "chooses:conv2d", "algorithms": True}
+    [row] = measured(parse(TOKEN), **how)
+    assert row.chosen == "tiles"
+    assert {ALGORITHM + name for name in ("banded", "tiles")} <= set(row.ratios)
+    assert row.regret is not None
+    [half] = measured(parse(TOKEN.replace("float32", "float16")), **how)
+    assert half.chosen == "halves"  # which only another dtype has
+    assert ALGORITHM + "halves" in half.ratios
+    [bad] = measured(parse(TOKEN), subject="chooses:wrong", algorithms=True)
+    assert bad.agreement.verdict == "DISAGREES"
+    assert bad.agreement.failed == "banded: its result is beyond the bound"
+    assert not bad.ratios
+
+
+def test_npconv_takes_each_algorithm_that_it_names() -> None:
+    taken: dict[str, str] = {}
+    with Workers() as workers:
+        free = workers.start("npconv:conv2d", {"NPCONV_ALGORITHM": None})
+        for layer in measure.layers.every():
+            token = layer.case.token()
+            taken.setdefault(measure.family(free.call("algorithm", token)), token)
+        assert len(taken) > 2
+        for name, token in taken.items():
+            forced = workers.start("npconv:conv2d", {"NPCONV_ALGORITHM": name})
+            assert measure.family(forced.call("algorithm", token)) == name
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+def test_first_calls_are_timed_in_processes_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(first, "PROCESSES", 2)
+    [row] = measured(parse(TOKEN), subject=HERE + "counts", first=True)
+    assert not row.ratios
+    assert {side: len(calls) for side, calls in row.first_microseconds.items()} == {
+        SUBJECT: 2,
+        KERNEL: 2,
+    }
+    for one, *others in row.first_microseconds[SUBJECT]:
+        assert len(others) == 2
+        assert one >= 1e5  # a later one would not have slept
+    assert cli.main(["speed", "--first", "--row", TOKEN, *SHORT]) == 0
+    assert "First call of a new shape" in capsys.readouterr().out

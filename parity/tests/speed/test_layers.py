@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from parity.speed import layers, regret, rows, statistics, tables
+from parity.speed import first, layers, measure, records, statistics, tables, yardsticks
 from parity.speed.layers import parse
 
 
@@ -26,9 +26,6 @@ def test_resnet50_has_its_53_convolutions_and_its_multiply_adds() -> None:
     assert sum(layer.count for layer in chosen) == 53
     # 4.089 G for the whole net, 2048 x 1000 of them in the classifier.
     assert sum(layer.count * layer.multiply_adds for layer in chosen) == 4_087_136_256
-
-
-def test_small_layers_are_small() -> None:
     assert all(2 * layer.multiply_adds <= 1e6 for layer in layers.read("small"))
 
 
@@ -70,7 +67,15 @@ def test_another_dtype_and_batch_make_another_call_with_data_of_that_kind() -> N
     assert layers.altered(layer) == layer
 
 
-@pytest.mark.parametrize("module", [layers, regret, rows, statistics, tables])
+def test_layers_for_first_calls_are_drawn_alike_each_time_and_fit() -> None:
+    some = first.drawn(40)
+    assert some == first.drawn(40)
+    assert len({layer.case for layer in some}) == 40
+    assert len({layer.case.input_shape for layer in some}) > 30
+    assert max(layer.multiply_adds for layer in some) <= first.MOST
+
+
+@pytest.mark.parametrize("module", [layers, measure, records, statistics, tables, yardsticks])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0
