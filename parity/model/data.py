@@ -147,6 +147,14 @@ def _distinct(
     )
 
 
+def small(
+    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
+) -> tuple[Array, Array]:
+    """Draw from -2, -1, 1 and 2: sums of up to 64 products are exact even in eight bits."""
+    few = np.array([-2, -1, 1, 2])
+    return rng.choice(few, input).astype(dtype), rng.choice(few, filters).astype(dtype)
+
+
 def ones(rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any) -> tuple[Array, Array]:
     """Fill both with ones: outputs count the taps that lie inside the image."""
     return np.ones(input, dtype), np.ones(filters, dtype)
@@ -159,9 +167,10 @@ KINDS: dict[str, Callable[[np.random.Generator, Shape, Shape, Any], tuple[Array,
     "normal": normal,
     "distinct": distinct,
     "finite": finite,
+    "small": small,
     "ones": ones,
 }
-EXACT = ("lattice", "distinct", "finite", "ones")
+EXACT = ("lattice", "distinct", "finite", "small", "ones")
 """The kinds whose sums are exact in every order of summation."""
 
 

@@ -1,7 +1,5 @@
 """Faults of what is taken, what is refused and how."""
 
-# ruff: noqa: D102 -- each method is a step that Textbook describes
-
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +8,8 @@ import numpy as np
 
 from parity.model.call import Call
 from parity.model.case import Array
-from parity.mutants.textbook import Arguments, Pair, Textbook
+from parity.mutants.mutant import slip
+from parity.mutants.textbook import RIGHT, Arguments, Pair
 
 
 def written(**arguments: Any) -> Call:
@@ -23,207 +22,144 @@ def written(**arguments: Any) -> Call:
         "data_format": "NHWC",
         "dilations": 1,
     }
-    return Call({**plain, **arguments}, ())
+    return Call({**plain, **arguments})
 
 
-class NegativePadAsZero(Textbook):
+@slip("taken", written(padding=[[0, 0], [-1, 1], [0, 0], [0, 0]]))
+def negative_pad_as_zero(call: Arguments) -> Arguments:
     """A negative pad is taken for 0."""
-
-    example = written(padding=[[0, 0], [-1, 1], [0, 0], [0, 0]])
-
-    def accepted(self, call: Arguments) -> Arguments:
-        pads = call.padding
-        if isinstance(pads, (list, tuple)):
-            pads = [self.clipped(pair) for pair in pads]
-        return super().accepted(call._replace(padding=pads))
-
-    def clipped(self, pair: Any) -> Any:
-        """Return a pair of pads without negative ones; anything else as it is."""
-        plain = isinstance(pair, (list, tuple)) and all(isinstance(pad, int) for pad in pair)
-        return [max(0, pad) for pad in pair] if plain else pair
+    pads = call.padding
+    if isinstance(pads, (list, tuple)):
+        pads = [_clipped(pair) for pair in pads]
+    return call._replace(padding=pads)
 
 
-class LowerCaseTaken(Textbook):
+def _clipped(pair: Any) -> Any:
+    """Return a pair of pads without negative ones; anything else as it is."""
+    plain = isinstance(pair, (list, tuple)) and all(isinstance(pad, int) for pad in pair)
+    return [max(0, pad) for pad in pair] if plain else pair
+
+
+@slip("taken", written(padding="same"))
+def lower_case_taken(call: Arguments) -> Arguments:
     """The padding may be written in lower case."""
-
-    example = written(padding="same")
-
-    def accepted(self, call: Arguments) -> Arguments:
-        lower = isinstance(call.padding, str)
-        return super().accepted(
-            call._replace(padding=call.padding.upper() if lower else call.padding)
-        )
+    padding = call.padding
+    return call._replace(padding=padding.upper() if isinstance(padding, str) else padding)
 
 
-class ZeroStrideAsOne(Textbook):
+@slip("taken", written(strides=[0, 1]))
+def zero_stride_as_one(call: Arguments) -> Arguments:
     """A stride of 0 is taken for 1."""
-
-    example = written(strides=[0, 1])
-
-    def accepted(self, call: Arguments) -> Arguments:
-        strides = call.strides
-        if isinstance(strides, (list, tuple)):
-            strides = [1 if step == 0 else step for step in strides]
-        return super().accepted(call._replace(strides=strides))
+    strides = call.strides
+    if isinstance(strides, (list, tuple)):
+        strides = [1 if step == 0 else step for step in strides]
+    return call._replace(strides=strides)
 
 
-class StridesTruncated(Textbook):
+@slip("taken", written(strides=[2.5, 1]))
+def strides_truncated(call: Arguments) -> Arguments:
     """Strides that are no integers are cut down to some."""
-
-    example = written(strides=[2.5, 1])
-
-    def accepted(self, call: Arguments) -> Arguments:
-        strides = call.strides
-        if isinstance(strides, (list, tuple)):
-            strides = [int(step) if isinstance(step, float) else step for step in strides]
-        return super().accepted(call._replace(strides=strides))
+    strides = call.strides
+    if isinstance(strides, (list, tuple)):
+        strides = [int(step) if isinstance(step, float) else step for step in strides]
+    return call._replace(strides=strides)
 
 
-class DepthTruncated(Textbook):
+@slip("taken", written(input=((1, 4, 4, 3), "float32")))
+def depth_truncated(call: Arguments) -> Arguments:
     """Channels that do not fill a group are ignored."""
-
-    example = written(input=((1, 4, 4, 3), "float32"))
-
-    def accepted(self, call: Arguments) -> Arguments:
-        images, kernels = np.asarray(call.input), np.asarray(call.filters)
-        if call.data_format == "NHWC" and images.ndim >= 4 and kernels.ndim == 4:
-            depth = kernels.shape[2]
-            whole = images.shape[-1] // depth * depth if depth else 0
-            images = images[..., : whole or None]
-        return super().accepted(call._replace(input=images))
+    images, kernels = np.asarray(call.input), np.asarray(call.filters)
+    if call.data_format == "NHWC" and images.ndim >= 4 and kernels.ndim == 4:
+        depth = kernels.shape[2]
+        whole = images.shape[-1] // depth * depth if depth else 0
+        images = images[..., : whole or None]
+    return call._replace(input=images)
 
 
-class EmptyKernelTaken(Textbook):
+@slip("taken", written(filters=((0, 2, 2, 2), "float32")))
+def empty_kernel_taken(call: Arguments) -> Arguments:
     """A kernel without taps gives zeros."""
-
-    example = written(filters=((0, 2, 2, 2), "float32"))
-
-    def accepted(self, call: Arguments) -> Arguments:
-        kernels = np.asarray(call.filters)
-        if kernels.ndim == 4 and 0 in kernels.shape[:2]:
-            height, width, *rest = kernels.shape
-            kernels = np.zeros((max(1, height), max(1, width), *rest), kernels.dtype)
-        return super().accepted(call._replace(filters=kernels))
+    kernels = np.asarray(call.filters)
+    if kernels.ndim == 4 and 0 in kernels.shape[:2]:
+        height, width, *rest = kernels.shape
+        kernels = np.zeros((max(1, height), max(1, width), *rest), kernels.dtype)
+    return call._replace(filters=kernels)
 
 
-class KeyErrorForFormat(Textbook):
+@slip("taken", written(data_format="nhwc"))
+def key_error_for_format(call: Arguments) -> Arguments:
     """An unknown data_format is looked up in a table: KeyError."""
-
-    example = written(data_format="nhwc")
-
-    def accepted(self, call: Arguments) -> Arguments:
-        if isinstance(call.data_format, str):
-            {"NHWC": 3, "NCHW": 1}[call.data_format]
-        return super().accepted(call)
+    if isinstance(call.data_format, str):
+        {"NHWC": 3, "NCHW": 1}[call.data_format]
+    return call
 
 
-class IndexErrorForRank(Textbook):
+@slip("taken", written(input=((4, 4, 2), "float32")))
+def index_error_for_rank(call: Arguments) -> Arguments:
     """An input of less than four dimensions is found out by an IndexError."""
-
-    example = written(input=((4, 4, 2), "float32"))
-
-    def accepted(self, call: Arguments) -> Arguments:
-        np.asarray(call.input).shape[3]
-        return super().accepted(call)
+    np.asarray(call.input).shape[3]
+    return call
 
 
-class TypeErrorForPads(Textbook):
+@slip("taken", written(padding=[[0, 0], [1, 1], [1, 1]]))
+def type_error_for_pads(call: Arguments) -> Arguments:
     """Pads of the wrong number are a TypeError."""
-
-    example = written(padding=[[0, 0], [1, 1], [1, 1]])
-
-    def accepted(self, call: Arguments) -> Arguments:
-        if isinstance(call.padding, list):
-            try:
-                _, _, _, _ = call.padding
-            except ValueError as error:
-                raise TypeError("four pads") from error
-        return super().accepted(call)
+    if isinstance(call.padding, list) and len(call.padding) != 4:
+        raise TypeError("four pads")
+    return call
 
 
-class SingleDilationIgnored(Textbook):
+@slip("dilations", written(dilations=2))
+def single_dilation_ignored(value: Any, layout: str) -> Pair:
     """A dilation written as a single integer is ignored."""
-
-    example = written(dilations=2)
-
-    def dilations(self, value: Any, layout: str) -> Pair:
-        return (1, 1) if isinstance(value, int) else super().dilations(value, layout)
+    return (1, 1) if isinstance(value, int) else RIGHT.dilations(value, layout)
 
 
-class PromotedResult(Textbook):
+@slip("result", written(filters=((2, 2, 2, 2), "float64")))
+def promoted_result(images: Array, kernels: Array, call: Arguments, layout: str) -> Array:
     """Wider filters give a wider result."""
-
-    example = written(filters=((2, 2, 2, 2), "float64"))
-
-    def result(self, images: Array, kernels: Array, call: Arguments, layout: str) -> Array:
-        wider = np.promote_types(images.dtype, kernels.dtype)
-        return super().result(images.astype(wider), kernels, call, layout)
+    wider = np.promote_types(images.dtype, kernels.dtype)
+    return RIGHT.result(images.astype(wider), kernels, call, layout)
 
 
-class Refuses(Textbook):
-    """Refuses some valid calls."""
-
-    def result(self, images: Array, kernels: Array, call: Arguments, layout: str) -> Array:
-        if self.refused(images, kernels, call, layout):
-            raise ValueError("not supported")
-        return super().result(images, kernels, call, layout)
-
-    def refused(self, images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
-        """Say whether this call is refused."""
-        raise NotImplementedError
-
-
-class StrideBeyondKernelRefused(Refuses):
+@slip("refused", "float32 NHWC 1x3x3x1 w1x1x1x1 s2,1 d1,1 VALID distinct:0")
+def stride_beyond_kernel_refused(
+    images: Array, kernels: Array, call: Arguments, layout: str
+) -> bool:
     """A stride larger than the kernel is refused."""
-
-    example = "float32 NHWC 1x3x3x1 w1x1x1x1 s2,1 d1,1 VALID distinct:0"
-
-    def refused(self, images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
-        strides = self.strides(call.strides, layout)
-        return any(stride > size for stride, size in zip(strides, kernels.shape[:2], strict=True))
+    strides = RIGHT.strides(call.strides, layout)
+    return any(stride > size for stride, size in zip(strides, kernels.shape[:2], strict=True))
 
 
-class DilationWithStrideRefused(Refuses):
+@slip("refused", "float32 NHWC 1x5x5x1 w2x2x1x1 s2,1 d2,1 SAME distinct:0")
+def dilation_with_stride_refused(
+    images: Array, kernels: Array, call: Arguments, layout: str
+) -> bool:
     """Dilation together with a stride is refused."""
-
-    example = "float32 NHWC 1x5x5x1 w2x2x1x1 s2,1 d2,1 SAME distinct:0"
-
-    def refused(self, images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
-        strides = self.strides(call.strides, layout)
-        return max(strides) > 1 and max(self.dilations(call.dilations, layout)) > 1
+    dilations = RIGHT.dilations(call.dilations, layout)
+    return max(RIGHT.strides(call.strides, layout)) > 1 and max(dilations) > 1
 
 
-class GroupsInNchwRefused(Refuses):
+@slip("refused", "float32 NCHW 1x2x1x1 w1x1x1x2 s1,1 d1,1 VALID distinct:0")
+def groups_in_nchw_refused(images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
     """Groups in NCHW are refused."""
-
-    example = "float32 NCHW 1x2x1x1 w1x1x1x2 s1,1 d1,1 VALID distinct:0"
-
-    def refused(self, images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
-        return layout == "NCHW" and images.shape[-1] > kernels.shape[2]
+    return layout == "NCHW" and images.shape[-1] > kernels.shape[2]
 
 
-class LongKernelRefused(Refuses):
+@slip("refused", "float32 NHWC 1x1x1x1 w2x1x1x1 s1,1 d1,1 VALID distinct:0")
+def long_kernel_refused(images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
     """A kernel longer than the padded image is refused, also where the result is empty."""
-
-    example = "float32 NHWC 1x1x1x1 w2x1x1x1 s1,1 d1,1 VALID distinct:0"
-
-    def refused(self, images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
-        dilations = self.dilations(call.dilations, layout)
-        pads = self.pads(call.padding, layout)
-        for size, kernel, dilation, both in zip(
-            images.shape[-3:-1], kernels.shape[:2], dilations, pads, strict=True
-        ):
-            if not isinstance(both, str) and sum(both) + size < self.reach(kernel, dilation):
-                return True
-        return False
+    dilations = RIGHT.dilations(call.dilations, layout)
+    axes = images.shape[-3:-1], kernels.shape[:2], dilations, RIGHT.pads(call.padding, layout)
+    return any(
+        not isinstance(pads, str) and sum(pads) + size < RIGHT.reach(kernel, dilation)
+        for size, kernel, dilation, pads in zip(*axes, strict=True)
+    )
 
 
-class ReadOnlyRefused(Textbook):
+@slip("taken", "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID distinct:0 x:readonly w:C")
+def read_only_refused(call: Arguments) -> Arguments:
     """A read-only input is refused."""
-
-    example = "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID distinct:0 x:readonly w:C"
-
-    def accepted(self, call: Arguments) -> Arguments:
-        if not np.asarray(call.input).flags.writeable:
-            raise ValueError("buffer source array is read-only")
-        return super().accepted(call)
+    if not np.asarray(call.input).flags.writeable:
+        raise ValueError("buffer source array is read-only")
+    return call

@@ -1,7 +1,5 @@
 """Faults of multiplying, adding and rounding."""
 
-# ruff: noqa: D102 -- each method is a step that Textbook describes
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -13,10 +11,13 @@ import ml_dtypes
 import numpy as np
 
 from parity.model.case import DTYPES, Array
-from parity.mutants.textbook import Axis, Textbook
+from parity.mutants.mutant import misread, slip
+from parity.mutants.textbook import RIGHT, Layer, Textbook
 
 BFLOAT16 = DTYPES["bfloat16"]
 SINGLE = np.dtype(np.float32)
+WHOLE = "int32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID bounded:0"
+ONE_PRODUCT = "{} NHWC 1x1x1x1 w1x1x1x{} s1,1 d1,1 VALID {}"
 
 
 def products(patches: Array, weights: Array) -> Iterator[Array]:
@@ -25,178 +26,165 @@ def products(patches: Array, weights: Array) -> Iterator[Array]:
         yield patches[:, :, term, None] * weights[:, None, term]
 
 
-class HalfSums(Textbook):
+def halves(dtype: np.dtype[Any]) -> bool:
+    """Say whether `dtype` is float16 or bfloat16."""
+    return dtype.itemsize == 2
+
+
+@misread("convolve", "float16 NHWC 1x1x1x8 w1x1x8x1 s1,1 d1,1 VALID bounded:0")
+def half_sums(layer: Layer) -> Array:
     """Halves are summed in their own precision."""
-
-    example = "float16 NHWC 1x1x1x8 w1x1x8x1 s1,1 d1,1 VALID bounded:0"
-
-    def accumulator(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        return dtype
-
-    def multiplied(self, patches: Array, weights: Array) -> Array:
-        if patches.dtype.itemsize > 2:
-            return super().multiplied(patches, weights)
-        return sum(products(patches, weights), patches.dtype.type(0))
+    if not halves(layer.dtype):
+        return RIGHT.convolve(layer)
+    own = layer._replace(
+        images=layer.images.astype(layer.dtype), kernels=layer.kernels.astype(layer.dtype)
+    )
+    return Textbook(multiplied=_term_by_term).convolve(own)
 
 
-class RoundedTwice(Textbook):
+def _term_by_term(patches: Array, weights: Array) -> Array:
+    return sum(products(patches, weights), patches.dtype.type(0))
+
+
+@misread("convolve", "float16 NHWC 1x2x2x2 w2x2x2x1 s1,1 d1,1 VALID finite:0")
+def halves_by_taps(layer: Layer) -> Array:
+    """The sum of each tap over the channels is rounded to half before the next is added."""
+    if not halves(layer.dtype):
+        return RIGHT.convolve(layer)
+    total = np.array(0, layer.dtype)
+    for tap in np.ndindex(layer.kernel):
+        alone = np.zeros_like(layer.kernels)
+        alone[tap] = layer.kernels[tap]
+        total = total + RIGHT.convolve(layer._replace(kernels=alone)).astype(layer.dtype)
+    return total
+
+
+@misread("rounded", ONE_PRODUCT.format("float16", 8, "bounded:0"))
+def rounded_twice(sums: Array, dtype: np.dtype[Any]) -> Array:
     """A half is rounded by way of the other half."""
-
-    example = "float16 NHWC 1x1x1x1 w1x1x1x8 s1,1 d1,1 VALID bounded:0"
-
-    def rounded(self, sums: Array, dtype: np.dtype[Any]) -> Array:
-        if dtype.itemsize > 2:
-            return super().rounded(sums, dtype)
-        return sums.astype(BFLOAT16 if dtype == np.float16 else np.float16).astype(dtype)
+    if not halves(dtype):
+        return RIGHT.rounded(sums, dtype)
+    return sums.astype(BFLOAT16 if dtype == np.float16 else np.float16).astype(dtype)
 
 
-class BfloatTruncated(Textbook):
+@misread("rounded", ONE_PRODUCT.format("bfloat16", 8, "bounded:0"))
+def bfloat_truncated(sums: Array, dtype: np.dtype[Any]) -> Array:
     """To become bfloat16, a sum loses its lower 16 bits without rounding."""
-
-    example = "bfloat16 NHWC 1x1x1x1 w1x1x1x8 s1,1 d1,1 VALID bounded:0"
-
-    def rounded(self, sums: Array, dtype: np.dtype[Any]) -> Array:
-        if dtype != BFLOAT16:
-            return super().rounded(sums, dtype)
-        bits = sums.view(np.uint32) >> 16
-        return bits.astype(np.uint16).view(BFLOAT16)
+    if dtype != BFLOAT16:
+        return RIGHT.rounded(sums, dtype)
+    bits = sums.view(np.uint32) >> 16
+    return bits.astype(np.uint16).view(BFLOAT16)
 
 
-class HalfSaturates(Textbook):
+@misread("rounded", ONE_PRODUCT.format("float16", 8, "special:2"))
+def half_saturates(sums: Array, dtype: np.dtype[Any]) -> Array:
     """A half too large becomes the largest number instead of infinity."""
-
-    example = "float16 NHWC 1x1x1x1 w1x1x1x8 s1,1 d1,1 VALID special:2"
-
-    def rounded(self, sums: Array, dtype: np.dtype[Any]) -> Array:
-        if dtype.itemsize > 2:
-            return super().rounded(sums, dtype)
-        largest = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
-        return np.where(np.isfinite(sums), sums.clip(-largest, largest), sums).astype(dtype)
+    if not halves(dtype):
+        return RIGHT.rounded(sums, dtype)
+    largest = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
+    return np.where(np.isfinite(sums), sums.clip(-largest, largest), sums).astype(dtype)
 
 
-class Int32Saturates(Textbook):
+@misread("multiplied", WHOLE)
+def int32_saturates(patches: Array, weights: Array) -> Array:
     """An int32 sum stops at the ends of the range."""
-
-    example = "int32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID bounded:0"
-
-    def multiplied(self, patches: Array, weights: Array) -> Array:
-        if patches.dtype.kind != "i":
-            return super().multiplied(patches, weights)
-        sums = super().multiplied(patches.astype(np.float64), weights.astype(np.float64))
-        return sums.clip(-(2.0**31), 2.0**31 - 1).astype(np.int32)
+    if patches.dtype.kind != "i":
+        return RIGHT.multiplied(patches, weights)
+    sums = RIGHT.multiplied(patches.astype(np.float64), weights.astype(np.float64))
+    return sums.clip(-(2.0**31), 2.0**31 - 1).astype(np.int32)
 
 
-class Int32BySingle(Textbook):
+@misread("rounded", WHOLE)
+def int16_sums(sums: Array, dtype: np.dtype[Any]) -> Array:
+    """int32 is summed in 16 bits."""
+    return sums.astype(np.int16).astype(dtype) if dtype.kind == "i" else RIGHT.rounded(sums, dtype)
+
+
+@misread("multiplied", WHOLE)
+def int32_by_single(patches: Array, weights: Array) -> Array:
     """int32 is multiplied and summed in float32."""
-
-    example = "int32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID bounded:0"
-    between: Any = np.float32
-
-    def multiplied(self, patches: Array, weights: Array) -> Array:
-        if patches.dtype.kind != "i":
-            return super().multiplied(patches, weights)
-        sums = super().multiplied(patches.astype(self.between), weights.astype(self.between))
-        wrapped: Array = np.fmod(sums, self.between(2**32))
-        return wrapped.astype(np.int64).astype(np.int32)
+    return _int32_by(np.float32, patches, weights)
 
 
-class Int32ByDouble(Int32BySingle):
+@misread("multiplied", WHOLE)
+def int32_by_double(patches: Array, weights: Array) -> Array:
     """int32 is multiplied and summed in float64."""
+    return _int32_by(np.float64, patches, weights)
 
-    between = np.float64
+
+def _int32_by(between: Any, patches: Array, weights: Array) -> Array:
+    if patches.dtype.kind != "i":
+        return RIGHT.multiplied(patches, weights)
+    sums = RIGHT.multiplied(patches.astype(between), weights.astype(between))
+    wrapped: Array = np.fmod(sums, between(2**32))
+    return wrapped.astype(np.int64).astype(np.int32)
 
 
-class DoubleBySingle(Textbook):
+@misread("accumulator", ONE_PRODUCT.format("float64", 1, "bounded:0"))
+def double_by_single(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """float64 is multiplied and summed in float32."""
-
-    example = "float64 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID bounded:0"
-
-    def accumulator(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        return SINGLE if dtype == np.float64 else super().accumulator(dtype)
+    return SINGLE if dtype == np.float64 else RIGHT.accumulator(dtype)
 
 
-class SingleByBfloat(Textbook):
+@misread("multiplied", ONE_PRODUCT.format("float32", 1, "bounded:0"))
+def single_by_bfloat(patches: Array, weights: Array) -> Array:
     """float32 is rounded to bfloat16 before it is multiplied, as in a fast mode."""
-
-    example = "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID bounded:0"
-
-    def multiplied(self, patches: Array, weights: Array) -> Array:
-        if patches.dtype != SINGLE:
-            return super().multiplied(patches, weights)
-        return super().multiplied(
-            patches.astype(BFLOAT16).astype(SINGLE), weights.astype(BFLOAT16).astype(SINGLE)
-        )
+    if patches.dtype != SINGLE:
+        return RIGHT.multiplied(patches, weights)
+    return RIGHT.multiplied(
+        patches.astype(BFLOAT16).astype(SINGLE), weights.astype(BFLOAT16).astype(SINGLE)
+    )
 
 
-class WinogradNoise(Textbook):
+@slip("outputs", "float32 NHWC 1x3x3x1 w3x3x1x1 s1,1 d1,1 VALID distinct:0")
+def winograd_noise(result: Array, layer: Layer) -> Array:
     """3x3 kernels at stride 1 have an error of 50 units in the last place."""
-
-    example = "float32 NHWC 1x3x3x1 w3x3x1x1 s1,1 d1,1 VALID distinct:0"
-
-    def convolve(self, images: Array, kernels: Array, rows: Axis, columns: Axis) -> Array:
-        result = super().convolve(images, kernels, rows, columns)
-        if result.dtype.kind == "f" and all(
-            (axis.kernel, axis.stride) == (3, 1) for axis in (rows, columns)
-        ):
-            noise = np.resize([50.0, -40.0, 30.0, -50.0], result.shape)
-            result = result + result * (noise * np.finfo(result.dtype).eps).astype(result.dtype)
-        return result
+    if result.dtype.kind == "f" and layer.kernel == (3, 3) and layer.strides == (1, 1):
+        noise = np.resize([50.0, -40.0, 30.0, -50.0], result.shape)
+        result += result * (noise * np.finfo(result.dtype).eps).astype(result.dtype)
+    return result
 
 
-class OneUlp(Textbook):
+@slip("rounded", ONE_PRODUCT.format("float32", 1, "distinct:0"))
+def one_ulp(sums: Array, dtype: np.dtype[Any]) -> Array:
     """The last output is the next larger number."""
-
-    example = "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID distinct:0"
-
-    def rounded(self, sums: Array, dtype: np.dtype[Any]) -> Array:
-        result = super().rounded(sums, dtype)
-        result.view(f"u{dtype.itemsize}").reshape(-1)[-1] += 1
-        return result
+    result = RIGHT.rounded(sums, dtype)
+    result.view(f"u{dtype.itemsize}").reshape(-1)[-1] += 1
+    return result
 
 
-class NanSwallowed(Textbook):
+@misread("rounded", ONE_PRODUCT.format("float32", 8, "special:3"))
+def nan_swallowed(sums: Array, dtype: np.dtype[Any]) -> Array:
     """NaN becomes 0 and an infinity the largest number (nan_to_num)."""
-
-    example = "float32 NHWC 1x1x1x1 w1x1x1x8 s1,1 d1,1 VALID special:3"
-
-    def rounded(self, sums: Array, dtype: np.dtype[Any]) -> Array:
-        return super().rounded(np.nan_to_num(sums), dtype)
+    return RIGHT.rounded(np.nan_to_num(sums), dtype)
 
 
-class ZeroWeightsSkipped(Textbook):
+@misread("multiplied", ONE_PRODUCT.format("float32", 8, "special:225"))
+def zero_weights_skipped(patches: Array, weights: Array) -> Array:
     """What meets a weight of 0 is not multiplied: 0 * inf gives 0."""
-
-    example = "float32 NHWC 1x1x1x1 w1x1x1x8 s1,1 d1,1 VALID special:225"
-
-    def multiplied(self, patches: Array, weights: Array) -> Array:
-        if patches.dtype.kind == "i":
-            return super().multiplied(patches, weights)
-        zero = np.moveaxis(weights == 0, 1, 0)[:, :, None]
-        kept = map(np.where, zero, repeat(0), products(patches, weights))
-        return sum(kept, patches.dtype.type(0))
+    if patches.dtype.kind == "i":
+        return RIGHT.multiplied(patches, weights)
+    zero = np.moveaxis(weights == 0, 1, 0)[:, :, None]
+    kept = map(np.where, zero, repeat(0), products(patches, weights))
+    return sum(kept, patches.dtype.type(0))
 
 
-class MinusZeroKept(Textbook):
+@misread("multiplied", ONE_PRODUCT.format("float32", 8, "special:5"))
+def minus_zero_kept(patches: Array, weights: Array) -> Array:
     """A sum starts with its first product, so that it may be -0.0."""
-
-    example = "float32 NHWC 1x1x1x1 w1x1x1x8 s1,1 d1,1 VALID special:5"
-
-    def multiplied(self, patches: Array, weights: Array) -> Array:
-        return reduce(np.add, products(patches, weights))
+    return reduce(np.add, products(patches, weights))
 
 
-class SubnormalsFlushed(Textbook):
+@misread("convolve", ONE_PRODUCT.format("float32", 8, "special:1"))
+def subnormals_flushed(layer: Layer) -> Array:
     """Subnormal numbers are taken for zeros."""
+    images, kernels = flushed(layer.images), flushed(layer.kernels)
+    return flushed(RIGHT.convolve(layer._replace(images=images, kernels=kernels)))
 
-    example = "float32 NHWC 1x1x1x1 w1x1x1x8 s1,1 d1,1 VALID special:1"
 
-    def convolve(self, images: Array, kernels: Array, rows: Axis, columns: Axis) -> Array:
-        result = super().convolve(self.flushed(images), self.flushed(kernels), rows, columns)
-        return self.flushed(result)
-
-    def flushed(self, array: Array) -> Array:
-        """Return the array with zeros in place of subnormal numbers."""
-        if array.dtype.kind == "i":
-            return array
-        zero, tiny = array.dtype.type(0), np.finfo(array.dtype).smallest_normal
-        return np.where(abs(array) < tiny, zero, array)
+def flushed(array: Array) -> Array:
+    """Return the array with zeros in place of subnormal numbers."""
+    if array.dtype.kind == "i":
+        return array
+    zero, tiny = array.dtype.type(0), np.finfo(array.dtype).smallest_normal
+    return np.where(abs(array) < tiny, zero, array)

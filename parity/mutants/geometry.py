@@ -1,181 +1,180 @@
 """Faults of sizes, padding, strides and dilations."""
 
-# ruff: noqa: D102 -- each method is a step that Textbook describes
-
 from __future__ import annotations
 
 from typing import Any
 
 from parity.model.call import Call
-from parity.model.case import Array
-from parity.mutants.textbook import Axis, Pads, Pair, Textbook
+from parity.mutants.mutant import misread, slip
+from parity.mutants.textbook import RIGHT, Axis, Layer, Pads, Pair
 
 
-class FloorForCeil(Textbook):
+@misread("same_outputs", "float32 NHWC 1x5x4x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
+def floor_for_ceil(size: int, stride: int) -> int:
     """SAME gives floor(size / stride) outputs."""
-
-    example = "float32 NHWC 1x5x4x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0"
-
-    def same_outputs(self, size: int, stride: int) -> int:
-        return size // stride
+    return size // stride
 
 
-class CeilForFloor(Textbook):
+@misread("fitting", "float32 NHWC 1x4x4x1 w3x3x1x1 s2,1 d1,1 VALID distinct:0")
+def ceil_for_floor(size: int, reach: int, stride: int) -> int:
     """Without SAME, a window that hangs over the edge counts as an output."""
-
-    example = "float32 NHWC 1x4x4x1 w3x3x1x1 s2,1 d1,1 VALID distinct:0"
-
-    def fitting(self, size: int, reach: int, stride: int) -> int:
-        return max(0, -(-(size - reach) // stride) + 1)
+    return max(0, -(-(size - reach) // stride) + 1)
 
 
-class SameLower(Textbook):
+@misread("same_before", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 SAME distinct:0")
+def same_lower(pads: int) -> int:
     """The odd zero of SAME comes before the first pixel."""
-
-    example = "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 SAME distinct:0"
-
-    def same_before(self, pads: int) -> int:
-        return pads - pads // 2
+    return pads - pads // 2
 
 
-class SameForgetsDilation(Textbook):
+@misread("axis", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 SAME distinct:0")
+def same_symmetric(size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
+    """SAME puts half of its zeros, rounded down, on either side."""
+    half = RIGHT.same_pads(size, kernel, stride, dilation) // 2
+    around = (half, half) if isinstance(pads, str) else pads
+    return RIGHT.axis(size, kernel, stride, dilation, around)
+
+
+@misread("axis", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 SAME distinct:0")
+def same_half_kernel(size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
+    """SAME puts as many zeros as half of the kernel's reach on either side, as PyTorch's k // 2."""
+    half = RIGHT.reach(kernel, dilation) // 2
+    around = (half, half) if isinstance(pads, str) else pads
+    return RIGHT.axis(size, kernel, stride, dilation, around)
+
+
+@misread("same_pads", "float32 NHWC 1x4x4x1 w3x3x1x1 s2,1 d1,1 SAME distinct:0")
+def same_forgets_stride(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """SAME adds (kernel - 1) * dilation zeros, whatever the stride."""
+    return RIGHT.same_pads(size, kernel, 1, dilation)
+
+
+@misread("same_pads", "float32 NHWC 1x5x5x1 w3x1x1x1 s1,1 d2,1 SAME distinct:0")
+def same_forgets_dilation(size: int, kernel: int, stride: int, dilation: int) -> int:
     """SAME pads as if the kernel were not dilated."""
-
-    example = "float32 NHWC 1x5x5x1 w3x1x1x1 s1,1 d2,1 SAME distinct:0"
-
-    def same_pads(self, size: int, kernel: int, stride: int, dilation: int) -> int:
-        return super().same_pads(size, kernel, stride, 1)
+    return RIGHT.same_pads(size, kernel, stride, 1)
 
 
-class SameForgetsSize(Textbook):
+@misread("same_pads", "float32 NHWC 1x5x5x1 w3x3x1x1 s2,2 d1,1 SAME distinct:0")
+def same_forgets_size(size: int, kernel: int, stride: int, dilation: int) -> int:
     """SAME pads by kernel - stride, which holds only where the stride divides the size."""
-
-    example = "float32 NHWC 1x5x5x1 w3x3x1x1 s2,2 d1,1 SAME distinct:0"
-
-    def same_pads(self, size: int, kernel: int, stride: int, dilation: int) -> int:
-        return max(0, self.reach(kernel, dilation) - stride)
+    return max(0, RIGHT.reach(kernel, dilation) - stride)
 
 
-class ReachTooLong(Textbook):
+@misread("reach", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 VALID distinct:0")
+def reach_too_long(kernel: int, dilation: int) -> int:
     """A dilated kernel is taken to reach over kernel * dilation pixels."""
-
-    example = "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 VALID distinct:0"
-
-    def reach(self, kernel: int, dilation: int) -> int:
-        return kernel * dilation
+    return kernel * dilation
 
 
-class DilationAsHoles(Textbook):
+@misread("dilations", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 VALID distinct:0")
+def dilation_as_holes(value: Any, layout: str) -> Pair:
     """A dilation above 1 is one too large: it counts the pixels between two taps."""
-
-    example = "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 VALID distinct:0"
-
-    def dilations(self, value: Any, layout: str) -> Pair:
-        rows, columns = super().dilations(value, layout)
-        return rows + (rows > 1), columns + (columns > 1)
+    rows, columns = RIGHT.dilations(value, layout)
+    return rows + (rows > 1), columns + (columns > 1)
 
 
-class DilationOfRowsOnly(Textbook):
+@misread("layer", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d1,2 VALID distinct:0")
+def dilation_of_rows_only(layer: Layer) -> Layer:
     """The columns are read without dilation."""
-
-    example = "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d1,2 VALID distinct:0"
-
-    def convolve(self, images: Array, kernels: Array, rows: Axis, columns: Axis) -> Array:
-        return super().convolve(images, kernels, rows, columns._replace(dilation=1))
+    return layer._replace(columns=layer.columns._replace(dilation=1))
 
 
-class StridesSwapped(Textbook):
-    """The strides of rows and columns change places."""
-
-    example = "float32 NHWC 1x5x5x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0"
-
-    def strides(self, value: Any, layout: str) -> Pair:
-        return super().strides(value, layout)[::-1]
+@misread("dilations", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 VALID distinct:0")
+def dilations_ignored(value: Any, layout: str) -> Pair:
+    """Dilations are taken for 1."""
+    return 1, 1
 
 
-class DilationsSwapped(Textbook):
+@misread("dilations", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 SAME distinct:0")
+def dilations_swapped(value: Any, layout: str) -> Pair:
     """The dilations of rows and columns change places."""
-
-    example = "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 SAME distinct:0"
-
-    def dilations(self, value: Any, layout: str) -> Pair:
-        return super().dilations(value, layout)[::-1]
+    return RIGHT.dilations(value, layout)[::-1]
 
 
-class PadsSwapped(Textbook):
+@misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
+def strides_swapped(value: Any, layout: str) -> Pair:
+    """The strides of rows and columns change places."""
+    return RIGHT.strides(value, layout)[::-1]
+
+
+@misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,2 d1,1 SAME distinct:0")
+def strides_ignored(value: Any, layout: str) -> Pair:
+    """Strides are taken for 1."""
+    return 1, 1
+
+
+@misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
+def stride_of_rows_ignored(value: Any, layout: str) -> Pair:
+    """The stride of the rows is taken for 1."""
+    return 1, RIGHT.strides(value, layout)[1]
+
+
+@misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s1,2 d1,1 SAME distinct:0")
+def stride_of_columns_ignored(value: Any, layout: str) -> Pair:
+    """The stride of the columns is taken for 1."""
+    return RIGHT.strides(value, layout)[0], 1
+
+
+@misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
+def stride_of_rows_for_both(value: Any, layout: str) -> Pair:
+    """The stride of the rows is also that of the columns."""
+    return (stride := RIGHT.strides(value, layout)[0]), stride
+
+
+@misread("pads", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 1,1,0,0 distinct:0")
+def pads_swapped(value: Any, layout: str) -> tuple[Pads, Pads]:
     """The explicit pads of rows and columns change places."""
-
-    example = "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 1,1,0,0 distinct:0"
-
-    def pads(self, value: Any, layout: str) -> tuple[Pads, Pads]:
-        return super().pads(value, layout)[::-1]
+    return RIGHT.pads(value, layout)[::-1]
 
 
-class BottomForTop(Textbook):
+@misread("pads", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 1,0,0,0 distinct:0")
+def bottom_for_top(value: Any, layout: str) -> tuple[Pads, Pads]:
     """The explicit pads at the top and at the bottom change places."""
-
-    example = "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 1,0,0,0 distinct:0"
-
-    def pads(self, value: Any, layout: str) -> tuple[Pads, Pads]:
-        rows, columns = super().pads(value, layout)
-        return (rows if isinstance(rows, str) else rows[::-1]), columns
+    rows, columns = RIGHT.pads(value, layout)
+    return (rows if isinstance(rows, str) else rows[::-1]), columns
 
 
-class RightForLeft(Textbook):
+@misread("pads", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 0,0,1,0 distinct:0")
+def right_for_left(value: Any, layout: str) -> tuple[Pads, Pads]:
     """The explicit pads at the left and at the right change places."""
-
-    example = "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 0,0,1,0 distinct:0"
-
-    def pads(self, value: Any, layout: str) -> tuple[Pads, Pads]:
-        rows, columns = super().pads(value, layout)
-        return rows, (columns if isinstance(columns, str) else columns[::-1])
+    rows, columns = RIGHT.pads(value, layout)
+    return rows, (columns if isinstance(columns, str) else columns[::-1])
 
 
-class PadsSymmetrised(Textbook):
+@misread("axis", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 2,0,0,0 distinct:0")
+def pads_symmetrised(size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
     """Unequal explicit pads of an axis are evened out."""
-
-    example = "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 2,0,0,0 distinct:0"
-
-    def axis(self, size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
-        if not isinstance(pads, str):
-            pads = sum(pads) // 2, sum(pads) - sum(pads) // 2
-        return super().axis(size, kernel, stride, dilation, pads)
+    if not isinstance(pads, str):
+        pads = sum(pads) // 2, sum(pads) - sum(pads) // 2
+    return RIGHT.axis(size, kernel, stride, dilation, pads)
 
 
-class PadsWithinKernel(Textbook):
+@misread("axis", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 2,0,0,0 distinct:0")
+def pads_within_kernel(size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
     """Explicit pads are cut so that no window lies wholly in them."""
-
-    example = "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 2,0,0,0 distinct:0"
-
-    def axis(self, size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
-        if not isinstance(pads, str):
-            most = self.reach(kernel, dilation) - 1
-            pads = min(pads[0], most), min(pads[1], most)
-        return super().axis(size, kernel, stride, dilation, pads)
+    if not isinstance(pads, str):
+        most = RIGHT.reach(kernel, dilation) - 1
+        pads = min(pads[0], most), min(pads[1], most)
+    return RIGHT.axis(size, kernel, stride, dilation, pads)
 
 
-class NchwPadsAsNhwc(Textbook):
+@misread("pads", "float32 NCHW 1x1x3x3 w2x2x1x1 s1,1 d1,1 1,1,0,0 distinct:0")
+def nchw_pads_as_nhwc(value: Any, layout: str) -> tuple[Pads, Pads]:
     """The explicit pads of an NCHW call are read in the order of NHWC."""
-
-    example = "float32 NCHW 1x1x3x3 w2x2x1x1 s1,1 d1,1 1,1,0,0 distinct:0"
-
-    def pads(self, value: Any, layout: str) -> tuple[Pads, Pads]:
-        return super().pads(value, "NHWC")
+    return RIGHT.pads(value, "NHWC")
 
 
-class NchwStepsAsNhwc(Textbook):
+_FOUR_STRIDES = {
+    "input": ((1, 1, 5, 5), "float32"),
+    "filters": ((1, 1, 1, 1), "float32"),
+    "strides": [1, 1, 2, 1],
+    "padding": "SAME",
+    "data_format": "NCHW",
+}
+
+
+@slip("steps", Call(_FOUR_STRIDES))
+def nchw_steps_as_nhwc(value: Any, layout: str) -> Pair:
     """Four strides or dilations of an NCHW call are read in the order of NHWC."""
-
-    example = Call(
-        {
-            "input": ((1, 1, 5, 5), "float32"),
-            "filters": ((1, 1, 1, 1), "float32"),
-            "strides": [1, 1, 2, 1],
-            "padding": "SAME",
-            "data_format": "NCHW",
-        },
-        (),
-    )
-
-    def steps(self, value: Any, layout: str) -> Pair:
-        return super().steps(value, "NHWC")
+    return RIGHT.steps(value, "NHWC")

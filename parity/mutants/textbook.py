@@ -1,22 +1,23 @@
 """conv2d in plain NumPy, one step a method: right as it stands, and easy to get wrong in one step.
 
-It takes and refuses the calls that npconv takes and refuses, by asking it first; how the result is
-computed shares nothing with npconv.
+A mutant is made by giving `Textbook` another function for one of its steps.  How the result is
+computed shares nothing with npconv, which is asked only which calls are valid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import index
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-import npconv
-from parity.model.call import Call
 from parity.model.case import Array
 
 Pair = tuple[int, int]
 Pads = str | Pair
+TILE_ROWS = 4
+"""How many rows of the output are computed at once."""
 
 
 class Arguments(NamedTuple):
@@ -26,8 +27,8 @@ class Arguments(NamedTuple):
     filters: Any
     strides: Any
     padding: Any
-    data_format: Any
-    dilations: Any
+    data_format: Any = "NHWC"
+    dilations: Any = None
 
 
 class Axis(NamedTuple):
@@ -41,13 +42,51 @@ class Axis(NamedTuple):
     outputs: int
 
 
-class Textbook:
-    """tf.nn.conv2d, done right."""
+class Layer(NamedTuple):
+    """What is convolved: (N, H, W, C), (KH, KW, C / groups, OC), two axes, the result's dtype."""
 
-    example: ClassVar[str | Call]
-    """Every mutant has one: the token of a case, or a call, that shows its fault."""
-    tile_rows = 4
-    """How many rows of the output are computed at once."""
+    images: Array
+    kernels: Array
+    rows: Axis
+    columns: Axis
+    dtype: np.dtype[Any]
+
+    @property
+    def kernel(self) -> Pair:
+        """Kernel rows, kernel columns."""
+        return self.rows.kernel, self.columns.kernel
+
+    @property
+    def strides(self) -> Pair:
+        """Strides of rows and columns."""
+        return self.rows.stride, self.columns.stride
+
+    @property
+    def depth(self) -> int:
+        """Input channels of a group."""
+        return int(self.kernels.shape[2])
+
+    @property
+    def groups(self) -> int:
+        """Groups of channels."""
+        return int(self.images.shape[3]) // self.depth
+
+    @property
+    def filters(self) -> int:
+        """Output channels of all groups."""
+        return int(self.kernels.shape[3])
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each of several channels is a group."""
+        return self.depth == 1 < self.groups
+
+
+class Textbook:
+    """tf.nn.conv2d, done right but for the steps that are given."""
+
+    def __init__(self, **wrong: Callable[..., Any]) -> None:
+        vars(self).update(wrong)
 
     def __call__(
         self,
@@ -60,19 +99,35 @@ class Textbook:
         name: Any = None,
     ) -> Array:
         """Convolve as ``npconv.conv2d`` does, raising what it raises."""
-        call = self.accepted(Arguments(input, filters, strides, padding, data_format, dilations))
+        call = Arguments(input, filters, strides, padding, data_format, dilations)
+        return self.computed(self.accepted(self.taken(call)))
+
+    def computed(self, call: Arguments) -> Array:
+        """Return the result of a valid call."""
         layout = "NHWC" if call.data_format is None else call.data_format
         images = self.channels_last(self.read(call.input), layout)
         kernels = self.read(call.filters)
+        if self.refused(images, kernels, call, layout):
+            raise ValueError("not supported")
         with np.errstate(all="ignore"):
             return self.as_asked(self.result(images, kernels, call, layout), layout)
 
     # What was asked.
 
+    def taken(self, call: Arguments) -> Arguments:
+        """Return the call as it is understood."""
+        return call
+
     def accepted(self, call: Arguments) -> Arguments:
         """Return the call, or raise what npconv raises about it."""
+        import npconv  # predictions of valid calls do without it
+
         npconv.conv2d(*call)
         return call
+
+    def refused(self, images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
+        """Say whether a valid call is refused."""
+        return False
 
     def read(self, array: Any) -> Array:
         """Return the values of an argument in native byte order."""
@@ -150,55 +205,62 @@ class Textbook:
         strides = self.strides(call.strides, layout)
         dilations = self.dilations(call.dilations, layout)
         pads = self.pads(call.padding, layout)
-        rows, columns = map(
-            self.axis, images.shape[-3:-1], kernels.shape[:2], strides, dilations, pads
-        )
+        sizes = images.shape[-3:-1], kernels.shape[:2]
+        rows, columns = map(self.axis, *sizes, strides, dilations, pads)
         lead = images.shape[:-3]
         shape = (*lead, rows.outputs, columns.outputs, kernels.shape[3])
         if 0 in shape or images.size == 0:
             return self.nothing(images, kernels, shape)
         wide = self.accumulator(images.dtype)
-        folded = self.folded(images)
-        sums = self.convolve(folded.astype(wide), kernels.astype(wide), rows, columns)
+        folded = images.reshape(-1, *images.shape[-3:]).astype(wide)
+        sums = self.convolve(Layer(folded, kernels.astype(wide), rows, columns, images.dtype))
         return self.unfolded(self.rounded(sums, images.dtype), lead)
 
     def nothing(self, images: Array, kernels: Array, shape: tuple[int, ...]) -> Array:
         """Return the result where there is no output, or no pixel to read."""
         return np.zeros(shape, images.dtype)
 
-    def convolve(self, images: Array, kernels: Array, rows: Axis, columns: Axis) -> Array:
-        """Return (N, OH, OW, OC) for (N, H, W, C) and (KH, KW, C / groups, OC)."""
-        groups = images.shape[3] // kernels.shape[2]
-        weights = self.flattened(kernels, groups)
-        shape = (images.shape[0], rows.outputs, columns.outputs, kernels.shape[3])
+    def convolve(self, layer: Layer) -> Array:
+        """Return (N, OH, OW, OC)."""
+        images, kernels, rows, columns, _ = layer = self.layer(layer)
+        weights = self.flattened(self.taps(kernels.copy(), layer), layer.groups)
+        shape = (len(images), rows.outputs, columns.outputs, layer.filters)
         result = np.zeros(shape, images.dtype)
         for tile in self.tiles(rows.outputs):
-            patches = self.grouped(self.patches(images, rows, columns, tile), groups)
+            patches = self.grouped(self.patches(images, rows, columns, tile), layer.groups)
             sums = self.multiplied(patches, weights)  # (groups, N*R*OW, OC / groups)
             result[:, tile] = sums.swapaxes(0, 1).reshape(result[:, tile].shape)
+        return self.outputs(result, layer)
+
+    def layer(self, layer: Layer) -> Layer:
+        """Return what is convolved."""
+        return layer
+
+    def taps(self, kernels: Array, layer: Layer) -> Array:
+        """Return the filters of a layer, (KH, KW, C / groups, OC); they may be written to."""
+        return kernels
+
+    def outputs(self, result: Array, layer: Layer) -> Array:
+        """Return the outputs of a layer, (N, OH, OW, OC); they may be written to."""
         return result
 
     def tiles(self, outputs: int) -> list[slice]:
         """Cut the rows of the output into tiles; the last may be shorter."""
-        starts = range(0, outputs, self.tile_rows)
-        return [slice(start, min(start + self.tile_rows, outputs)) for start in starts]
+        starts = range(0, outputs, TILE_ROWS)
+        return [slice(start, min(start + TILE_ROWS, outputs)) for start in starts]
 
     def pixels(self, axis: Axis) -> Array:
         """Return the pixel under each tap of each output, (outputs, kernel)."""
         first = np.arange(axis.outputs)[:, None] * axis.stride - axis.before
         return first + np.arange(axis.kernel) * axis.dilation
 
-    def outside(self, pixels: Array, size: int) -> Array:
-        """Say which pixels are padding."""
-        return (pixels < 0) | (pixels >= size)
-
     def patches(self, images: Array, rows: Axis, columns: Axis, tile: slice) -> Array:
         """Return the pixels under the windows of a tile, (N, R, OW, KH, KW, C)."""
         down, across = self.pixels(rows)[tile], self.pixels(columns)
         windows = images[:, down.clip(0, rows.size - 1)]  # (N, R, KH, W, C)
         windows = windows[:, :, :, across.clip(0, columns.size - 1)]  # (N, R, KH, OW, KW, C)
-        windows[:, self.outside(down, rows.size)] = 0
-        windows[:, :, :, self.outside(across, columns.size)] = 0
+        windows[:, outside(down, rows.size)] = 0
+        windows[:, :, :, outside(across, columns.size)] = 0
         return windows.swapaxes(2, 3)
 
     def grouped(self, patches: Array, groups: int) -> Array:
@@ -236,10 +298,15 @@ class Textbook:
         """Return the result in the order of `layout`, contiguous."""
         return np.ascontiguousarray(np.moveaxis(result, -1, -3)) if layout == "NCHW" else result
 
-    def folded(self, images: Array) -> Array:
-        """Fold the leading dimensions into one."""
-        return images.reshape(-1, *images.shape[-3:])
-
     def unfolded(self, result: Array, lead: tuple[int, ...]) -> Array:
         """Give the result its leading dimensions again."""
         return result.reshape(*lead, *result.shape[1:])
+
+
+def outside(pixels: Array, size: int) -> Array:
+    """Say which pixels are padding."""
+    return (pixels < 0) | (pixels >= size)
+
+
+RIGHT = Textbook()
+"""The right one: a wrong step asks it for what is right."""

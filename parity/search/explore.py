@@ -105,9 +105,8 @@ def explore(
         phases=[Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])],
         suppress_health_check=list(HealthCheck),
     )
-    drawn = start * 2**32 + zlib.crc32(f"{claim.name} {dtype}".encode())
     try:
-        seed(drawn)(limits(given(claim.strategy(dtype, scope))(run)))()
+        seed(drawn_from(claim, dtype, start))(limits(given(claim.strategy(dtype, scope))(run)))()
     except FlakyFailure as error:
         if not failing:
             raise
@@ -119,6 +118,11 @@ def explore(
         if not failing:
             raise
         raise Disagreement(claim.name, failing[0], describe(error), scope.subject) from error
+
+
+def drawn_from(claim: Claim, dtype: str, start: int) -> int:
+    """Return the seed of a claim's examples of one dtype; each claim and dtype has its own."""
+    return start * 2**32 + zlib.crc32(f"{claim.name} {dtype}".encode())
 
 
 def describe(error: Exception) -> str:

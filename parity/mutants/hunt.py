@@ -1,0 +1,261 @@
+"""Hold mutants, and the right one that they come from, to the suite; what became of each."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
+
+from hypothesis import HealthCheck, Phase, given, seed
+from hypothesis import settings as limits
+
+from parity import claims
+from parity.claims.check import Subject, failure, under_test
+from parity.claims.claim import Example
+from parity.claims.tally import Count, dtypes
+from parity.model.call import Call
+from parity.model.case import DTYPES, Case
+from parity.model.settings import Settings
+from parity.model.subject import Scope
+from parity.mutants import MUTANTS
+from parity.oracles import bounds
+from parity.search import corpus
+from parity.search.explore import Disagreement, drawn_from, explore
+from parity.search.looks import explanation
+
+CONTROL = "textbook"
+"""The implementation that the mutants are made from: the suite must find nothing in it."""
+FIRST = 1 / 32
+"""The share of each claim's usual examples in the first round, which finds most faults."""
+ROUND = 1 / 8
+"""That of each later one."""
+ROUNDS = 9
+
+
+class Turn(NamedTuple):
+    """So many examples of a claim and a dtype, drawn from a seed."""
+
+    claim: str
+    dtype: str
+    examples: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process does next with a mutant, or with the control.
+
+    Attributes
+    ----------
+    mutant
+        Its name.
+    turns
+        The examples that it is held to, until one of them fails.
+    rows
+        Whether it is held to the regression rows as well.
+    """
+
+    mutant: str
+    turns: tuple[Turn, ...] = ()
+    rows: bool = True
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one mutant.
+
+    Attributes
+    ----------
+    mutant, fault
+        Its name and what is wrong with it.
+    asked
+        Whether its fault lies within the scope, so that it has to be found.
+    claim, dtype
+        What killed it by drawn examples alone; "" where none did.
+    examples, seconds
+        How many were checked and how long that took, all claims before the killing one included.
+    token
+        The drawn example that shows the fault.
+    regression
+        The first of the regression rows that shows it, too; "" where none does.
+    misunderstanding
+        Whether it has to be told by what it looks like, if it is killed.
+    looks_like
+        The mutant that its failure looks like; "" where nothing explains it.
+    """
+
+    mutant: str
+    fault: str = ""
+    asked: bool = True
+    claim: str = ""
+    dtype: str = ""
+    examples: int = 0
+    seconds: float = 0.0
+    token: str = ""
+    regression: str = ""
+    misunderstanding: bool = False
+    looks_like: str = ""
+
+    @property
+    def killed(self) -> bool:
+        """Whether anything has found it out."""
+        return bool(self.claim or self.regression)
+
+    @property
+    def misnamed(self) -> bool:
+        """Whether its failure looks like another fault."""
+        return self.looks_like not in ("", self.mutant)
+
+
+def turns(scope: Scope, first: int, share: float = 1.0) -> Iterator[Turn]:
+    """Yield the turns of a hunt, round by round, which come to `share` times 1.16 usual runs.
+
+    Parameters
+    ----------
+    scope
+        Which claims and dtypes.
+    first
+        The first round's seed; each later one has the next.
+    share
+        What the examples of a whole hunt are multiplied by; a smaller one has fewer rounds.
+    """
+    rounds = max(1, round(share * ROUNDS))
+    later = share * ROUNDS * ROUND / rounds
+    for start, part in enumerate([share * FIRST] + [later] * rounds, first):
+        for claim in claims.chosen(scope):
+            for dtype in dtypes(claim, scope):
+                yield Turn(claim.name, dtype, max(1, round(part * claim.examples)), start)
+
+
+def tasks(scope: Scope, names: Sequence[str], first: int, control: float) -> Iterator[Task]:
+    """Yield the control in tasks of about a second each, then each of `names` in one."""
+    yield Task(CONTROL)
+    wrong = replace(scope, subject=f"parity.mutants:{CONTROL}")
+    yield from (Task(CONTROL, (turn,), rows=False) for turn in turns(wrong, first, control))
+    whole = tuple(turns(wrong, first))
+    yield from (Task(name, whole) for name in names)
+
+
+def hunted(settings: Settings, task: Task) -> Fate:
+    """Hold one mutant, or the control, to regression rows and drawn examples."""
+    began = time.monotonic()
+    scope = replace(settings.scope, subject=f"parity.mutants:{task.mutant}")
+    conv2d = under_test(scope)
+    _freeze()
+    if task.mutant == CONTROL:
+        fate = _controlled(conv2d, scope, task)
+        return replace(fate, seconds=time.monotonic() - began)
+    mutant = MUTANTS[task.mutant]
+    fate = Fate(mutant.name, mutant.fault, misunderstanding=mutant.misunderstanding)
+    if not _asked(mutant.example, scope):
+        return replace(fate, asked=False)
+    fate = replace(fate, regression=_regression(conv2d, scope) if task.rows else "")
+    shown: Example | None = claims.parse(fate.regression) if fate.regression else None
+    began, examples = time.monotonic(), 0
+    for turn in task.turns:
+        found, example = _first_failure(conv2d, scope, turn)
+        examples += found
+        if example is not None:
+            killer = replace(fate, claim=turn.claim, dtype=turn.dtype, token=example.token())
+            fate, shown = killer, example
+            break
+    fate = replace(fate, examples=examples, seconds=time.monotonic() - began)
+    explained = explanation(conv2d, shown, scope) if isinstance(shown, Case) else None
+    return replace(fate, looks_like=explained.name if explained else "")
+
+
+def _controlled(conv2d: Subject, scope: Scope, task: Task) -> Fate:
+    """Hold the right one to what finds the wrong ones out, and to what tells them by."""
+    fate = Fate(CONTROL, regression=_regression(conv2d, scope) if task.rows else "")
+    for example in (one.example for one in MUTANTS.values() if one.misunderstanding and task.rows):
+        if isinstance(example, Case) and claims.within(example, scope):
+            explained = explanation(conv2d, example, scope)
+            fate = replace(fate, looks_like=explained.name) if explained else fate
+    for name, dtype, examples, start in task.turns:
+        count = Count(name, dtype)
+        try:
+            explore(
+                claims.CLAIMS[name],
+                dtype,
+                conv2d,
+                scope,
+                count,
+                examples=examples,
+                start=start,
+                shrink=False,
+            )
+        except Disagreement as found:
+            token = found.example.token()
+            return replace(fate, claim=name, dtype=dtype, token=token, examples=count.examples + 1)
+        fate = replace(fate, examples=fate.examples + count.examples)
+    return fate
+
+
+def merged(fates: Sequence[Fate]) -> Fate:
+    """Return what became of the control as a whole: the first of its tasks that failed, if any."""
+    worst = next((fate for fate in fates if fate.killed or fate.looks_like), fates[0])
+    return replace(
+        worst,
+        examples=sum(fate.examples for fate in fates),
+        seconds=sum(fate.seconds for fate in fates),
+    )
+
+
+@cache
+def _freeze() -> None:
+    gc.freeze()  # TensorFlow's million objects need not be searched again and again
+
+
+def _asked(example: Case | Call, scope: Scope) -> bool:
+    """Say whether a subject of `scope` is asked for what shows a fault."""
+    if not scope.has("subnormals") and isinstance(example, Case) and example.dtype != "int32":
+        arrays = example.arrays()
+        values = bounds.allow(example, *arrays, flush=False).value
+        least = float(bounds.limits(DTYPES[example.dtype]).smallest_normal)
+        if any(((one != 0) & (abs(one) < least)).any() for one in (*arrays, values)):
+            return False
+    return claims.within(example, scope) and bool(claims.admitting(example, scope))
+
+
+def _regression(conv2d: Subject, scope: Scope) -> str:
+    """Return the first regression row, within the scope, that shows a fault of `conv2d`."""
+    for token in corpus.regressions():
+        example = claims.parse(token)
+        for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
+            if failure(claim, example, conv2d) is not None:
+                return token
+    return ""
+
+
+def _first_failure(conv2d: Subject, scope: Scope, turn: Turn) -> tuple[int, Example | None]:
+    """Return how many examples of a turn were checked and the one that failed, if one did."""
+    claim, like = claims.CLAIMS[turn.claim], replace(scope, subject=f"parity.mutants:{CONTROL}")
+    for number, example in enumerate(_drawn(turn, like), 1):
+        if failure(claim, example, conv2d) is not None:
+            return number, example
+    return turn.examples, None
+
+
+@cache
+def _drawn(turn: Turn, scope: Scope) -> Sequence[Example]:
+    """Draw the examples of a turn, once for all mutants of a process."""
+    examples: list[Example] = []
+    claim = claims.CLAIMS[turn.claim]
+
+    @seed(drawn_from(claim, turn.dtype, turn.start))
+    @limits(
+        max_examples=turn.examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(claim.strategy(turn.dtype, scope))
+    def draw(example: Example) -> None:
+        examples.append(example)
+
+    draw()
+    return examples
