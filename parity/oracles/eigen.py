@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engine import note
+from parity.model.case import Case
 from parity.model.data_formats import in_nhwc
 from parity.oracles.build import runs_onednn
 
@@ -99,6 +100,27 @@ def conv2d(
         return np.moveaxis(result.numpy(), -1, -3)
     array: Array = convolve(input, filters, strides, padding, data_format, dilations, name).numpy()
     return array
+
+
+def prepared(x: Array, w: Array) -> Callable[[Case], Array]:
+    """Return what convolves `x` (N, H, W, C) with `w` by the steps of a case, as often as asked.
+
+    The arrays become tensors once, and the operation behind ``tf.nn.conv2d`` is called directly,
+    which leaves out the part that reads its many spellings.
+    """
+    tf = tensorflow()
+    tensors = {"input": tf.constant(x), "filter": tf.constant(w)}
+
+    def convolve(case: Case) -> Array:
+        padding: dict[str, Any] = {"padding": case.padding}
+        if not isinstance(case.padding, str):
+            padding = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *case.padding, 0, 0]}
+        found: Array = tf.raw_ops.Conv2D(
+            **tensors, **padding, strides=[1, *case.strides, 1], dilations=[1, *case.dilations, 1]
+        ).numpy()
+        return found
+
+    return convolve
 
 
 @note.calls_of(note.ORACLE)

@@ -29,6 +29,7 @@ _TABLES = ("runs", *_PARTS, "sweeps", "blocks", "corpus")
 _FAILED = "failed: "
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class StoreError(WrongCall):
@@ -88,18 +89,14 @@ class Store:
             self._database.execute("DELETE FROM blocks WHERE key = ?", (subject,))
             self._put("sweeps", subject, 0, heading)
 
-    def last_sweep(self, subject: str, heading: type[T], block: type[Any]) -> tuple[T, list[Any]]:
-        """Return the heading of the last sweep of `subject`, and what its blocks have found.
-
-        Raises
-        ------
-        LookupError
-            If there was none.
-        """
+    def last_sweep(
+        self, subject: str, heading: type[T], block: type[U]
+    ) -> tuple[T, list[U]] | None:
+        """Return the heading of the last sweep of `subject`, if any, and what was found in it."""
         with self._transaction():
-            for _, found in self._rows("sweeps", heading, subject):
-                return found, [one for _, one in self._rows("blocks", block, subject)]
-        raise LookupError(subject)
+            for _, last in self._rows("sweeps", heading, subject):
+                return last, [one for _, one in self._rows("blocks", block, subject)]
+        return None
 
     def add_block(self, subject: str, heading: Any, number: int, found: Any) -> None:
         """Keep what a block has found, unless another sweep of `subject` has begun since."""

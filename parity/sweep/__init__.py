@@ -25,11 +25,10 @@ behind every wrong output, for one pair of shapes after the other.  (The argumen
 Schwartz and Zippel.)
 
 What is left to chance is measured by faults planted in a sample
-(`parity/tests/sweep/test_planted.py`:
-taps moved, exchanged, dropped, flipped, wrong dilations and strides).  Of the single outputs that
-were read wrongly 1 in 4,000 was right by chance in float32, 1 in 700 in float16 and 1 in 900 in
-bfloat16, where rounding to 11 and 8 bits hides small differences; of the geometries, with all of
-their outputs, 1 in 40,000 in each.
+(`parity/tests/sweep/test_planted.py`: taps moved, exchanged, dropped, flipped, wrong dilations and
+strides).  Of the single outputs that were read wrongly 1 in 4,000 was right by chance in float32,
+1 in 700 in float16 and 1 in 900 in bfloat16, where rounding to 11 and 8 bits hides small
+differences; of the geometries, with all of their outputs, 1 in 40,000 in each.
 
 In the second grid there are more elements than integers: so that a sum of n products stays exact,
 n max|x| max|w| is at most 2**24 (of a float16 that has to be finite, 65504), which leaves 60 for

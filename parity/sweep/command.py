@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from parity.cli import options, replay
 from parity.model.subject import Scope
-from parity.sweep.run import exit_code, run_sweep
-from parity.sweep.state import StateError
+from parity.model.verdict import WRONG_CALL, WrongCall
+from parity.store import store as files
+from parity.store.records import Count, Failure, Run
+from parity.sweep.found import Swept
+from parity.sweep.run import sweep
 
 _LINE_SECONDS = 10.0
 
@@ -41,12 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="compare one geometry in K, spread over every axis (default: all)",
     )
+    options.add_store(parser)
     parser.add_argument(
-        "--state",
         "--resume",
-        type=Path,
-        metavar="FILE",
-        help="keep in FILE what is done; where FILE exists, go on from there",
+        action="store_true",
+        help="go on where the last sweep of the subject in the store ended, if nothing has changed",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the counts as JSON")
     options.add_subject(parser)
@@ -55,51 +47,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Sweep and print; return 1 on disagreement, 2 for a wrong call, 3 for too little compared."""
     console, errors = Console(), Console(stderr=True)
+    path = arguments.store or (files.DEFAULT if arguments.resume else None)
+    store = None
     try:
         settings = options.settings(arguments)
         if arguments.output and not arguments.output.parent.is_dir():
-            raise ValueError(f"--output: there is no directory {arguments.output.parent}")
-    except ValueError as error:
-        errors.print(f"parity sweep: {error}", style="red", markup=False)
-        return 2
-    try:
+            raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
+        store = files.Store(path) if path else None
         with _progress(errors) as progress:
-            document = run_sweep(
+            swept = sweep(
                 settings,
                 every=arguments.every,
-                state=arguments.state,
+                store=store,
+                resume=arguments.resume,
                 progress=progress,
             )
-    except StateError as error:
+        if store:
+            store.record_run(recorded(swept, settings.scope))
+    except ValueError as error:
         errors.print(f"parity sweep: {error}", style="red", markup=False)
-        return 2
+        return WRONG_CALL
+    finally:
+        if store:
+            store.close()
     if arguments.output:
-        arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    show(document, console, settings.scope)
-    if document["interrupted"]:
-        kept = f"; --state {arguments.state} goes on from here" if arguments.state else ""
+        arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(swept)) + b"\n")
+    show(swept, console, settings.scope)
+    if swept.interrupted:
+        kept = "; --resume goes on from here" if store else ""
         errors.print(f"interrupted{kept}", style="yellow", markup=False)
-    return exit_code(document)
+    return swept.exit_code
 
 
-def show(document: dict[str, Any], console: Console, scope: Scope) -> None:
-    """Print a result."""
-    table = Table(
-        title=f"{document['subject']} and TensorFlow {document['tensorflow']}, bit for bit"
+def recorded(swept: Swept, scope: Scope) -> Run:
+    """Return what the store keeps of a sweep."""
+    return Run.of(
+        scope,
+        what="sweep",
+        seconds=swept.seconds,
+        exit_code=swept.exit_code,
+        counts=tuple(
+            Count("sweep", dtype, row.compared, row.outputs)
+            for dtype, row in swept.by_dtype.items()
+        ),
+        failures=tuple(Failure("sweep", one.token, one.reason) for one in swept.first),
     )
+
+
+def show(swept: Swept, console: Console, scope: Scope) -> None:
+    """Print a result."""
+    title = f"{swept.subject} and TensorFlow {swept.versions['tensorflow']}, bit for bit"
+    table = Table(title=title)
     table.add_column("dtype")
-    headings = ("geometries", "outputs", "not 0", "not supported", "disagreements")
-    for heading in headings:
+    for heading in ("geometries", "outputs", "not 0", "not supported", "disagreements"):
         table.add_column(heading, justify="right")
-    for dtype, row in document["by_dtype"].items():
-        share = row["nonzero"] / max(1, row["outputs"])
+    for dtype, row in swept.by_dtype.items():
         table.add_row(
             dtype,
-            f"{row['compared']:,}",
-            f"{row['outputs']:,}",
-            f"{share:.0%}",
-            f"{row['not_supported']:,}",
-            f"{row['disagreements']:,}",
+            f"{row.compared:,}",
+            f"{row.outputs:,}",
+            f"{row.nonzero / max(1, row.outputs):.0%}",
+            f"{row.not_supported:,}",
+            f"{row.disagreements:,}",
         )
     console.print(table)
 
@@ -107,63 +116,40 @@ def show(document: dict[str, Any], console: Console, scope: Scope) -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     say(
-        f"{document['geometries']:,} geometries in {document['seconds']:,.0f} s,"
-        f" {document['rate_per_job']:,} a second and job"
-        f" ({document['rate_per_cpu_second']:,} a second of CPU time);"
-        f" {document['left_out']:,} combinations of the first grid are no valid calls"
+        f"{swept.geometries:,} geometries in {swept.seconds:,.0f} s, {swept.rate_per_job:,} a"
+        f" second and job ({swept.rate_per_cpu_second:,} a second of CPU time);"
+        f" {swept.left_out:,} combinations of the first grid are no valid calls"
     )
-    layers = document["layers"]
-    complete = document["grids"]["layers"]["complete"]
+    layers = swept.layers
     say(
-        f"{layers['compared']:,} of them are ordinary layers,"
-        f" {layers['disagreements']:,} disagree; complete: {', '.join(complete) or 'not, thinned'}"
+        f"{layers.compared:,} of them are ordinary layers, {layers.disagreements:,} disagree;"
+        f" complete: {', '.join(layers.complete) or 'not, thinned'}"
     )
-    for found in document["first"]:
-        say(f"DISAGREES: {found['token']}\n  {found['reason']}", "red")
-        say(f"  {replay.command(found['token'], scope)}")
-    if document["disagreements"] > len(document["first"]):
-        say(f"... {document['disagreements']:,} geometries disagree", "red")
-    if document["simplest"]:
-        simplest = document["simplest"]
-        say(f"The first, made small: {simplest['token']}\n  {simplest['reason']}")
-        say(f"  {replay.command(simplest['token'], scope)}")
-    for doubt in document["doubts"]:
+    for one in swept.first:
+        say(f"DISAGREES: {one.token}\n  {one.reason}", "red")
+        say(f"  {replay.command(one.token, scope)}")
+    if swept.disagreements > len(swept.first):
+        say(f"... {swept.disagreements:,} geometries disagree", "red")
+    if swept.simplest:
+        say(f"The first, made small: {swept.simplest.token}\n  {swept.simplest.reason}")
+        say(f"  {replay.command(swept.simplest.token, scope)}")
+    for doubt in swept.doubts:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
-
-
-class _Rate(ProgressColumn):
-    """Geometries a second."""
-
-    def render(self, task: Task) -> Text:
-        """Show them."""
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal, otherwise a line now and then."""
-    if not console.is_terminal:
-        start = last = time.monotonic()
-
-        def line(done: int, total: int) -> None:
-            nonlocal last
-            if time.monotonic() - last > _LINE_SECONDS:
-                last = time.monotonic()
-                print(f"{done:,} of {total:,} geometries, {last - start:.0f} s", file=console.file)
-
-        yield line
-        return
-    columns = (
-        TextColumn("geometries"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
+    columns = TextColumn("geometries"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn()
+    start = last = time.monotonic()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def advance(done: int, total: int) -> None:
+            nonlocal last
             bar.update(task, completed=done, total=total)
+            if not console.is_terminal and time.monotonic() - last > _LINE_SECONDS:
+                last = time.monotonic()
+                print(f"{done:,} of {total:,} geometries, {last - start:.0f} s", file=console.file)
 
         yield advance

@@ -6,7 +6,7 @@ value by which the layer meets most.  Nothing is drawn, so it is the same everyw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import combinations, product
 from typing import Any
@@ -33,9 +33,8 @@ def targets(scope: Scope) -> Iterator[Target]:
     for names in STRENGTH:
         asked = of | {"kind": of["kind"][:1]} if names in PLAIN else of
         for chosen in product(*(asked[name] for name in names)):
-            target = tuple(zip(names, chosen, strict=True))
-            if smallest(dict(target)) is not None:
-                yield target
+            if smallest(dict(zip(names, chosen, strict=True))) is not None:
+                yield tuple(zip(names, chosen, strict=True))
 
 
 @cache
@@ -45,42 +44,32 @@ def covering(scope: Scope) -> tuple[Layer, ...]:
     left = dict.fromkeys(targets(scope))
     found: list[Layer] = []
     for first in tuple(left):
-        if first not in left:
-            continue
-        fixed: dict[str, Any] = dict(first)
-        for name in FACTORS:
-            if name not in fixed:
-                fixed[name] = _best(fixed, name, of[name], left, len(found))
-        layer = Layer(**fixed)
-        found.append(layer)
-        for target in met(layer):
-            left.pop(target, None)
+        if first in left:
+            fixed: dict[str, Any] = dict(first)
+            for name in FACTORS:
+                if name not in fixed:
+                    turn = len(found) % len(of[name])  # of equals another comes first each time
+                    choice = (*of[name][turn:], *of[name][:turn])
+                    fixed[name] = _best(fixed, name, choice, left)
+            found.append(Layer(**fixed))
+            for names in STRENGTH:
+                left.pop(_target(fixed, names), None)
     return tuple(found)
 
 
-def met(layer: Layer) -> Iterator[Target]:
-    """Yield what of `STRENGTH` `layer` has."""
-    for names in STRENGTH:
-        yield tuple((name, getattr(layer, name)) for name in names)
+def _target(layer: Mapping[str, Any], names: tuple[str, ...]) -> Target:
+    return tuple((name, layer[name]) for name in names)
 
 
 def _best(
-    fixed: dict[str, Any], name: str, choice: tuple[Any, ...], left: dict[Target, None], turn: int
+    fixed: Mapping[str, Any], name: str, choice: tuple[Any, ...], left: Mapping[Target, None]
 ) -> Any:
-    """Return the value of factor `name` that meets most of what is left and still fits.
-
-    Of equals another comes first each time.
-    """
-    known = [
-        others
-        for others in STRENGTH
-        if name in others and all(one == name or one in fixed for one in others)
-    ]
+    """Return the first value of factor `name` that meets most of what is left and still fits."""
+    there = {*fixed, name}
+    known = [names for names in STRENGTH if name in names and there.issuperset(names)]
 
     def gain(value: Any) -> int:
-        there = {**fixed, name: value}
-        return sum(tuple((one, there[one]) for one in others) in left for others in known)
+        return sum(_target({**fixed, name: value}, names) in left for names in known)
 
-    turned = turn % len(choice)
-    ranked = sorted((*choice[turned:], *choice[:turned]), key=gain, reverse=True)
+    ranked = sorted(choice, key=gain, reverse=True)
     return next(value for value in ranked if smallest({**fixed, name: value}) is not None)

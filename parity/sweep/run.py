@@ -1,25 +1,24 @@
-"""Run a sweep in worker processes; count, and say whether the count may be trusted."""
+"""Run a sweep; count, and say whether the count may be trusted."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 
 from parity.claims.trust import MOST_NOT_SUPPORTED
-from parity.engine.jobs import Crash
-from parity.engine.jobs import run as run_jobs
+from parity.engine import Crash, Outcome
+from parity.engine import run as run_tasks
 from parity.examples import corners
-from parity.model import verdict
 from parity.model.settings import Settings
 from parity.model.subject import Scope
-from parity.sweep.layers import Grids
-from parity.sweep.state import State, header
-from parity.sweep.worker import LISTED, Found
+from parity.model.verdict import WrongCall
+from parity.store.store import Store, StoreError
+from parity.sweep import compare
+from parity.sweep.found import LISTED, Counts, Found, OfDtype, OfLayers, Remark, Swept
+from parity.sweep.heading import Heading
+from parity.sweep.layers import Block, Grids
 
 NONZERO = 0.5
 """The least share of outputs that are not 0, as those of windows in the padding are."""
@@ -28,14 +27,15 @@ BEYOND = {"rank >= 5", "empty input", "outputs of nothing", "many terms"}
 """Classes of which no geometry of the grid is."""
 
 
-def run_sweep(
+def sweep(
     settings: Settings,
     *,
     every: int = 1,
-    state: Path | None = None,
+    store: Store | None = None,
+    resume: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Any]:
-    """Compare the grid within the scope of `settings`.
+) -> Swept:
+    """Compare the grids within the scope of `settings`.
 
     Parameters
     ----------
@@ -43,159 +43,151 @@ def run_sweep(
         Whose conv2d, what it claims to support, and on how many processes.
     every
         Compare one geometry in so many.
-    state
-        A file in which the blocks that are done are kept, and found again.
+    store, resume
+        Where the blocks that are done are kept, and whether those of an earlier run count.
     progress
         Called with the number of geometries compared so far and the number of all.
 
-    Returns
-    -------
-    dict
-        The result as JSON knows it; `exit_code` sums it up.  After Ctrl-C it holds what was found
-        until then.
-
     Raises
     ------
-    StateError
-        If `state` cannot be used, as that of another sweep.
+    WrongCall
+        If the earlier run cannot go on: something has changed since, or the store is damaged.
     """
     scope = settings.scope
     grids = Grids.of(scope, every)
-    total = sum(grids.sizes.values())
+    heading = Heading.of(scope, grids, store.path if store else None)
+    blocks = {block.number: block for block in grids.blocks()}
+    total = sum(block.size for block in blocks.values())
     start = time.monotonic()
-    with State(state, scope, grids) as kept:
-        resumed = compared = sum(found.compared for found in kept.done.values())
+    parts = _earlier(store, heading, blocks) if store and resume else []
+    if store and not parts:
+        store.begin_sweep(scope.subject, heading)
+    resumed = compared = sum(found.compared for found in parts)
+    progress(compared, total)
+    crashes: list[tuple[int, Crash]] = []
+
+    def heard(outcome: Outcome[Block, Found]) -> Sequence[Block]:
+        nonlocal compared
+        block, found = outcome.task, outcome.result
+        if found is None:
+            assert outcome.crash is not None
+            crashes.append((block.number, outcome.crash))
+            left = block.without(outcome.crash.note)  # what has compared nothing wrong
+            return [left] if 0 < left.size < block.size else []
+        parts.append(found)
+        if store and block == blocks[block.number]:
+            store.add_block(scope.subject, heading, block.number, found)
+        compared += found.compared
         progress(compared, total)
+        return []
 
-        def listen(_: int, found: Found) -> None:
-            nonlocal compared
-            kept.add(found)
-            compared += found.compared
-            progress(compared, total)
-
-        crashes: list[Crash] = []
-        interrupted = False
-        left = [task for task in grids.tasks() if task[1].number not in kept.done]
-        try:
-            run_jobs(
-                "parity.sweep.worker:work",
-                left,
-                settings,
-                listen,
-                most_crashes=MOST_CRASHES,
-                after_crash=crashes.append,
-            )
-        except KeyboardInterrupt:
-            interrupted = True
+    done = {found.block for found in parts}
+    left = [block for number, block in blocks.items() if number not in done]
+    interrupted = False
+    try:
+        run_tasks(compare.block, left, settings, heard, most_crashes=MOST_CRASHES)
+    except KeyboardInterrupt:
+        interrupted = True
     seconds = time.monotonic() - start
-    parts = [kept.done[number] for number in sorted(kept.done)]
-    document = header(scope, grids) | {
-        "jobs": settings.jobs,
-        "geometries": compared,
-        "by_dtype": _by_dtype(grids, parts),
-        "layers": _layers(grids, parts),
-        "left_out": grids.small.left_out(),
-        "outputs": sum(found.outputs for found in parts),
-        "nonzero": sum(found.nonzero for found in parts),
-        "not_supported": sum(found.not_supported for found in parts),
-        "unanswered": sum(found.unanswered for found in parts),
-        "seconds": round(seconds, 1),
-        "resumed": resumed,
-        "rate": round((compared - resumed) / max(seconds, 0.001)),
-        "rate_per_job": round(compared / max(0.001, sum(found.wall for found in parts))),
-        "rate_per_cpu_second": round(compared / max(0.001, sum(found.cpu for found in parts))),
-        "classes": dict(sorted(sum((found.classes for found in parts), Counter()).items())),
-        "disagreements": sum(found.disagreements for found in parts) + len(_deaths(crashes)),
-        "interrupted": interrupted,
-        "first": _first(parts, crashes),
-        "simplest": None if interrupted else _simplest(parts, settings),
-    }
-    return document | {"doubts": _doubts(document, scope, parts, crashes)}
+    parts.sort(key=lambda found: found.block)
+    whole = Counts().including(parts)
+    deaths = [(number, crash) for number, crash in crashes if crash.of_subject]
+    swept = Swept(
+        **vars(heading),
+        jobs=settings.jobs,
+        geometries=compared,
+        by_dtype={
+            dtype: OfDtype(
+                expected=sum(one.size for one in blocks.values() if one.dtype == dtype)
+            ).including(found for found in parts if blocks[found.block].dtype == dtype)
+            for dtype in grids.small.dtypes
+        },
+        layers=OfLayers(complete=grids.layers.complete).including(
+            found for found in parts if blocks[found.block].of_layers
+        ),
+        left_out=grids.small.left_out(),
+        outputs=whole.outputs,
+        nonzero=whole.nonzero,
+        not_supported=whole.not_supported,
+        unanswered=whole.unanswered,
+        seconds=round(seconds, 1),
+        resumed=resumed,
+        rate=round((compared - resumed) / max(seconds, 0.001)),
+        rate_per_job=round(compared / max(0.001, sum(found.wall for found in parts))),
+        rate_per_cpu_second=round(compared / max(0.001, sum(found.cpu for found in parts))),
+        classes=dict(sorted(sum((Counter(found.classes) for found in parts), Counter()).items())),
+        disagreements=whole.disagreements + len(deaths),
+        interrupted=interrupted,
+        first=_first(parts, deaths),
+        simplest=None if interrupted else _simplest(parts, settings),
+        doubts=[],
+    )
+    return replace(swept, doubts=doubts(swept, scope, parts, [crash for _, crash in crashes]))
 
 
-def exit_code(document: dict[str, Any]) -> int:
-    """Return 1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
-    if document["disagreements"]:
-        return verdict.DISAGREEMENT
-    if document["interrupted"]:
-        return verdict.INTERRUPTED
-    return verdict.verdict([], document["doubts"])
-
-
-def _by_dtype(grids: Grids, parts: Iterable[Found]) -> dict[str, dict[str, int]]:
-    names = ("compared", "outputs", "nonzero", "not_supported", "unanswered", "disagreements")
-    rows = {dtype: dict.fromkeys(("expected", *names), 0) for dtype in grids.small.dtypes}
-    for block, size in grids.sizes.items():
-        rows[block.dtype]["expected"] += size
-    dtypes = {block.number: block.dtype for block in grids.sizes}
+def _earlier(store: Store, heading: Heading, blocks: Mapping[int, Block]) -> list[Found]:
+    """Return what the last sweep of the same subject has found, which has to be the same sweep."""
+    last = store.last_sweep(heading.subject, Heading, Found)
+    if last is None:
+        return []
+    theirs, parts = last
+    for one in fields(Heading):
+        there, here = getattr(theirs, one.name), getattr(heading, one.name)
+        if there != here:
+            raise WrongCall(
+                f"--resume: the last sweep of {heading.subject} in {store.path} was another:"
+                f" {one.name} is {there!r} there and {here!r} here"
+            )
     for found in parts:
-        for name in names:
-            rows[dtypes[found.block]][name] += getattr(found, name)
-    return rows
+        if found.block not in blocks or found.told != blocks[found.block].size:
+            raise StoreError(f"{store.path}: block {found.block} is not of this sweep")
+    return parts
 
 
-def _layers(grids: Grids, parts: Iterable[Found]) -> dict[str, int]:
-    """Return what of the whole the second grid is."""
-    numbers = {block.number for block in grids.layers.blocks()}
-    mine = [found for found in parts if found.block in numbers]
-    return {
-        "compared": sum(found.compared for found in mine),
-        "disagreements": sum(found.disagreements for found in mine),
-    }
-
-
-def _deaths(crashes: Iterable[Crash]) -> list[Crash]:
-    """Return the crashes in which a call of the subject ended the process, or never ended."""
-    return [crash for crash in crashes if crash.of_subject]
-
-
-def _first(parts: Iterable[Found], crashes: Iterable[Crash]) -> list[dict[str, str]]:
-    """Return the first disagreements in the order of the grid."""
-    found = [(part.block, *one) for part in parts for one in part.listed]
-    for crash in _deaths(crashes):
-        _, block = crash.task
-        found.append((block.number, crash.note, crash.reason))
+def _first(parts: Iterable[Found], deaths: Iterable[tuple[int, Crash]]) -> list[Remark]:
+    """Return the first disagreements in the order of the grids."""
+    found = [(part.block, one) for part in parts for one in part.listed]
+    found += [(number, Remark(crash.note, crash.reason)) for number, crash in deaths]
     found.sort(key=lambda one: one[0])
-    return [{"token": token, "reason": reason} for _, token, reason in found[:LISTED]]
+    return [remark for _, remark in found[:LISTED]]
 
 
-def _simplest(parts: Iterable[Found], settings: Settings) -> dict[str, str] | None:
+def _simplest(parts: Iterable[Found], settings: Settings) -> Remark | None:
     """Return the first wrong result made small; None where the claim `exact` passes it."""
-    tokens = [token for part in parts for token, _ in part.listed][:1]
-    sent: list[dict[str, str]] = []
-    run_jobs(
-        "parity.sweep.worker:simplify",
+    tokens = [one.token for part in parts for one in part.listed][:1]
+    sent: list[Remark | None] = [None]
+    run_tasks(
+        compare.simplest,
         tokens,
         replace(settings, jobs=1),
-        lambda _, message: sent.append(message),
+        lambda outcome: sent.append(outcome.result),
     )
-    return sent[0] if sent else None
+    return sent[-1]
 
 
-def _doubts(
-    document: dict[str, Any], scope: Scope, parts: Iterable[Found], crashes: Iterable[Crash]
+def doubts(
+    swept: Swept, scope: Scope, parts: Sequence[Found], crashes: Iterable[Crash]
 ) -> list[str]:
-    """Say why the run cannot be trusted."""
-    doubts = [f"a worker failed: {one}" for one in crashes if not one.of_subject]
-    failed = [first for found in parts for first in found.failed]
-    if failed:
-        number, (token, reason) = document["unanswered"], failed[0]
-        doubts.append(f"TensorFlow failed on {number} geometries; the first: {token}: {reason}")
-    refused, drawn = document["not_supported"], document["geometries"] + document["not_supported"]
-    if refused > MOST_NOT_SUPPORTED * drawn:
-        token, reason = next(first for found in parts for first in found.refused)
-        doubts.append(
-            f"{refused} of {drawn} geometries are not supported: say so by --without, --dtypes or"
-            f" --layouts; the first: {token}: {reason}"
+    """Say why a sweep cannot be trusted."""
+    said = [f"a worker failed: {one}" for one in crashes if not one.of_subject]
+    if swept.unanswered:
+        first = next(one for found in parts for one in found.failed)
+        said.append(
+            f"TensorFlow failed on {swept.unanswered} geometries; the first: {first.token}:"
+            f" {first.reason}"
         )
-    for dtype, row in document["by_dtype"].items():
-        asked = row["expected"] - row["not_supported"] - row["unanswered"]
-        if row["compared"] < max(1, asked):
-            doubts.append(f"{row['compared']} of {row['expected']} geometries in {dtype}")
-    asked = corners.minima(scope).keys() - BEYOND
-    missing = sorted(asked - document["classes"].keys())
-    doubts += [f"no geometry of the class {name!r}" for name in missing]
-    least = math.ceil(NONZERO * document["outputs"])
-    if document["nonzero"] < least:
-        doubts.append(f"only {document['nonzero']} of {document['outputs']} outputs are not 0")
-    return doubts
+    refused, drawn = swept.not_supported, swept.geometries + swept.not_supported
+    if refused > MOST_NOT_SUPPORTED * drawn:
+        first = next(one for found in parts for one in found.refused)
+        said.append(
+            f"{refused} of {drawn} geometries are not supported: say so by --without, --dtypes or"
+            f" --layouts; the first: {first.token}: {first.reason}"
+        )
+    for dtype, row in swept.by_dtype.items():
+        if row.compared < max(1, row.expected - row.not_supported - row.unanswered):
+            said.append(f"{row.compared} of {row.expected} geometries in {dtype}")
+    missing = sorted(corners.minima(scope).keys() - BEYOND - swept.classes.keys())
+    said += [f"no geometry of the class {name!r}" for name in missing]
+    if swept.nonzero < NONZERO * swept.outputs:
+        said.append(f"only {swept.nonzero} of {swept.outputs} outputs are not 0")
+    return said

@@ -1,0 +1,123 @@
+"""What the comparison of a block has found, and a whole sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Self
+
+import msgspec
+
+from parity.model import verdict
+from parity.sweep.heading import Heading
+
+LISTED = 10
+"""Disagreements that are told with a token; the others are only counted."""
+
+Number = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A geometry, and what is to be said of it."""
+
+    token: str
+    reason: str
+
+
+@dataclass
+class Counts:
+    """How many geometries were compared, with how many outputs, and of how many nothing is known.
+
+    `not_supported` are those of which the subject said so (NotImplementedError); on `unanswered`
+    ones TensorFlow failed: nobody knows what is right there.
+    """
+
+    compared: Number = 0
+    outputs: Number = 0
+    nonzero: Number = 0
+    not_supported: Number = 0
+    unanswered: Number = 0
+    disagreements: Number = 0
+
+    @property
+    def told(self) -> int:
+        """Geometries of which anything is told."""
+        return self.compared + self.not_supported + self.unanswered
+
+    def including(self, parts: Iterable[Counts]) -> Self:
+        """Add what was counted in parts; return this."""
+        for part in parts:
+            for one in fields(Counts):
+                setattr(self, one.name, getattr(self, one.name) + getattr(part, one.name))
+        return self
+
+
+@dataclass
+class Found(Counts):
+    """What the comparison of a block has found.
+
+    The seconds (`wall`, `cpu`) are those without the start of the process; `classes` are numbers
+    of geometries; of disagreements the first `LISTED` are told, of the others the first.
+    """
+
+    block: Number = 0
+    wall: Seconds = 0.0
+    cpu: Seconds = 0.0
+    classes: dict[str, Number] = field(default_factory=dict)
+    listed: list[Remark] = field(default_factory=list)
+    refused: list[Remark] = field(default_factory=list)
+    failed: list[Remark] = field(default_factory=list)
+
+
+@dataclass
+class OfDtype(Counts):
+    """What was found in one dtype, and how many geometries of it are in the grids."""
+
+    expected: Number = 0
+
+
+@dataclass
+class OfLayers(Counts):
+    """What of the whole the second grid is, and what of it meets in all values."""
+
+    complete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept(Heading):
+    """The result of a sweep; after Ctrl-C what was found until then.
+
+    `geometries` are those compared, `resumed` of them in an earlier run; `left_out` are
+    combinations of the first grid that are no valid calls; `first` are disagreements in the order
+    of the grids, and `simplest` is the first made small.
+    """
+
+    jobs: int
+    geometries: int
+    by_dtype: dict[str, OfDtype]
+    layers: OfLayers
+    left_out: int
+    outputs: int
+    nonzero: int
+    not_supported: int
+    unanswered: int
+    seconds: float
+    resumed: int
+    rate: int
+    rate_per_job: int
+    rate_per_cpu_second: int
+    classes: dict[str, int]
+    disagreements: int
+    interrupted: bool
+    first: list[Remark]
+    simplest: Remark | None
+    doubts: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
+        if self.disagreements:
+            return verdict.DISAGREEMENT
+        return verdict.INTERRUPTED if self.interrupted else verdict.verdict([], self.doubts)
