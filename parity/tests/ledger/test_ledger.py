@@ -17,7 +17,7 @@ from parity.ledger import rows as ledger
 from parity.oracles import build as tensorflow_build
 from parity.oracles import onednn as tensorflow_onednn
 from parity.oracles.onednn import Machine
-from parity.rules.rows import ROWS
+from parity.rules import ROWS
 
 ROW = """
 [[divergence]]

@@ -17,7 +17,7 @@ from parity.model.case import DTYPES, Array, Case
 from parity.mutants import MUTANTS, Mutant, textbook
 from parity.oracles import bounds
 from parity.oracles.compare import assert_exact, assert_special
-from parity.rules.rows import ROWS, Row
+from parity.rules import ROWS, Row
 
 
 def on_cases(
