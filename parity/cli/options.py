@@ -88,6 +88,11 @@ def add_processes(parser: Any) -> None:
     parser.add_argument(
         "--jobs", type=positive, default=cores, metavar="N", help=f"processes (default: {cores})"
     )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run on the workers of this scheduler of dask.distributed, as tcp://HOST:8786",
+    )
 
 
 def add_store(parser: Any, *, needed: bool = False) -> None:

@@ -46,7 +46,7 @@ class Cluster(Generic[T, R]):
     @property
     def width(self) -> int:
         """How many tasks its workers take, as many as they are just now."""
-        return max(1, _AHEAD * sum(self._client.nthreads().values()))
+        return max(1, _AHEAD * sum(map(int, self._client.nthreads().values())))
 
     def submit(self, task: T) -> Any:
         """Run a task on any worker, and again on another one if that goes away."""

@@ -1,288 +1,287 @@
-"""One job of a campaign: fresh examples of every claim until the time is over.
+"""A campaign: which turns there are, and what came of them.
 
-Runs in a process of its own (`parity.engine.jobs`); the parent only counts and prints.  Turns begin
-short, so that every claim and dtype soon has had one however slow the subject is, and grow.
+The same seed gives the same turns, however many processes of whatever speed take them: a turn's
+examples depend on its number, and what came of the turns is taken in their order.  Only the time
+decides after how many the campaign ends.  Rounds begin with few examples, so that every claim and
+dtype soon has had a turn however slow the subject is, and grow.
 """
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, Protocol
+from itertools import count
 
 from parity import claims
-from parity.claims.check import checked, under_test
-from parity.claims.claim import Claim, Example, Told
-from parity.claims.tally import Count, dtypes
+from parity.claims import tally, trust
+from parity.claims.claim import Claim
+from parity.claims.tally import Counted, dtypes
+from parity.engine import Crash, Outcome, run
+from parity.model import machine, verdict
 from parity.model.settings import Settings
-from parity.model.subject import Scope
-from parity.search.explore import Disagreement, describe, explore
-from parity.search.reduce import reduced
+from parity.search.regressions import regressions
+from parity.search.turns import Found, Turn, keep, play
+from parity.store.records import Failure, Interesting
+from parity.store.store import Store
 
-TURN = 0.2
-"""Seconds of a turn in the first round, of a claim whose share is 1."""
-GROWTH = 1.5
-"""How much longer the turns of each round are: who lacks one still has 1 / (1 + GROWTH) or more."""
 FIRST = 4
-"""Examples of a claim's first turn, when nobody knows how long one takes."""
+"""Examples of a turn in the first round."""
+GROWTH = 1.5
+"""How many more those of each round are: who lacks one still has 1 / (1 + GROWTH) or more."""
+SHARE = 1 / 8
+"""What a turn has at the most, of the claim's usual examples times its share: about a second."""
 ENOUGH = 3
 """Failures of one claim and dtype after which it is left alone."""
-_OFTEN = 0.5  # seconds between two counts that are sent
-
-Turn = tuple[str, str]
-"""The names of a claim and a dtype."""
-
-
-class Send(Protocol):
-    """How a job speaks to its parent."""
-
-    def __call__(self, message: Any) -> None:
-        """Send a message."""
+TOKENS = 4
+"""Tokens of the corpus that are checked after each turn, from the second round on."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a job goes on if it dies now.
+class Sums:
+    """Examples, those that differ, and the values compared and telling in them."""
 
-    Attributes
-    ----------
-    turn
-        The next turn.
-    checked
-        How much of the corpus is behind it.
-    failures
-        How often each claim and dtype has failed.
-    """
-
-    turn: int = 0
-    checked: int = 0
-    failures: Mapping[Turn, int] = field(default_factory=dict)
+    examples: int
+    distinct: int
+    outputs: int
+    telling: int
 
 
 @dataclass(frozen=True)
-class Job:
-    """What one process does.
+class Record:
+    """What came of a campaign; `machines` says how many turns ran where, `where` each finding."""
 
-    Attributes
-    ----------
-    number, jobs
-        Its place among so many jobs, which begin at different claims.
-    seed
-        The campaign's seed; each job and each turn draws other examples from it.
-    seconds
-        How long it goes on.
-    corpus
-        Tokens that are checked as well, at first for as long as anything is drawn.
-    known
-        How many of them have failed before: they come before anything else.
-    place
-        Where it begins.
-    """
-
-    number: int
+    subject: str
+    tensorflow: str
     seed: int
+    jobs: int
+    turns: int
     seconds: float
-    jobs: int = 1
-    corpus: tuple[str, ...] = ()
-    known: int = 0
-    place: Place = Place()
+    interrupted: bool
+    total: Sums
+    examples_per_second_and_job: float
+    counts: list[Counted]
+    classes: dict[str, int]
+    failures: list[Failure]
+    crashes: list[Crash]
+    doubts: list[str]
+    unreached: list[str]
+    too_few: list[str]
+    machines: dict[str, int]
+    where: dict[str, str]
+    exit_code: int
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A disagreement.
-
-    Attributes
-    ----------
-    claim, token
-        What replays it.
-    reason
-        What differs, and a script that shows it.
-    key
-        A later failure of the same key is the same, made smaller.
-    """
-
-    claim: str
-    token: str
-    reason: str
-    key: str = ""
-
-    def document(self) -> dict[str, str]:
-        """Return the failure as JSON knows it."""
-        return {"claim": self.claim, "token": self.token, "reason": self.reason}
-
-
-@dataclass(frozen=True)
-class Interesting:
-    """An example worth keeping: the first of its class, or the largest error so far.
+class Campaign:
+    """A campaign that goes on for so many seconds or turns, whatever is over first.
 
     Attributes
     ----------
-    token
-        The example.
-    why
-        Claim, dtype and class or ratio.
-    ratio
-        |error| / bound, where that is why.
+    counts, failures
+        What the turns so far have compared, and what disagrees, by the turn's number.
+    turns
+        How many those are.
     """
 
-    token: str
-    why: str
-    ratio: float = 0.0
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store | None,
+        *,
+        seed: int,
+        seconds: float | None = None,
+        turns: int | None = None,
+    ) -> None:
+        self.settings, self._store, self._seed = settings, store, seed
+        self._seconds, self._most = seconds, turns
+        self.counts: tally.Counts = {}
+        self.failures: dict[int, list[Failure]] = {}
+        self.crashes: dict[tuple[int, bool], Crash] = {}
+        self.turns = 0
+        self._pairs = [
+            (one, dtype)
+            for one in claims.asked(settings.scope)
+            for dtype in dtypes(one, settings.scope)
+        ]
+        kept = [one.token for one in store.corpus() if one.failed] if store else []
+        others = [one.token for one in store.corpus()] if store else []
+        self._known = list(dict.fromkeys(kept))
+        self._tokens = [one for one in dict.fromkeys([*regressions(), *others]) if one not in kept]
+        self._waiting: dict[int, Outcome[Turn, Found] | None] = {}
+        self._next = 0
+        self._failed: Counter[tuple[str, str]] = Counter()
+        self._interesting: dict[str, Interesting] = {}
+        self._machines: Counter[str] = Counter()
+        self._where: dict[str, str] = {}
+        self._began = time.monotonic()
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._began
 
-def work(settings: Settings, job: Job, send: Send) -> None:
-    """Explore claim after claim, and check the corpus, until the time is over.
+    @property
+    def done(self) -> float:
+        """What share of the campaign is over."""
+        shares = [self.elapsed / self._seconds] if self._seconds else []
+        shares += [self._next / self._most] if self._most else []
+        return min(1.0, max(shares))
 
-    Sends `Place` before whatever may end the process, `Count` often, `Failure` and `Interesting`
-    as they come.
-    """
-    _Campaign(settings.scope, job, send).run()
+    def run(self, heard: Iterator[None]) -> Record:
+        """Run it until it is over, or Ctrl-C; `heard` is advanced after each turn."""
+        interrupted = False
 
+        def hear(outcome: Outcome[Turn, Found]) -> list[Turn]:
+            next(heard, None)
+            return self.take(outcome)
 
-class _Campaign:
-    """The state of a job."""
+        try:
+            run(play, self._handed_out(), self.settings, hear)
+        except KeyboardInterrupt:
+            interrupted = True
+        for _, outcome in sorted(self._waiting.items()):
+            if outcome is not None:
+                self._count(outcome)
+        return self._record(interrupted=interrupted)
 
-    def __init__(self, scope: Scope, job: Job, send: Send) -> None:
-        self._job, self._send = job, send
-        self._conv2d = under_test(scope)
-        gc.freeze()  # TensorFlow's million objects need not be searched again and again
-        self._until = time.monotonic() + job.seconds
-        self._turns = [(one, dtype) for one in claims.chosen(scope) for dtype in dtypes(one, scope)]
-        self._failures = dict(job.place.failures)
-        self._checked = job.place.checked
-        self._seconds: dict[str, float] = {}  # of an example, by claim
-        self._keep = _Keeper(send)
+    def planned(self) -> Iterator[Turn]:
+        """Yield every turn; those of a claim and dtype that has failed often enough are void."""
+        numbers = count()
+        for token in self._known:
+            yield Turn(next(numbers), token)
+        tokens = iter(self._tokens)
+        for number in count():
+            for claim, dtype in self._pairs:
+                turn = next(numbers)
+                yield Turn(
+                    turn,
+                    claim=claim.name,
+                    dtype=dtype,
+                    examples=_examples(claim, number),
+                    start=_start(self._seed, turn),
+                    simplest=not number,
+                )
+                for _ in range(TOKENS if number else 0):
+                    if token := next(tokens, ""):
+                        yield Turn(next(numbers), token)
 
-    def run(self) -> None:
-        """Go on until the time is over, or everything has failed often enough."""
-        while self._checked < self._job.known and time.monotonic() < self._until:
-            self._check_next(self._job.place.turn)
-        drawing = checking = 0.0
-        for turn in range(self._job.place.turn, 2**31):
-            began = time.monotonic()
-            self._draw(turn)
-            drawing += time.monotonic() - began
-            # The first round alone; then the corpus has as much time as what is drawn.
-            while turn >= len(self._turns) and checking < drawing and self._left():
-                began = time.monotonic()
-                self._check_next(turn + 1)
-                checking += time.monotonic() - began
-            failed = [self._failures.get((one.name, dtype), 0) for one, dtype in self._turns]
-            if time.monotonic() > self._until or min(failed) >= ENOUGH:
+    def take(self, outcome: Outcome[Turn, Found]) -> list[Turn]:
+        """Take what came of a turn, when all before it are taken; return turns that shall follow.
+
+        A failure is sought again and made smaller in a turn of its own, which may die of it.
+        """
+        turn = outcome.task
+        if turn.smaller:
+            if outcome.crash:
+                self._crash(outcome, outcome.crash)
+            elif outcome.result and outcome.result.failures:
+                self._fail(outcome, outcome.result.failures)
+            return []
+        self._waiting[turn.number] = outcome
+        follow: list[Turn] = []
+        while self._next in self._waiting:
+            first = self._waiting.pop(self._next)
+            self._next += 1
+            if first is not None and self._count(first):
+                follow.append(replace(first.task, smaller=True))
+        return follow
+
+    def _handed_out(self) -> Iterator[Turn]:
+        for turn in self.planned():
+            over = self._seconds is not None and self.elapsed > self._seconds
+            if over or turn.number == self._most:
                 return
+            if all(self._failed[one.name, dtype] >= ENOUGH for one, dtype in self._pairs):
+                return
+            if self._left_alone(turn):
+                self._waiting[turn.number] = None
+            else:
+                yield turn
 
-    def _left(self) -> bool:
-        return self._checked < len(self._job.corpus) and time.monotonic() < self._until
+    def _left_alone(self, turn: Turn) -> bool:
+        return not turn.token and self._failed[turn.claim, turn.dtype] >= ENOUGH
 
-    def _draw(self, turn: int) -> None:
-        """Let one claim and dtype have its turn."""
-        offset = self._job.number * len(self._turns) // self._job.jobs
-        claim, dtype = self._turns[(turn + offset) % len(self._turns)]
-        failures = self._failures.get((claim.name, dtype), 0)
-        if failures >= ENOUGH:
-            return
-        deadly = self._failures | {(claim.name, dtype): failures + 1}
-        self._send(Place(turn + 1, self._checked, deadly))
-        count = Count(claim.name, dtype)
-        last = time.monotonic()
+    def _count(self, outcome: Outcome[Turn, Found]) -> bool:
+        """Count what came of a turn; say whether it has failed and can be made smaller."""
+        turn, found = outcome.task, outcome.result
+        if self._left_alone(turn):
+            return False
+        self.turns += 1
+        self._machines[outcome.machine] += 1
+        if outcome.crash:
+            self._crash(outcome, outcome.crash)
+        if found is not None:
+            tally.merge(self.counts, found.counts)
+            for one in found.interesting.values():
+                keep(self._interesting, one)
+            if found.failures:
+                self._fail(outcome, found.failures)
+        failed = outcome.crash is not None or bool(found and found.failures)
+        self._failed[turn.claim, turn.dtype] += failed
+        return failed and not turn.token and not outcome.crash
 
-        def after(example: Example, told: Told) -> None:
-            nonlocal last
-            self._keep(claim, dtype, example, told)
-            if time.monotonic() - last > _OFTEN:
-                last = time.monotonic()
-                self._send(count.taken())
+    def _crash(self, outcome: Outcome[Turn, Found], crash: Crash) -> None:
+        self.crashes[outcome.task.number, outcome.task.smaller] = crash
+        self._where[crash.note] = outcome.machine
 
-        key = f"{self._job.number} {turn}"
-        tried = claim.name not in self._seconds
-        examples = self._examples(claim, turn)
-        began = time.monotonic()
-        try:
-            explore(
-                claim,
-                dtype,
-                self._conv2d,
-                self._conv2d.scope,
-                count,
-                examples=examples,
-                start=_start(self._job, turn, tried=tried),
-                simplest=turn < len(self._turns),
-                after=after,
-                found=lambda found: self._fail(found, key),
-            )
-        except Disagreement as found:
-            self._failures = deadly
-            self._fail(found, key)
-            self._fail(reduced(claim, found, self._conv2d), key)
-        else:
-            pace = (time.monotonic() - began) / examples
-            self._seconds[claim.name] = (pace + self._seconds.get(claim.name, pace)) / 2
-        self._send(count)
-        if tried and claim.name in self._seconds:  # how long one takes is known now
-            self._draw(turn)
+    def _fail(self, outcome: Outcome[Turn, Found], failures: list[Failure]) -> None:
+        self.failures[outcome.task.number] = failures
+        self._where |= {one.token: outcome.machine for one in failures}
 
-    def _examples(self, claim: Claim, turn: int) -> int:
-        """Return how many examples fill the turn, at the pace of the claim's last ones."""
-        if claim.name not in self._seconds:
-            return FIRST
-        seconds = claim.share * TURN * GROWTH ** (turn // len(self._turns))
-        seconds = min(seconds, self._until - time.monotonic())
-        return max(1, min(claim.examples, round(seconds / self._seconds[claim.name])))
-
-    def _check_next(self, turn: int) -> None:
-        """Check the next token of the corpus."""
-        token = self._job.corpus[self._checked]
-        self._checked += 1
-        self._send(Place(turn, self._checked, self._failures))
-        example = claims.parse(token)
-        scope = self._conv2d.scope
-        if claims.within(example, scope):
-            for claim in claims.admitting(example, scope):
-                self._check(claim, example)
-
-    def _check(self, claim: Claim, example: Example) -> None:
-        count = Count(claim.name, getattr(example, "dtype", "all"))
-        try:
-            checked(claim, example, self._conv2d, count)
-        except Exception as error:
-            key = f"{claim.name} {example.token()}"
-            subject = self._conv2d.scope.subject
-            self._fail(Disagreement(claim.name, example, describe(error), subject), key)
-        self._send(count)
-
-    def _fail(self, found: Disagreement, key: str) -> None:
-        self._send(Failure(found.claim, found.example.token(), str(found), key))
+    def _record(self, *, interrupted: bool) -> Record:
+        """Return everything; remember in the store what was interesting and what failed."""
+        scope, jobs = self.settings.scope, self.settings.jobs
+        places = [(one.name, dtype) for one, dtype in self._pairs]
+        listed = [self.counts[one] for one in sorted(self.counts, key=places.index)]
+        asked = claims.asked(scope)
+        each = (one for _, failures in sorted(self.failures.items()) for one in failures)
+        failures = list({one.token: one for one in each}.values())
+        crashes = [crash for _, crash in sorted(self.crashes.items())]
+        deaths = [one for one in crashes if one.of_subject]
+        if self._store:
+            self._store.add_interesting(self._interesting.values())
+            for token in (*(one.token for one in failures), *(one.note for one in deaths)):
+                self._store.add_failure(token)
+        unreached = [doubt for one in asked for doubt in trust.unreached(one, listed, scope)]
+        doubts = [str(one) for one in crashes if not one.of_subject]
+        doubts += [doubt for one in asked for doubt in trust.unanswered(one, listed)]
+        code = verdict.verdict([*failures, *deaths], [*doubts, *unreached])
+        if interrupted and code != verdict.DISAGREEMENT:
+            code = verdict.INTERRUPTED
+        total, elapsed = tally.total(listed), self.elapsed
+        return Record(
+            subject=scope.subject,
+            tensorflow=machine.tensorflow(),
+            seed=self._seed,
+            jobs=jobs,
+            turns=self.turns,
+            seconds=round(elapsed, 1),
+            interrupted=interrupted,
+            total=Sums(*total),
+            examples_per_second_and_job=round(total.examples / elapsed / jobs, 1),
+            counts=[one.document() for one in listed],
+            classes=dict(tally.classes(listed)),
+            failures=failures,
+            crashes=crashes,
+            doubts=doubts + unreached,
+            unreached=unreached,
+            too_few=[said for one in asked if (said := trust.too_few(one, listed, scope))],
+            machines=dict(self._machines),
+            where={token: place for token, place in sorted(self._where.items()) if token},
+            exit_code=code,
+        )
 
 
-class _Keeper:
-    """Remember the first example of each class and the largest errors; send those."""
-
-    def __init__(self, send: Callable[[Any], None]) -> None:
-        self._send = send
-        self._classes: set[tuple[str, str, str]] = set()
-        self._ratios: dict[tuple[str, str, str], float] = {}
-
-    def __call__(self, claim: Claim, dtype: str, example: Example, told: Told) -> None:
-        fresh = {
-            (claim.name, dtype, name) for name in (*claim.classes(example), *told.classes)
-        } - self._classes
-        if fresh:
-            self._classes |= fresh
-            why = ", ".join(sorted(name for _, _, name in fresh))
-            self._send(Interesting(example.token(), f"{claim.name} {dtype}: {why}"))
-        for side, ratio in told.ratios.items():
-            key = claim.name, dtype, side
-            if ratio > max(0.5, self._ratios.get(key, 0.0)):
-                self._ratios[key] = ratio
-                why = f"{claim.name} {dtype}: largest error of {side}"
-                self._send(Interesting(example.token(), why, ratio))
+def _examples(claim: Claim, number: int) -> int:
+    """Return how many examples a turn of `claim` has in a round."""
+    return min(
+        round(FIRST * GROWTH ** min(number, 50)),
+        max(1, round(claim.share * SHARE * claim.examples)),
+    )
 
 
-def _start(job: Job, turn: int, *, tried: bool = False) -> int:
-    """Return a seed that no other job or turn of this or another campaign has."""
-    text = f"{job.seed} {job.number} {turn}{' tried' * tried}"
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+def _start(seed: int, turn: int) -> int:
+    """Return a seed that no other turn of this or another campaign has."""
+    return int.from_bytes(blake2b(f"{seed} {turn}".encode(), digest_size=8).digest())

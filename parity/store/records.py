@@ -13,6 +13,9 @@ from typing import Any
 from parity.model import machine
 from parity.model.subject import Scope
 
+FAILED = "failed: "
+"""What the reason of a token begins with that has failed."""
+
 
 @dataclass(frozen=True)
 class Interesting:
@@ -24,6 +27,11 @@ class Interesting:
     token: str
     why: str
     ratio: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed."""
+        return self.why.startswith(FAILED)
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from parity.model.verdict import WrongCall
-from parity.store.records import Count, Failure, Interesting, Run, Timing
+from parity.store.records import FAILED, Count, Failure, Interesting, Run, Timing
 
 DEFAULT = Path(".parity/parity.sqlite")
 _OURS = (0x70617269, 1)  # "pari", and the version of the format
 _PATIENCE = 60.0  # seconds until other writers are done
 _PARTS: dict[str, Any] = {"counts": Count, "failures": Failure, "timings": Timing}
 _TABLES = ("runs", *_PARTS, "sweeps", "blocks", "corpus")
-_FAILED = "failed: "
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -108,7 +107,7 @@ class Store:
         """Return the examples worth checking first, those that have failed before all others."""
         with self._transaction():
             found = [one for _, one in self._rows("corpus", Interesting)]
-        return sorted(found, key=lambda one: not one.why.startswith(_FAILED))
+        return sorted(found, key=lambda one: not one.failed)
 
     def add_interesting(self, found: Iterable[Interesting]) -> None:
         """Keep each whose reason is new, or whose ratio is larger than that of what was kept."""
@@ -120,7 +119,7 @@ class Store:
 
     def add_failure(self, token: str) -> None:
         """Keep a token that fails, or ends its process."""
-        self.add_interesting([Interesting(token, f"{_FAILED}{token}")])
+        self.add_interesting([Interesting(token, f"{FAILED}{token}")])
 
     def _admit(self) -> None:
         """Make the tables in a new file; refuse what is no sound store."""

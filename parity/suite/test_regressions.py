@@ -11,7 +11,7 @@ from parity.claims.check import checked
 from parity.claims.tally import Count
 from parity.examples import corners
 from parity.model.case import Case
-from parity.search.corpus import regressions
+from parity.search.regressions import regressions
 from parity.suite.run import RUN
 
 SCOPE = RUN.scope

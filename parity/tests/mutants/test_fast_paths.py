@@ -11,14 +11,14 @@ from parity.model.case import Case
 from parity.model.subject import Scope
 from parity.mutants import MUTANTS, Mutant, fast_paths, grouped_paths, textbook
 from parity.oracles.eigen import conv2d as tensorflow
-from parity.search import corpus
+from parity.search import regressions
 
 KINDS = {
     name: mutant
     for name, mutant in MUTANTS.items()
     if isinstance(mutant.conv2d, fast_paths.FastPath)
 }
-REGRESSIONS = [claims.parse(token) for token in corpus.regressions()]
+REGRESSIONS = [claims.parse(token) for token in regressions.regressions()]
 
 
 def test_there_are_many_and_each_is_listed() -> None:
