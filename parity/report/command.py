@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -20,12 +17,12 @@ from parity.mutants import MUTANTS
 from parity.mutants import command as mutants
 from parity.report import document, forest, page, photographs, samples
 from parity.search import command as fuzz
-from parity.search.corpus import Corpus
+from parity.search.campaign import Campaign
 from parity.speed import command as speed
 from parity.speed import layers
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
 from parity.sweep import command as sweep
-from parity.sweep.run import run_sweep
+from parity.sweep.run import sweep as run_sweep
 
 _LAYERS = ("resnet50", "small", "mobilenetv2", "questions")
 _SECONDS = 2.5
@@ -109,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     except speed.FAILURES as error:
         return speed.told("report", error)
     html, numbers = arguments.output / "report.html", arguments.output / "report.json"
-    numbers.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
+    document.write(made, numbers)
     html.write_text(page.render(made), encoding="utf-8")
     written = [html, numbers]
     if arguments.picture:
@@ -164,30 +161,19 @@ def _proved(
     """
     quick: bool = arguments.quick
     console.rule("sweep")
-    found = run_sweep(given, every=arguments.every)
-    sweep.show(found, console, given.scope)
-    swept = document.attributes(found)
-    if swept.interrupted:
-        raise KeyboardInterrupt
+    swept = run_sweep(given, every=arguments.every)
+    sweep.show(swept, console, given.scope)
     console.rule("campaign")
-    with tempfile.TemporaryDirectory() as folder:  # a report leaves no corpus behind
-        campaign: Any = fuzz.campaign(
-            console,
-            Corpus(Path(folder) / "corpus.txt"),
-            seconds=60 * arguments.minutes,
-            seed=arguments.seed,
-            settings=given,
-        )
-    campaign = document.attributes(campaign)
-    if campaign.interrupted:
+    seconds = 60 * arguments.minutes
+    campaign = Campaign(given, None, seed=arguments.seed, seconds=seconds)  # leaves no corpus
+    explored = fuzz.campaign(console, campaign)
+    if swept.interrupted or explored.interrupted:
         raise KeyboardInterrupt
     console.rule("mutants")
     names, control = (list(MUTANTS)[::_FEW_MUTANTS], 0.01) if quick else (list(MUTANTS), 1.0)
-    hunted = document.attributes(
-        mutants.hunt(console, names, seed=0, settings=given, control=control)
-    )
-    samples = _sampled(given, console, quick=quick)
-    return samples.real_input, document.proved(swept, campaign, hunted, samples, quick=quick)
+    hunted = mutants.hunt(console, names, seed=0, settings=given, control=control)
+    sampled = _sampled(given, console, quick=quick)
+    return sampled.real_input, document.proved(swept, explored, hunted, sampled, quick=quick)
 
 
 def _sampled(given: Settings, console: Console, *, quick: bool) -> samples.Samples:
@@ -196,6 +182,12 @@ def _sampled(given: Settings, console: Console, *, quick: bool) -> samples.Sampl
     console.print(_table(found.real_input))
     for note in photographs.notes(found.real_input):
         console.print(note, style="yellow", markup=False, highlight=False)
+    if found.ledger:
+        rows, missing = found.ledger.rows, found.ledger.missing
+        stale = [f"the ledger's {row.id}: {row.status}" for row in rows if row.stale]
+        for line in (*stale, *(f"the ledger has no row for {call}" for call in missing)):
+            console.print(f"DISAGREES: {line}", style="bold red", markup=False)
+        console.print(f"ledger: {len(rows)} rows, {len(stale)} stale, {len(missing)} missing")
     for line in found.failures:
         console.print(f"DISAGREES: {line}", style="bold red", markup=False)
     for line in found.doubts:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
+import msgspec
+
+from parity.ledger.command import Ledger
 from parity.model import verdict
+from parity.mutants.command import Hunt
 from parity.report.errors import Errors
 from parity.report.photographs import Compared
 from parity.report.samples import Samples
+from parity.search.campaign import Record
+from parity.speed import command as speed_command
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.records import Speed
-from parity.sweep.run import exit_code
+from parity.sweep.found import Swept
 
-
-class Attributes(dict[str, Any]):
-    """A part that is not yet a record."""
-
-    def __getattr__(self, name: str) -> Any:
-        return attributes(self[name])
-
-
-def attributes(part: Any) -> Any:
-    return Attributes(part) if isinstance(part, dict) else part
+Code = Literal[0, 1, 3]
+Word = Literal["agreement", "disagreement", "mistrusted"]
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,15 @@ class Proof:
         None where the subject is not npconv, which it is about.
     """
 
-    exit_code: int
-    verdict: str
-    sweep: Any
-    campaign: Any
+    exit_code: Code
+    verdict: Word
+    sweep: Swept
+    campaign: Record
     errors: list[Errors]
     failures: list[str]
     doubts: list[str]
-    mutants: Any
-    ledger: Any
+    mutants: Hunt
+    ledger: Ledger | None
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,9 @@ class Report:
         The photographs within the subject's scope; a report of none is mistrusted.
     """
 
-    created: datetime
-    exit_code: int
-    verdict: str
+    created: Annotated[datetime, msgspec.Meta(tz=True)]
+    exit_code: Code
+    verdict: Word
     quick: bool
     real_input: list[Compared]
     proof: Proof
@@ -71,33 +70,33 @@ class Report:
     format: Literal["parity report 4"] = "parity report 4"
 
 
-def proved(sweep: Any, campaign: Any, mutants: Any, samples: Samples, *, quick: bool) -> Proof:
+def proved(sweep: Swept, campaign: Record, hunt: Hunt, samples: Samples, *, quick: bool) -> Proof:
     """Say what comes of everything that is compared.
 
     A campaign of a `quick` report need not have reached every class of examples: what it has
     compared must agree.
     """
     codes = [
-        exit_code(sweep),
+        sweep.exit_code,
         campaign.exit_code,
         verdict.verdict(samples.failures, samples.doubts),
-        mutants.exit_code,
+        hunt.exit_code,
         samples.ledger.exit_code if samples.ledger else verdict.AGREEMENT,
     ]
     only_unreached = set(campaign.doubts) <= set(campaign.unreached) and campaign.total.examples
     if quick and only_unreached and campaign.exit_code == verdict.MISTRUSTED:
         codes[1] = verdict.AGREEMENT
-    worst = verdict.worst(codes)
+    code, word = _worst(codes)
     return Proof(
-        exit_code=worst,
-        verdict=verdict.VERDICTS[worst],
-        sweep=sweep,
-        campaign=campaign,
-        errors=samples.errors,
-        failures=samples.failures,
-        doubts=samples.doubts,
-        mutants=mutants,
-        ledger=samples.ledger,
+        code,
+        word,
+        sweep,
+        campaign,
+        samples.errors,
+        samples.failures,
+        samples.doubts,
+        hunt,
+        samples.ledger,
     )
 
 
@@ -109,19 +108,33 @@ def joined(
     One part that disagrees makes it disagreement; else one that is mistrusted, or a photograph or
     layer without any comparison, makes it mistrusted.
     """
-    agreements = [one.agreement for one in real_input] + [row.agreement for row in speed.rows]
-    verdicts = [one.verdict for one in agreements]
-    wrong = [one for one in verdicts if one == DISAGREES]
-    unclear = [one for one in verdicts if one == NOT_COMPARED]
-    if not real_input:
-        unclear.append(NOT_COMPARED)
-    code = verdict.worst([verdict.verdict(wrong, unclear), proof.exit_code])
-    return Report(
-        created=datetime.now(UTC).replace(microsecond=0),
-        exit_code=code,
-        verdict=verdict.VERDICTS[code],
-        quick=quick,
-        real_input=real_input,
-        proof=proof,
-        speed=speed,
+    verdicts = [one.agreement.verdict for one in real_input] or [NOT_COMPARED]
+    wrong, unclear = (
+        [one for one in verdicts if one == word] for word in (DISAGREES, NOT_COMPARED)
     )
+    code, word = _worst(
+        [verdict.verdict(wrong, unclear), proof.exit_code, speed_command.exit_code(speed)]
+    )
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Report(now, code, word, quick, real_input, proof, speed)
+
+
+def _worst(codes: list[int]) -> tuple[Code, Word]:
+    code = verdict.worst(codes)
+    return msgspec.convert((code, verdict.VERDICTS[code]), tuple[Code, Word])
+
+
+def write(report: Report, path: Path) -> None:
+    """Write a report as JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+
+
+def read(path: Path) -> Report:
+    """Read a report, and check it.
+
+    Raises
+    ------
+    msgspec.ValidationError
+        Naming the place and what is expected there.
+    """
+    return msgspec.json.decode(path.read_bytes(), type=Report)

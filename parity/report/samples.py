@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from rich.console import Console
 
-from parity.engine import jobs, note
-from parity.engine.jobs import Crash
+from parity import engine
+from parity.engine import Outcome, note
+from parity.ledger import command as ledger
+from parity.ledger.command import Ledger
 from parity.model.settings import Settings
 from parity.report import errors, photographs
 from parity.report.errors import Errors
@@ -21,6 +22,7 @@ from parity.speed.agreement import failed
 
 Task = Example | str
 """A photograph, a dtype of the errors, or `LEDGER`."""
+Result = Compared | Errors | Ledger | str
 LEDGER = "ledger"
 
 
@@ -36,7 +38,7 @@ class Samples:
 
     real_input: list[Compared] = field(default_factory=list)
     errors: list[Errors] = field(default_factory=list)
-    ledger: Any = None
+    ledger: Ledger | None = None
     failures: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -51,63 +53,54 @@ def taken(settings: Settings, *, quick: bool) -> Samples:
     tasks: list[Task] = [*chosen, *dtypes]
     if scope.is_npconv and not quick:
         tasks.insert(0, LEDGER)  # it takes longest
-    found: dict[int, Any] = {}
+    found: dict[int, Result] = {}
     samples = Samples()
 
-    def crashed(crash: Crash) -> None:
-        number, task = crash.task
+    def heard(outcome: Outcome[tuple[int, Task], Result]) -> None:
+        (number, task), crash = outcome.task, outcome.crash
+        if crash is None:
+            assert outcome.result is not None
+            found[number] = outcome.result
         # What raised is the subject's, or a result of its that cannot be compared.
-        mine = crash.of_subject or crash.status is None
-        if mine and isinstance(task, Example):
+        elif not (crash.of_subject or crash.status is None) or task == LEDGER:
+            samples.doubts.append(f"{_name(task)}: {crash.reason}")
+        elif isinstance(task, Example):
             found[number] = photographs.row(task, failed(crash.reason))
         else:
-            name = task.name if isinstance(task, Example) else task
-            (samples.failures if mine else samples.doubts).append(f"{name}: {crash.reason}")
+            samples.failures.append(f"{task}: {crash.reason}")
 
-    jobs.run(
-        "parity.report.samples:send",
-        list(enumerate(tasks)),
-        replace(settings, call_seconds=max(settings.call_seconds, photographs.SECONDS)),
-        lambda _, sent: found.update([sent]),
-        after_crash=crashed,
-    )
-    for number in sorted(found):
-        one = found[number]
+    patient = replace(settings, call_seconds=max(settings.call_seconds, photographs.SECONDS))
+    engine.run(compared, list(enumerate(tasks)), patient, heard)
+    for _, one in sorted(found.items(), key=lambda item: item[0]):
         if isinstance(one, str):
             samples.doubts.append(one)
         elif isinstance(one, Compared):
             samples.real_input.append(one)
-        elif isinstance(one, Errors):
+        elif isinstance(one, Ledger):
+            samples.ledger = one
+        else:
             samples.errors.append(one)
             if one.beyond:
                 samples.failures.append(f"{one.dtype}: an error beyond the bound")
-        else:
-            from parity.report.document import attributes
-
-            samples.ledger = attributes(one)
     return samples
 
 
-def work(settings: Settings, task: Task) -> Compared | Errors | str | Any:
+def compared(settings: Settings, task: tuple[int, Task]) -> Result:
     """Return what one task found, or in words why nothing can be told."""
     from parity.claims import check
 
-    if isinstance(task, Example):
-        return photographs.compared(settings, task)
-    if task == LEDGER:
-        from parity.ledger import command as ledger
-
+    _, one = task
+    if isinstance(one, Example):
+        return photographs.compared(settings, one)
+    if one == LEDGER:
         return ledger.check(Console(file=io.StringIO()))
     try:
-        return errors.measured(settings, task)
+        return errors.measured(settings, one)
     except Exception as error:
         if not (check.not_supported(error) or check.oracle_failed(error)):
             raise
-        whose = jobs.WHOSE[note.raised_by(error)]
-        return f"{task}: {whose} raises {type(error).__name__}: {error}"
+        return f"{one}: {note.WHOSE[note.raised_by(error)]} raises {type(error).__name__}: {error}"
 
 
-def send(settings: Settings, task: tuple[int, Task], send: Any) -> None:
-    """Send what `work` returns, with the number of the task."""
-    number, one = task
-    send((number, work(settings, one)))
+def _name(task: Task) -> str:
+    return task.name if isinstance(task, Example) else task

@@ -28,13 +28,8 @@ from parity.model.case import Array
 from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.mutants import MUTANTS
 from parity.oracles import bounds
-<<<<<<< HEAD
 from parity.rules import ROWS
 from parity.search import corpus
-=======
-from parity.rules.rows import ROWS
-from parity.search import regressions
->>>>>>> engine
 from parity.search.explore import Disagreement, explore
 from parity.sweep.grid import Grid
 
@@ -145,7 +140,7 @@ def test_the_rows_of_rules_and_regressions_keep_to_the_scope(scope: Scope) -> No
             with suppress(ValueError, TypeError):
                 strict(**row.call())
     # Each scope has a quarter, its neighbours the others: what is asked hardly depends on the row.
-    tokens = regressions.regressions()[ALONE.index(scope) % 4 :: 4]
+    tokens = corpus.regressions()[ALONE.index(scope) % 4 :: 4]
     examples = [claims.parse(token) for token in tokens]
     for example in examples:
         for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
