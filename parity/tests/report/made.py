@@ -49,7 +49,7 @@ def speed(verdict: Verdict = "within bound", **changes: Any) -> Speed:
     rows = []
     for number, subject in enumerate((0.25, 4.0, 1.0)):
         more = {TEN_LINES: 1.7} if number < 2 else {}
-        times = planted.times(subject, **more) if verdict == "within bound" else None
+        times = planted.times(subject, 12, 0.005, **more) if verdict == "within bound" else None
         note = Note() if more else Note(refused="<too large>")
         facts: dict[str, Any] = {"net": "<net>", "name": f"<layer {number}>"}
         facts |= {"beside": {TEN_LINES: note}, "agreement": agreement(verdict)}
@@ -67,11 +67,16 @@ def sweep(**changes: Any) -> Swept:
         suite="2",
         versions={"tensorflow": "<9.9>"},
     )
-    numbers = ("jobs", "geometries", "left_out", "outputs", "nonzero", "not_supported")
-    numbers += ("unanswered", "resumed", "rate", "rate_per_job", "rate_per_cpu_second")
+    numbers: dict[str, Any] = dict.fromkeys(
+        (
+            *("jobs", "geometries", "left_out", "outputs", "nonzero", "not_supported"),
+            *("unanswered", "resumed", "rate", "rate_per_job", "rate_per_cpu_second"),
+        ),
+        5,
+    )
     found = Swept(
         **vars(heading),
-        **dict.fromkeys(numbers, 5),
+        **numbers,
         by_dtype={"float32": OfDtype(compared=5, expected=5)},
         layers=OfLayers(compared=5),
         seconds=1.0,
@@ -139,7 +144,7 @@ def errors() -> Errors:
 
 def ledger() -> Ledger:
     """Return a ledger of one row."""
-    row = Checked("row", "eigen", "<a>", "<b>", "https://example.org", "as written", (), False)
+    row = Checked("row", "eigen", "<theirs>", "<ours>", "https://example.org", "as written", (), False)
     return Ledger((row,), (), "<avx>", 0)
 
 
