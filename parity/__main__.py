@@ -26,6 +26,7 @@ COMMANDS = (
     ("replay", "parity.cli.replay", "check one example again, given by its token"),
     ("mutants", "parity.mutants.command", "point the suite at wrong implementations"),
     ("ledger", "parity.ledger.command", "check every deliberate difference live"),
+    ("history", "parity.cli.history", "ratios and counts over the runs that were recorded"),
     ("elsewhere", "parity.cli.elsewhere", "run the suite's quick form as if on other machines"),
 )
 

@@ -1,19 +1,48 @@
-"""``python -m parity replay TOKEN``: check one example again, by every claim that admits it."""
+"""``python -m parity replay TOKEN``: check one example again, by every claim that admits it.
+
+The first failure is reduced, and told by what it looks like.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable
-from dataclasses import replace
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
 
 from rich.console import Console
 
+from parity import engine
 from parity.cli import options
-from parity.engine import jobs
+from parity.engine import Outcome
 from parity.model import verdict
+from parity.model.case import Case
 from parity.model.settings import Settings
 from parity.model.subject import DEFAULT, Scope
+
+HOLDS, FAILS, DOUBTED, OPEN = "holds", "DISAGREES", "MISTRUSTED", "not supported"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A claim and an example; `reduce` and `look` ask what to make of its failure."""
+
+    claim: str
+    token: str
+    reduce: bool = False
+    look: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found out, in words; the token of a smaller example, if that was asked."""
+
+    kind: str
+    said: str
+    token: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,84 +55,106 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(token: str, scope: Scope) -> str:
     """Return the line for a shell that checks `token` again on the subject of `scope`."""
     whose = "" if scope.subject == DEFAULT else f" --subject {scope.subject}"
-    return f"python -m parity replay {shlex.quote(token)}{whose}"
+    return f"{_found_by(scope.subject)}python -m parity replay {shlex.quote(token)}{whose}"
+
+
+def _found_by(subject: str) -> str:
+    """Return how a shell says where `subject` is found, if it lies in no usual place."""
+    spec = find_spec(subject.partition(":")[0].partition(".")[0])
+    if spec is None or spec.origin is None:
+        return ""
+    folder = Path(spec.origin).parent
+    folder = folder.parent if spec.submodule_search_locations else folder
+    usual = {Path.cwd(), *(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib"))}
+    return "" if folder in usual else f"PYTHONPATH={shlex.quote(str(folder))} "
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what each claim says; return 1 if one fails, 2 for no token, 3 if nothing tells."""
+    from parity import claims
+
     console = Console()
     token = " ".join(arguments.token)
-    try:
-        settings = options.settings(arguments)
-    except ValueError as error:
-        return _wrong(str(error))
-    answers: list[tuple[str, str]] = []
-    crashes = jobs.run(
-        "parity.cli.replay:work",
-        [token],
-        replace(settings, jobs=1),
-        lambda _, answer: answers.append(answer),
-    )
-    console.print(token, markup=False, highlight=False, soft_wrap=True)
-    kinds = [kind for kind, _ in answers]
-    failed = [kind for kind in kinds if kind == "fails"]
-    for kind, text in answers:
-        if kind == "wrong":
-            return _wrong(text)
-        if kind != "snippet" or failed or arguments.snippet:
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
-    doubts = [kind for kind in kinds if kind == "doubt"]
-    for crash in crashes:
-        said = "DISAGREES" if crash.of_subject else "MISTRUSTED"
-        console.print(f"{said}: the process: {crash}", markup=False, soft_wrap=True)
-        (failed if crash.of_subject else doubts).append(said)
-    if not {"holds", "fails"} & set(kinds) and not crashes:
-        doubts.append("nothing was compared")
-        console.print("MISTRUSTED: nothing was compared")
-    return verdict.verdict(failed, doubts)
-
-
-def work(settings: Settings, token: str, send: Callable[[tuple[str, str]], None]) -> None:
-    """Check every admitting claim in a process of its own, which the subject may kill."""
-    from parity import claims
-    from parity.claims.check import checked, under_test
-    from parity.claims.tally import Count
-    from parity.model.case import Case
-    from parity.oracles.compare import shortened
-    from parity.search.explore import describe
-
+    settings = options.settings(arguments)
     try:
         example = claims.parse(token)
         admitting = claims.admitting(example, settings.scope)
     except ValueError as error:
-        send(("wrong", str(error)))
-        return
+        raise verdict.WrongCall(str(error)) from error
     if not admitting:
-        send(("wrong", "none of the claims that were asked for admits this example"))
-        return
+        raise verdict.WrongCall("none of the claims that were asked for admits this example")
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    kinds: list[str] = []
+    smallest = [token]
+
+    def heard(outcome: Outcome[Question, Answer]) -> Iterable[Question]:
+        asked, answer, crash = outcome.task, outcome.result, outcome.crash
+        if crash is not None:
+            kinds.append(FAILS if crash.of_subject else DOUBTED)
+            say(f"{asked.claim}: {kinds[-1]}: the process: {crash}")
+        elif answer is not None and (asked.reduce or asked.look):
+            if answer.said:
+                say(answer.said)
+            if asked.reduce:
+                smallest.append(answer.token)
+                return [Question(asked.claim, answer.token, look=True)]
+        elif answer is not None:
+            first = answer.kind == FAILS and FAILS not in kinds
+            kinds.append(answer.kind)
+            say(f"{asked.claim}: {answer.said}")
+            if first and isinstance(example, Case):
+                return [replace(asked, reduce=True)]
+        return []
+
+    say(token)
+    questions = [Question(claim.name, token) for claim in admitting]
+    engine.run(answered, questions, replace(settings, jobs=1), heard)
+    if isinstance(example, Case) and (FAILS in kinds or arguments.snippet):
+        say("\n" + Case.parse(smallest[-1]).snippet(settings.scope.subject))
+    if FAILS in kinds:
+        say(command(smallest[-1], settings.scope))
+    doubts = [kind for kind in kinds if kind == DOUBTED]
+    if not {HOLDS, FAILS, DOUBTED} & set(kinds):
+        doubts.append("nothing was compared")
+        say("MISTRUSTED: nothing was compared")
+    return verdict.verdict([kind for kind in kinds if kind == FAILS], doubts)
+
+
+def answered(settings: Settings, question: Question) -> Answer:
+    """Check, reduce or explain in a process of its own, which the subject may end."""
+    from parity import claims
+    from parity.claims.check import checked, failure, under_test
+    from parity.claims.tally import Count
+    from parity.oracles.compare import shortened
+    from parity.search.explore import Disagreement, describe
+    from parity.search.looks import looks_like
+    from parity.search.reduce import reduced
+
+    claim, example = claims.CLAIMS[question.claim], claims.parse(question.token)
     conv2d = under_test(settings.scope)
-    for claim in admitting:
-        count = Count(claim.name, "")
-        try:
-            told = checked(claim, example, conv2d, count)
-        except Exception as error:
-            # The token and its script are printed once, for all claims.
-            reason = shortened(describe(error))
-            send(("fails", f"{claim.name}: DISAGREES: {reason}"))
-            continue
-        if told is None:
-            kind = "open" if count.not_supported.examples else "doubt"
-            whose = "not supported" if kind == "open" else "MISTRUSTED: TensorFlow failed"
-            first = count.not_supported.first or count.oracle_failed.first
-            send((kind, f"{claim.name}: {whose}: {first.removeprefix(f'{example.token()}: ')}"))
-        else:
-            said = [f"{side} {ratio:.3g}" for side, ratio in told.ratios.items()]
-            ratios = f"; error / bound: {', '.join(said)}" if said else ""
-            send(("holds", f"{claim.name}: holds, {told.outputs:,} values compared{ratios}"))
-    if isinstance(example, Case):
-        send(("snippet", "\n" + example.snippet(settings.scope.subject)))
-
-
-def _wrong(reason: str) -> int:
-    Console(stderr=True).print(f"parity replay: {reason}", style="red", markup=False)
-    return verdict.WRONG_CALL
+    if question.look:
+        looks = looks_like(conv2d, example, settings.scope)
+        return Answer(FAILS, f"looks like: {looks}" if looks else "")
+    if question.reduce:
+        error = failure(claim, example, conv2d)
+        reason = describe(error) if error else ""
+        found = reduced(claim, Disagreement(claim.name, example, reason), conv2d)
+        token = found.example.token()
+        return Answer(FAILS, f"smaller: {token}" if token != question.token else "", token)
+    count = Count(claim.name, "")
+    try:
+        told = checked(claim, example, conv2d, count)
+    except Exception as error:
+        # The token and its script are printed once, for all claims.
+        return Answer(FAILS, f"{FAILS}: {shortened(describe(error))}")
+    if told is None:
+        kind = OPEN if count.not_supported.examples else DOUBTED
+        whose = OPEN if kind == OPEN else f"{DOUBTED}: TensorFlow failed"
+        first = count.not_supported.first or count.oracle_failed.first
+        return Answer(kind, f"{whose}: {first.removeprefix(f'{example.token()}: ')}")
+    said = ", ".join(f"{side} {ratio:.3g}" for side, ratio in told.ratios.items())
+    ratios = f"; error / bound: {said}" if said else ""
+    return Answer(HOLDS, f"{HOLDS}, {told.outputs:,} values compared{ratios}")

@@ -46,7 +46,7 @@ def _term_by_term(patches: Array, weights: Array) -> Array:
     return sum(products(patches, weights), patches.dtype.type(0))
 
 
-@misread("convolve", "float16 NHWC 1x2x2x2 w2x2x2x1 s1,1 d1,1 VALID finite:0")
+@misread("convolve", "float16 NHWC 1x3x3x2 w3x3x2x4 s1,1 d1,1 VALID finite:0")
 def halves_by_taps(layer: Layer) -> Array:
     """The sum of each tap over the channels is rounded to half before the next is added."""
     if not halves(layer.dtype):

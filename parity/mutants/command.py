@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +12,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from parity import engine
 from parity.cli import options, terminal
-from parity.engine import jobs
+from parity.engine import Crash, Outcome
 from parity.model import verdict
 from parity.model.settings import Settings
+from parity.model.verdict import Verdict
 from parity.mutants import MUTANTS
-from parity.mutants.hunt import CONTROL, Fate, Task, hunted, merged, tasks
+from parity.search.hunt import CONTROL, Fate, Task, hunted, merged, tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,36 +69,35 @@ class Hunt:
     named: int
     misnamed: list[str]
     control: Fate | None
-    crashes: list[jobs.Crash]
+    crashes: list[Crash]
     doubts: list[str]
     exit_code: int
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> Verdict:
     """Print the fate of every mutant; return 1 if one survives or the control does not."""
     names = arguments.names or list(MUTANTS)
-    try:
-        settings = options.settings(arguments)
-        unknown = [name for name in names if name not in MUTANTS]
-        if unknown:
-            raise ValueError(f"no mutant {unknown[0]!r}")
-        if find_spec("npconv") is None:
-            raise ValueError("npconv has to be installed: mutants ask it which calls are valid")
-    except ValueError as error:
-        wrong = f"parity mutants: {error}"
-        Console(stderr=True).print(wrong, style="red", markup=False)
-        return verdict.WRONG_CALL
+    settings = options.settings(arguments)
+    unknown = [name for name in names if name not in MUTANTS]
+    if unknown:
+        raise verdict.WrongCall(f"no mutant {unknown[0]!r}")
+    if find_spec("npconv") is None:
+        raise verdict.WrongCall("npconv has to be installed: mutants ask it which calls are valid")
     found = hunt(
         terminal.console(), names, seed=arguments.seed, settings=settings, control=arguments.control
     )
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    return found.exit_code
-
-
-def work(settings: Settings, task: Task, send: Callable[[Fate], None]) -> None:
-    """Send what becomes of a task."""
-    send(hunted(settings, task))
+    return Verdict.of(
+        found.exit_code,
+        f"mutants: {found.killed} of {found.asked} killed",
+        agreeing=[(fate.mutant, fate.fault) for fate in found.mutants if fate.killed],
+        failures=[(name, "it survives") for name in found.survivors]
+        + [(name, "its failure looks like another fault") for name in found.misnamed]
+        + [("a task", crash.reason) for crash in found.crashes],
+        doubts=found.doubts,
+        left_out=[(fate.mutant, "outside the scope") for fate in found.mutants if not fate.asked],
+    )
 
 
 def hunt(
@@ -108,14 +108,18 @@ def hunt(
     A mutant whose fault lies outside the scope is not asked for.
     """
     fates: dict[str, list[Fate]] = defaultdict(list)
+    crashes: list[Crash] = []
     given = list(tasks(settings.scope, names, seed, control))
     with terminal.progress(console, "mutants", len(given)) as bar:
 
-        def hear(_: int, fate: Fate) -> None:
-            fates[fate.mutant].append(fate)
+        def heard(outcome: Outcome[Task, Fate]) -> None:
+            if outcome.crash is not None:
+                crashes.append(outcome.crash)
+            elif outcome.result is not None:
+                fates[outcome.result.mutant].append(outcome.result)
             bar.advance(bar.task_ids[0])
 
-        crashes = jobs.run("parity.mutants.command:work", given, settings, hear)
+        engine.run(hunted, given, settings, heard)
     found = [fates[name][0] for name in names if name in fates]
     right = merged(fates[CONTROL]) if CONTROL in fates else None
     hunted_down = _judged(str(settings.scope), found, right, crashes)
@@ -123,7 +127,7 @@ def hunt(
     return hunted_down
 
 
-def _judged(scope: str, found: list[Fate], right: Fate | None, crashes: list[jobs.Crash]) -> Hunt:
+def _judged(scope: str, found: list[Fate], right: Fate | None, crashes: list[Crash]) -> Hunt:
     """Count fates and say what they come to."""
     asked = [fate for fate in found if fate.asked]
     survivors = [fate.mutant for fate in asked if not fate.killed]

@@ -137,6 +137,8 @@ def _show(console: Console, record: Record, counts: list[tally.Count], scope: Sc
     for failure in record.failures:
         say("DISAGREES", "bold red")
         say(failure.reason)
+        if failure.looks_like:
+            say(f"looks like: {failure.looks_like}")
         replayed(failure.token)
     deaths = [crash for crash in record.crashes if crash.of_subject]
     for crash in deaths[:_LISTED]:

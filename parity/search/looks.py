@@ -29,6 +29,7 @@ from itertools import islice, product
 
 import numpy as np
 
+from parity.claims.claim import Example
 from parity.engine import note
 from parity.examples import corners
 from parity.model import data
@@ -61,12 +62,12 @@ _SIZES = (  # of image and kernel
 )
 
 
-def looks_like(conv2d: Conv2d, case: Case, scope: Scope) -> str:
-    """Say in words what a subject does that is wrong on `case`; "" if nothing explains it.
+def looks_like(conv2d: Conv2d, example: Example, scope: Scope) -> str:
+    """Say in words what a subject does that is wrong on `example`; "" if nothing explains it.
 
     The subject is called, and may end the process; what it raises is caught.
     """
-    found = explanation(conv2d, case, scope)
+    found = explanation(conv2d, example, scope) if isinstance(example, Case) else None
     if found is None:
         return ""
     first, space, rest = found.fault.partition(" ")

@@ -10,6 +10,7 @@ from parity.claims.claim import Claim, Example, Told
 from parity.claims.tally import Count
 from parity.model.settings import Settings
 from parity.search.explore import Disagreement, describe, explore
+from parity.search.looks import looks_like
 from parity.search.reduce import reduced
 from parity.store.records import Failure, Interesting
 
@@ -59,9 +60,9 @@ class Found:
                 why = f"{claim.name} {dtype}: largest error of {side}"
                 keep(self.interesting, Interesting(example.token(), why, ratio))
 
-    def fail(self, found: Disagreement) -> None:
+    def fail(self, found: Disagreement, looks: str = "") -> None:
         """Keep a failure."""
-        self.failures.append(Failure(found.claim, found.example.token(), str(found)))
+        self.failures.append(Failure(found.claim, found.example.token(), str(found), looks))
 
 
 def keep(kept: dict[str, Interesting], found: Interesting) -> None:
@@ -110,5 +111,7 @@ def _draw(turn: Turn, conv2d: Subject, found: Found) -> None:
             after=lambda example, told: found.keep(claim, turn.dtype, example, told),
         )
     except Disagreement as error:
-        found.fail(reduced(claim, error, conv2d) if turn.smaller else error)
+        if turn.smaller:
+            error = reduced(claim, error, conv2d)
+        found.fail(error, looks_like(conv2d, error.example, conv2d.scope) if turn.smaller else "")
     found.counts.append(count)

@@ -46,11 +46,12 @@ class Count:
 
 @dataclass(frozen=True)
 class Failure:
-    """A disagreement: what replays it, and what differs."""
+    """A disagreement: what replays it, what differs and, if known, what it looks like."""
 
     claim: str
     token: str
     reason: str
+    looks_like: str = ""
 
 
 @dataclass(frozen=True)

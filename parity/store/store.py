@@ -112,9 +112,10 @@ class Store:
     def add_interesting(self, found: Iterable[Interesting]) -> None:
         """Keep each whose reason is new, or whose ratio is larger than that of what was kept."""
         with self._transaction():
+            kept = {why: old.ratio for why, old in self._rows("corpus", Interesting)}
             for one in found:
-                before = [old.ratio for _, old in self._rows("corpus", Interesting, one.why)]
-                if not before or one.ratio > before[0]:
+                if one.why not in kept or one.ratio > kept[one.why]:
+                    kept[one.why] = one.ratio
                     self._put("corpus", one.why, 0, one)
 
     def add_failure(self, token: str) -> None:
@@ -146,12 +147,14 @@ class Store:
         self._database.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", row)
 
     def _rows(self, table: str, kind: type[T], key: str | None = None) -> Iterator[tuple[Any, T]]:
-        where, values = ("", ()) if key is None else (" WHERE key = ?", (key,))
-        rows = self._database.execute(f"SELECT * FROM {table}{where} ORDER BY key, number", values)
-        for *place, text, checksum in rows.fetchall():
+        """Yield key and record of the rows that have `key`, if it is given; check every row."""
+        rows = self._database.execute(f"SELECT * FROM {table} ORDER BY key, number").fetchall()
+        for *place, text, checksum in rows:
             if checksum != _checksum(table, *place, text):
                 raise StoreError(f"{self.path} is damaged: {table}, row {place}")
-            yield place[0], msgspec.json.decode(text, type=kind)
+        for found, _, text, _ in rows:
+            if key in (None, found):
+                yield found, msgspec.json.decode(text, type=kind)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

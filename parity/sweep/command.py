@@ -19,7 +19,7 @@ from parity.model.verdict import WRONG_CALL, WrongCall
 from parity.store import store as files
 from parity.store.records import Count, Failure, Run
 from parity.sweep.found import Swept
-from parity.sweep.run import sweep
+from parity.sweep.run import exit_code, run_sweep
 
 _LINE_SECONDS = 10.0
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
         store = files.Store(path) if path else None
         with _progress(errors) as progress:
-            swept = sweep(
+            swept = run_sweep(
                 settings,
                 every=arguments.every,
                 store=store,
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if swept.interrupted:
         kept = "; --resume goes on from here" if store else ""
         errors.print(f"interrupted{kept}", style="yellow", markup=False)
-    return swept.exit_code
+    return exit_code(swept)
 
 
 def recorded(swept: Swept, scope: Scope) -> Run:
@@ -85,7 +85,7 @@ def recorded(swept: Swept, scope: Scope) -> Run:
         scope,
         what="sweep",
         seconds=swept.seconds,
-        exit_code=swept.exit_code,
+        exit_code=exit_code(swept),
         counts=tuple(
             Count("sweep", dtype, row.compared, row.outputs)
             for dtype, row in swept.by_dtype.items()

@@ -85,9 +85,7 @@ def _compare(
             _judge(case, conv2d, x, w, expected, found)
 
 
-def _judge(
-    case: Case, conv2d: Subject, x: Array, w: Array, expected: Array, found: Found
-) -> None:
+def _judge(case: Case, conv2d: Subject, x: Array, w: Array, expected: Array, found: Found) -> None:
     """Count one geometry, and say how the subject differs from `expected` if it does."""
     note.example(token := case.token())
     given = x.copy(), w.copy()

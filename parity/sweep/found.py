@@ -8,7 +8,6 @@ from typing import Annotated, Self
 
 import msgspec
 
-from parity.model import verdict
 from parity.sweep.heading import Heading
 
 LISTED = 10
@@ -114,10 +113,3 @@ class Swept(Heading):
     first: list[Remark]
     simplest: Remark | None
     doubts: list[str]
-
-    @property
-    def exit_code(self) -> int:
-        """1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
-        if self.disagreements:
-            return verdict.DISAGREEMENT
-        return verdict.INTERRUPTED if self.interrupted else verdict.verdict([], self.doubts)

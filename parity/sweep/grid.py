@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import DTYPES, FORMATS, Scope
-from parity.model import geometry
 
 Pair = tuple[int, int]
 Pads = tuple[int, int, int, int]

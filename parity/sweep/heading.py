@@ -34,10 +34,10 @@ class Heading:
     @classmethod
     def of(cls, scope: Scope, grids: Grids, store: Path | None = None) -> Heading:
         """Return the heading of a sweep; the file `store`, which it writes, is no source."""
-        written = str(store.resolve()) if store else "\0"  # and its journal
-        files = (
-            one for one in subject_files(scope.subject) if not str(one.resolve()).startswith(written)
-        )
+        files = subject_files(scope.subject)
+        if store:  # and its journal
+            written = str(store.resolve())
+            files = [one for one in files if not str(one.resolve()).startswith(written)]
         return cls(
             subject=scope.subject,
             scope=str(scope),

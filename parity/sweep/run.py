@@ -13,7 +13,7 @@ from parity.engine import run as run_tasks
 from parity.examples import corners
 from parity.model.settings import Settings
 from parity.model.subject import Scope
-from parity.model.verdict import WrongCall
+from parity.model.verdict import DISAGREEMENT, INTERRUPTED, WrongCall, verdict
 from parity.store.store import Store, StoreError
 from parity.sweep import compare
 from parity.sweep.found import LISTED, Counts, Found, OfDtype, OfLayers, Remark, Swept
@@ -27,7 +27,7 @@ BEYOND = {"rank >= 5", "empty input", "outputs of nothing", "many terms"}
 """Classes of which no geometry of the grid is."""
 
 
-def sweep(
+def run_sweep(
     settings: Settings,
     *,
     every: int = 1,
@@ -123,6 +123,13 @@ def sweep(
         doubts=[],
     )
     return replace(swept, doubts=doubts(swept, scope, parts, [crash for _, crash in crashes]))
+
+
+def exit_code(swept: Swept) -> int:
+    """Return 1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
+    if swept.disagreements:
+        return DISAGREEMENT
+    return INTERRUPTED if swept.interrupted else verdict([], swept.doubts)
 
 
 def _earlier(store: Store, heading: Heading, blocks: Mapping[int, Block]) -> list[Found]:

@@ -2,72 +2,70 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from rich.console import Console
 
-from parity import mutants
+from parity import claims
 from parity.__main__ import main
-from parity.cli import terminal
-from parity.mutants.command import CONTROL, Fate, hunt, work
+from parity.claims.tally import dtypes
+from parity.engine import Outcome
+from parity.model.settings import Settings
+from parity.model.subject import Scope
+from parity.model.verdict import WRONG_CALL
+from parity.mutants import command
+from parity.mutants.command import Hunt
+from parity.search.hunt import CONTROL, Fate, Task, hunted, merged, turns
+
+QUICK = ["--jobs", "1", "--control", "0.01", "--claims", "exact", "--dtypes", "float32"]
+NAMES = ["kernel_flipped", "lower_case_taken"]
 
 
 def test_mutants_are_killed_and_the_control_is_not(tmp_path: Path) -> None:
     output = tmp_path / "mutants.json"
-    names = ["kernel_flipped", "key_error_for_format"]
-    assert (
-        main(["mutants", *names, "--jobs", "1", "--control", "0.02", "--output", str(output)]) == 0
-    )
-    document = json.loads(output.read_text())
-    assert document["survivors"] == []
-    assert [row["mutant"] for row in document["mutants"]] == names
-    assert document["mutants"][0]["examples"] > 0
-    assert (document["asked"], document["killed"], document["killed_by_drawn_examples"]) == (
-        2,
-        2,
-        2,
-    )
-    assert document["control"]["claim"] == ""
+    assert main(["mutants", *NAMES, *QUICK, "--output", str(output)]) == 0
+    found = msgspec.json.decode(output.read_bytes(), type=Hunt)
+    killed, outside = found.mutants
+    assert (killed.claim, killed.looks_like, outside.asked) == ("exact", NAMES[0], False)
+    assert killed.examples > 0
+    assert (found.survivors, found.asked, found.killed_by_drawn_examples) == ([], 1, 1)
+    assert (found.misunderstandings, found.named, found.misnamed) == (1, 1, [])
+    assert found.control is not None
+    assert not found.control.killed
+    assert found.control.examples > 10
 
 
 def test_an_unknown_mutant_is_a_wrong_call() -> None:
-    assert main(["mutants", "no_such_mutant"]) == 2
-
-
-def fates_of(monkeypatch: pytest.MonkeyPatch, *fates: Fate) -> dict[str, Any]:
-    """Return what a hunt makes of these fates."""
-
-    def run(target: str, tasks: Any, processes: int, hear: Any, **_: Any) -> list[Any]:
-        for fate in fates:
-            hear(0, fate)
-        return []
-
-    monkeypatch.setattr("parity.engine.jobs.run", run)
-    names = [fate.name for fate in fates if fate.name != CONTROL]
-    return hunt(terminal.console(), names, seed=0, processes=1, control=1.0)
+    assert main(["mutants", "no_such_mutant"]) == WRONG_CALL
 
 
 CLEAR = Fate(CONTROL)
-DRAWN = Fate("kernel_flipped", claim="exact", dtype="int32", token="token")
+DRAWN = Fate("kernel_flipped", claim="exact", dtype="int32", token="token", misunderstanding=True)
 BY_ROW = Fate("kernel_flipped", regression="token")
 SURVIVOR = Fate("kernel_flipped")
 OUTSIDE = Fate("kernel_flipped", asked=False)
+OTHER = replace(DRAWN, mutant="edge_padding")
 
 
 @pytest.mark.parametrize(
-    ("fates", "code", "killed", "by_drawn_examples"),
+    ("fates", "code", "killed", "by_drawn_examples", "named"),
     [
-        ((CLEAR, DRAWN), 0, 1, 1),
-        ((CLEAR, BY_ROW), 0, 1, 0),
-        ((CLEAR, SURVIVOR), 1, 0, 0),
-        ((CLEAR, OUTSIDE, replace(DRAWN, name="edge_padding")), 0, 1, 1),
-        ((CLEAR, OUTSIDE), 3, 0, 0),  # nothing was asked
-        ((replace(DRAWN, name=CONTROL), DRAWN), 1, 1, 1),  # the right one is found wrong
-        ((replace(BY_ROW, name=CONTROL), DRAWN), 1, 1, 1),
-        ((DRAWN,), 1, 1, 1),  # no control
+        ((CLEAR, DRAWN), 0, 1, 1, 0),
+        ((CLEAR, replace(DRAWN, looks_like="kernel_flipped")), 0, 1, 1, 1),
+        ((CLEAR, replace(DRAWN, looks_like="edge_padding")), 1, 1, 1, 0),  # another's name
+        ((CLEAR, BY_ROW), 0, 1, 0, 0),
+        ((CLEAR, SURVIVOR), 1, 0, 0, 0),
+        ((CLEAR, OUTSIDE, OTHER), 0, 1, 1, 0),
+        ((CLEAR, OUTSIDE), 3, 0, 0, 0),  # nothing was asked
+        ((replace(DRAWN, mutant=CONTROL), DRAWN), 1, 1, 1, 0),  # the right one is found wrong
+        ((replace(BY_ROW, mutant=CONTROL), DRAWN), 1, 1, 1, 0),
+        ((replace(CLEAR, looks_like="edge_padding"), DRAWN), 1, 1, 1, 0),
+        ((DRAWN,), 1, 1, 1, 0),  # no control
     ],
 )
 def test_verdicts(
@@ -75,59 +73,67 @@ def test_verdicts(
     code: int,
     killed: int,
     by_drawn_examples: int,
+    named: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    document = fates_of(monkeypatch, *fates)
-    assert document["exit_code"] == code
-    assert document["killed"] == killed
-    assert document["killed_by_drawn_examples"] == by_drawn_examples
-    asked = document["asked"]
-    said = f"killed: {killed} of {asked} mutants; by drawn examples alone: {by_drawn_examples} of"
-    assert said in " ".join(capsys.readouterr().out.split())
+    def run(function: Any, tasks: Any, settings: Any, heard: Any) -> None:
+        for fate in fates:
+            heard(Outcome(None, fate, None, ""))
+
+    monkeypatch.setattr("parity.engine.run", run)
+    names = [fate.mutant for fate in fates if fate.mutant != CONTROL]
+    found = command.hunt(Console(width=220), names, seed=0, settings=Settings())
+    assert (found.exit_code, found.killed, found.named) == (code, killed, named)
+    assert found.killed_by_drawn_examples == by_drawn_examples
+    said = f"killed: {killed} of {found.asked} mutants; by drawn examples alone: "
+    assert f"{said}{by_drawn_examples} of" in " ".join(capsys.readouterr().out.split())
 
 
-def fate(name: str, monkeypatch: pytest.MonkeyPatch) -> Fate:
-    """Return what a worker sends."""
-    monkeypatch.setattr("parity.mutants.command._ROUNDS", (1 / 64,))
-    sent: list[Fate] = []
-    work((name, 0, 1.0), sent.append)
-    return sent[0]
+def test_one_task_that_fails_is_what_the_control_comes_to() -> None:
+    fates = [replace(CLEAR, examples=3), replace(DRAWN, mutant=CONTROL, examples=2), CLEAR]
+    assert merged(fates) == replace(DRAWN, mutant=CONTROL, examples=5)
 
 
-def test_a_regression_row_does_not_spare_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PARITY_SUBJECT", "")
-    found = fate("kernel_flipped", monkeypatch)
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.02])
+def test_a_hunt_has_as_many_examples_as_it_says(share: float) -> None:
+    scope = Scope(subject="parity.mutants:textbook")
+    drawn: Counter[str] = Counter()
+    given = list(turns(scope, 5, share))
+    for turn in given:
+        drawn[turn.claim] += turn.examples
+    assert len({turn[::3] + turn[1:2] for turn in given}) == len(given)  # no seed comes again
+    for claim in claims.chosen(scope):
+        usual = claim.examples * len(dtypes(claim, scope))
+        assert drawn[claim.name] >= 0.99 * share * usual
+
+
+def test_a_regression_row_does_not_spare_the_search() -> None:
+    scope = Scope(claims=("exact",))
+    found = hunted(Settings(scope), Task("kernel_flipped", tuple(turns(scope, 0))))
     assert found.regression
-    assert (found.claim, found.dtype) == ("exact", "float32")
+    assert (found.claim, found.dtype, found.looks_like) == ("exact", "float32", "kernel_flipped")
     assert found.examples > 0
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "inside", "outside"),
+    ("scope", "inside", "outside"),
     [
-        ("DTYPES", "float16", "half_sums", "int32_saturates"),
-        ("LAYOUTS", "NHWC,C", "kernel_flipped", "nchw_as_nhwc"),
-        ("LAYOUTS", "C,F", "fortran_by_buffer", "reversed_by_buffer"),
-        ("WITHOUT", "explicit", "floor_for_ceil", "pads_within_kernel"),
-        ("WITHOUT", "empties", "kernel_flipped", "empty_of_double"),
-        ("WITHOUT", "dilations", "kernel_flipped", "single_dilation_ignored"),
-        ("WITHOUT", "strides", "last_row_lost", "zero_stride_as_one"),
-        ("WITHOUT", "batches", "last_row_lost", "last_image_lost"),
-        ("WITHOUT", "subnormals", "nan_swallowed", "subnormals_flushed"),
-        ("CLAIMS", "exact", "last_row_lost", "lower_case_taken"),
+        (Scope(dtypes=("float16",)), "half_sums", "int32_saturates"),
+        (Scope(formats=("NHWC",), layouts=("C",)), "kernel_flipped", "nchw_as_nhwc"),
+        (Scope(layouts=("C", "F")), "fortran_by_buffer", "reversed_by_buffer"),
+        (Scope(without=frozenset({"explicit"})), "floor_for_ceil", "pads_within_kernel"),
+        (Scope(without=frozenset({"empties"})), "kernel_flipped", "empty_of_double"),
+        (Scope(without=frozenset({"dilations"})), "kernel_flipped", "single_dilation_ignored"),
+        (Scope(without=frozenset({"strides"})), "last_row_lost", "zero_stride_as_one"),
+        (Scope(without=frozenset({"batches"})), "last_row_lost", "last_image_lost"),
+        (Scope(without=frozenset({"subnormals"})), "nan_swallowed", "subnormals_flushed"),
+        (Scope(claims=("exact",)), "last_row_lost", "lower_case_taken"),
     ],
 )
 def test_a_fault_outside_the_scope_is_not_asked_for(
-    variable: str, value: str, inside: str, outside: str, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, inside: str, outside: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PARITY_SUBJECT", "")
-    monkeypatch.setattr("parity.mutants.command._searched", lambda name, *_: Fate(name))
-    monkeypatch.setenv(f"PARITY_{variable}", value)
-    assert fate(outside, monkeypatch) == Fate(outside, asked=False)
-    assert fate(inside, monkeypatch).asked
-
-
-def test_every_mutant_is_a_subject() -> None:
-    for name in mutants.MUTANTS:
-        assert callable(getattr(mutants, name))
+    monkeypatch.setattr("parity.search.hunt._regression", lambda *_: "")
+    assert not hunted(Settings(scope), Task(outside)).asked
+    assert hunted(Settings(scope), Task(inside)).asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,14 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from npconv import reference
+from parity import claims
 from parity.examples.strategies import cases
 from parity.model import data, subject
 from parity.model.call import Call
 from parity.model.case import DTYPES, Array, Case
-from parity.mutants import MUTANTS, Mutant, textbook
+from parity.model.subject import Scope
+from parity.mutants import MUTANTS, Mutant, fast_paths, textbook
 from parity.oracles import bounds
 from parity.oracles.compare import assert_exact, assert_special
-from parity.rules import ROWS, Row
+from parity.rules.rows import ROWS, Row
+from parity.search.regressions import regressions
 
 
 def on_cases(
@@ -145,5 +149,25 @@ def test_an_unknown_name_does_not_load() -> None:
 
 def test_every_fault_is_named_once() -> None:
     faults = [mutant.fault for mutant in MUTANTS.values()]
-    assert len(set(faults)) == len(faults) >= 36
+    assert len(set(faults)) == len(faults) >= 129
     assert all(0 < len(fault) <= 100 for fault in faults)
+
+
+FAST_PATHS = [
+    MUTANTS[name]
+    for name, one in inspect.getmembers(fast_paths, inspect.isfunction)
+    if name in MUTANTS and one.__module__ == fast_paths.__name__
+]
+REGRESSIONS = [claims.parse(token) for token in regressions()]
+
+
+@pytest.mark.parametrize("mutant", FAST_PATHS, ids=lambda mutant: mutant.name)
+def test_a_fast_path_is_wrong_on_a_layer_and_on_no_regression_row(mutant: Mutant) -> None:
+    assert len(FAST_PATHS) >= 18
+    for example in REGRESSIONS:
+        for claim in claims.admitting(example, Scope()):
+            claim.check(example, mutant.conv2d)
+    exact = claims.CLAIMS["exact"]
+    exact.check(mutant.example, textbook)
+    with pytest.raises(AssertionError, match="bit-identical"):
+        exact.check(mutant.example, mutant.conv2d)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from itertools import combinations, product
 from typing import Any
 
@@ -14,13 +13,11 @@ from parity.examples import corners
 from parity.examples.layers import SUMS, VALUES, Layer, channels, groups
 from parity.model import geometry
 from parity.model.case import Case
-from parity.model.subject import DTYPES, FEATURES, Scope
-from parity.sweep.covering import FACTORS, PLAIN, TRIPLES, covering, met, targets
-from parity.sweep.eigen import eigen
-from parity.sweep.grid import Grid, LayerBlock, case
-from parity.sweep.layers import SHARE, Grids, Layers
-from parity.sweep.worker import Found, compare_block
+from parity.model.subject import DTYPES, FEATURES, FORMATS, Scope
+from parity.sweep.covering import FACTORS, PLAIN, STRENGTH, TRIPLES, covering, targets
+from parity.sweep.layers import SHARE, Block, Grids, Layers
 from parity.tests.examples.layer_faults import FAULTS, Sizes, wrong_where
+from parity.tests.sweep.test_compare import on
 from parity.tests.sweep.test_planted import hidden
 
 NARROW = Scope(
@@ -31,17 +28,9 @@ NARROW = Scope(
 
 
 def cases(layers: Layers, dtype: str = "float32") -> list[Case]:
-    """Return every case of one dtype as it is compared in the first format."""
-    return [
-        case(block, shapes, step, layers.formats[0])
-        for block in layers.blocks()
-        if block.dtype == dtype
-        for shapes, [step] in layers.geometries(block)
-    ]
-
-
-def compared(layers: Layers, block: LayerBlock, conv2d: Any) -> Found:
-    return compare_block(layers, block, conv2d, eigen)
+    """Return every layer of one dtype as it is compared in the first format."""
+    chosen = [group for group in layers.chosen() if group.first.dtype == dtype]
+    return [case for group in chosen for case in group.cases(layers.formats[0])]
 
 
 def read(example: Case) -> dict[str, Any]:
@@ -119,9 +108,12 @@ def test_kernels_strides_and_channels_meet_in_all_values() -> None:
 
 
 def test_everything_that_can_be_asked_of_long_sums_is_there() -> None:
-    there = {one for layer in covering(Scope()) for one in met(layer)}
-    asked = set(targets(Scope()))
-    assert asked <= there
+    there = {
+        tuple((name, getattr(layer, name)) for name in names)
+        for layer in covering(Scope())
+        for names in STRENGTH
+    }
+    assert set(targets(Scope())) <= there
     for length, kernel, strides in product(SUMS, VALUES["kernel"], VALUES["strides"]):
         parts = ("none", kernel, length, strides)
         assert tuple(zip(PLAIN[0], parts, strict=True)) in there
@@ -147,16 +139,12 @@ def test_groups_are_what_their_kind_says(layer: Layer) -> None:
 
 
 def test_each_dtype_has_its_share_and_the_first_is_whole() -> None:
-    counted = Counter(block.dtype for block in Layers().blocks())
+    chosen = {dtype: {one.seed for one in cases(Layers(), dtype)} for dtype in DTYPES}
     whole = len(covering(Scope()))
-    assert counted["float32"] == whole
+    assert len(chosen["float32"]) == whole
     for dtype in DTYPES[1:]:
-        assert 0.9 < counted[dtype] * SHARE / whole < 1.1
-    chosen = {
-        dtype: {block.shapes.seed for block in Layers().blocks() if block.dtype == dtype}
-        for dtype in DTYPES[1:]
-    }
-    assert len({frozenset(one) for one in chosen.values()}) == len(chosen)
+        assert 0.9 < len(chosen[dtype]) * SHARE / whole < 1.1
+    assert len({frozenset(one) for one in chosen.values()}) == len(DTYPES)
 
 
 def test_every_thins_without_a_pattern() -> None:
@@ -169,12 +157,12 @@ def test_every_thins_without_a_pattern() -> None:
             values[name].add(value)
     for name, of in VALUES.items():
         assert set(of) - set(SUMS) <= values[name]
-    assert Layers(every=10).document()["complete"] == []
-    assert Layers().document()["complete"][0] == "every pair"
+    assert Layers(every=10).complete == ()
+    assert Layers().complete[0] == "every pair"
 
 
 def test_a_scope_narrows_the_layers() -> None:
-    layers = Layers.of(NARROW)
+    layers = Grids.of(NARROW).layers
     assert layers.dtypes == ("int32", "float16")
     found = cases(layers, "int32")
     assert found
@@ -185,28 +173,33 @@ def test_a_scope_narrows_the_layers() -> None:
         assert one.strides[0] == one.strides[1]
 
 
-def test_blocks_of_both_grids_have_numbers_of_their_own_and_keep_the_first_as_it_was() -> None:
-    grids = Grids.of(Scope())
-    numbers = [block.number for block in grids.sizes]
-    assert len(numbers) == len(set(numbers))
-    small = [block for block in grids.sizes if not isinstance(block, LayerBlock)]
-    assert {block: grids.sizes[block] for block in small} == Grid.of(Scope()).sizes()
-    assert [task[1] for task in grids.tasks()] == list(grids.sizes)
+def test_blocks_hold_both_grids_and_the_layers_come_first() -> None:
+    grids = Grids.of(Scope(), every=20)
+    blocks = grids.blocks()
+    assert sorted(block.number for block in blocks) == list(range(len(blocks)))
+    assert [block.of_layers for block in blocks] == sorted(one.of_layers for one in blocks)[::-1]
+    for of_layers, grid in ((False, grids.small), (True, grids.layers)):
+        groups = [group for one in blocks if one.of_layers == of_layers for group in one.groups]
+        assert groups == list(grid.chosen())
+    for block in blocks:
+        assert {group.first.dtype for group in block.groups} == {block.dtype}
+    block = blocks[-1]
+    token = block.groups[1].cases("NCHW")[0].token()
+    assert block.without(token).groups == (block.groups[0], *block.groups[2:])
+    assert block.without("another") == block
 
 
 def test_npconv_agrees_in_each_dtype_and_a_fault_is_told() -> None:
-    layers = Layers()
-    blocks = layers.blocks()
+    groups = list(Layers().chosen())
     for dtype in DTYPES:
-        for block in [one for one in blocks if one.dtype == dtype][::150]:
-            found = compared(layers, block, npconv.conv2d)
-            assert (found.compared, found.disagreements) == (2, 0)
-            assert found.outputs > 0
-            assert found.nonzero > 0.3 * found.outputs
-    block = next(one for one in blocks if one.shapes.batch == 8 and one.kernel == (3, 3))
-    found = compared(layers, block, wrong_where(lambda sizes: sizes.batch == 8))
+        some = tuple(one for one in groups if one.first.dtype == dtype)[::150]
+        found = on(Block(0, dtype, FORMATS, some), npconv.conv2d)
+        assert (found.compared, found.disagreements) == (2 * len(some), 0)
+        assert found.nonzero > 0.5 * found.outputs > 0
+    group = next(one for one in groups if one.first.input_shape[0] == 8)
+    found = on(Block(0, "float32", FORMATS, (group,)), wrong_where(lambda sizes: sizes.batch == 8))
     assert found.disagreements == 2
-    assert Case.parse(found.listed[0][0]) == case(block, block.shapes, block.step, "NHWC")
+    assert Case.parse(found.listed[0].token) == group.first
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])

@@ -22,9 +22,9 @@ from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.mutants import MUTANTS
 from parity.oracles import bounds
-from parity.search import corpus
 from parity.search.explore import Disagreement, drawn_from, explore
 from parity.search.looks import explanation
+from parity.search.regressions import regressions
 
 CONTROL = "textbook"
 """The implementation that the mutants are made from: the suite must find nothing in it."""
@@ -222,7 +222,7 @@ def _asked(example: Case | Call, scope: Scope) -> bool:
 
 def _regression(conv2d: Subject, scope: Scope) -> str:
     """Return the first regression row, within the scope, that shows a fault of `conv2d`."""
-    for token in corpus.regressions():
+    for token in regressions():
         example = claims.parse(token)
         for claim in claims.admitting(example, scope) if claims.within(example, scope) else ():
             if failure(claim, example, conv2d) is not None:
