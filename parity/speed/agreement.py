@@ -21,16 +21,9 @@ _INTEGERS = ("lattice", "distinct", "ones")
 
 @dataclass(frozen=True)
 class Gauge:
-    """The exact result of a convolution and how far a right one may be from it.
+    """The exact result in wider arithmetic, and the proven bound of each value's error.
 
-    Attributes
-    ----------
-    exact
-        The result in wider arithmetic, in the shape of the output.
-    allowed
-        The proven bound of each value's error; 0 where the arithmetic is exact.
-    dtype
-        The dtype a result must have.
+    The bound is 0 where the arithmetic is exact; `dtype` is the one a result must have.
     """
 
     exact: Array
@@ -53,16 +46,9 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a yardstick makes of a call.
+    """What a yardstick makes of a call: a result, or why it cannot do the call as it is.
 
-    Attributes
-    ----------
-    result
-        None if it cannot do it.
-    cannot
-        Why it cannot do the call as it is: what it raised, or how its process ended.
-    in_nhwc
-        Whether the result is that of the same call in NHWC instead.
+    There may be both: then the result is that of the same call in NHWC instead.
     """
 
     result: Array | None
@@ -128,17 +114,7 @@ def gauge(case: Case, x: Array, w: Array) -> Gauge:
 
 
 def compare(scale: Gauge, subject: Array, answers: Mapping[str, Answer]) -> Agreement:
-    """Hold results against the bound, which each must keep, and the subject's bit against bit.
-
-    Parameters
-    ----------
-    scale
-        The exact values and the bound.
-    subject
-        The subject's result.
-    answers
-        The yardsticks', by their names.
-    """
+    """Hold results against the bound, which each must keep, and the subject's bit against bit."""
     ours = scale.largest(subject)
     found = {name: _beside(scale, subject, ours, answer) for name, answer in answers.items()}
     verdicts = [one.verdict for one in found.values() if one.verdict != NOT_COMPARED]

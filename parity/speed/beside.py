@@ -24,16 +24,10 @@ from parity.subjects.channels_first import read
 
 @dataclass(frozen=True)
 class Contender:
-    """How one is called.
+    """How one is called: from a convolution, the call to be timed, or a ValueError.
 
-    Attributes
-    ----------
-    bind
-        From a convolution, the call to be timed; raises ValueError for one that it cannot do.
-    module, distribution
-        What it needs, and by which name that is installed.
-    allowed
-        What its error may be beyond the proven bound of sums.
+    It needs a module, which a distribution brings; its error may be `allowed` more than the proven
+    bound of sums.
     """
 
     bind: Callable[[Convolution], Binding]
@@ -43,15 +37,7 @@ class Contender:
 
 
 class Beside:
-    """A contender beside the subject and TensorFlow, by its name; it has but one mode.
-
-    Raises
-    ------
-    ValueError
-        If there is none of this name.
-    ImportError
-        If it is not installed.
-    """
+    """A contender beside the subject and TensorFlow, by its name; it has but one mode."""
 
     def __init__(self, name: str) -> None:
         if name not in CONTENDERS:

@@ -17,7 +17,7 @@ from parity.cli.options import positive
 from parity.model import machine, verdict
 from parity.model.subject import DTYPES
 from parity.speed import beside, comparison, first, layers, measure, records, tables
-from parity.speed.agreement import DISAGREES, NOT_COMPARED
+from parity.speed.agreement import NOT_COMPARED
 from parity.speed.layers import Layer
 from parity.speed.measure import Measurement
 from parity.speed.processes import StartError, WorkerError, Workers, environment
@@ -145,11 +145,11 @@ def measurement(arguments: argparse.Namespace) -> Measurement:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> verdict.Verdict | int:
     """Measure, print, write, compare.
 
-    Returns 1 if a row disagrees, 2 for a wrong call, 3 if a row has no comparison, and what
-    `compare` does.
+    The exit code is 1 if a row disagrees, 2 for a wrong call, 3 if a row has no comparison, and
+    what `compare` says.
     """
     console = terminal.console()
     try:
@@ -173,7 +173,7 @@ def told(command: str, error: Exception) -> int:
     return verdict.WRONG_CALL
 
 
-def _run(arguments: argparse.Namespace, console: Console) -> int:
+def _run(arguments: argparse.Namespace, console: Console) -> verdict.Verdict | int:
     how = measurement(arguments)
     old = records.read(arguments.compare) if arguments.compare else None
     if arguments.against:
@@ -194,7 +194,16 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         records.write(found, arguments.json)
     show(found, console)
     code = exit_code(found)
-    return compare(old, found, console) if old and not code else code
+    if old and not code:
+        code = compare(old, found, console)
+    rows = [(f"{row.group.title}: {row.token}", row) for row in found.rows]
+    return verdict.Verdict.of(
+        code,
+        "speed",
+        agreeing=[(name, row.agreement.verdict) for name, row in rows if row.agrees],
+        failures=[(name, row.agreement.failed) for name, row in rows if row.disagrees],
+        doubts=uncompared(found),
+    )
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Layer]:
@@ -296,5 +305,5 @@ def uncompared(document: Speed) -> list[str]:
 
 def exit_code(document: Speed) -> int:
     """Return 1 if a row disagrees, 3 if one has no comparison."""
-    wrong = [row for row in document.rows if row.agreement.verdict == DISAGREES]
+    wrong = [row for row in document.rows if row.disagrees]
     return verdict.verdict(wrong, uncompared(document))

@@ -28,20 +28,11 @@ _SAME = ("cpu", "cores", "system", "subject", "numpy", "blas", "tensorflow", "on
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a layer.
+    """What became of a layer's ratio: the new row, both ratios, new / old, and a verdict.
 
-    Attributes
-    ----------
-    row
-        Of the new document.
-    old, new
-        Subject / TensorFlow in either.
-    change
-        New ratio / old ratio, with its interval.
-    verdict
-        "SLOWER" or "faster" if the whole interval lies beyond `LEAST` and beyond the noise floor
-        of both measurements, otherwise "same"; "withheld" if other processes took too much of
-        the cores in either.
+    "SLOWER" or "faster" if the whole interval lies beyond `LEAST` and beyond the noise floor of
+    both measurements, otherwise "same"; "withheld" if other processes took too much of the cores
+    in either.
     """
 
     row: Row
@@ -54,17 +45,8 @@ class Change:
 def admit(old: Speed, keys: Collection[Key]) -> None:
     """Refuse to compare a document with other dtypes, settings of threads, or layers.
 
-    Parameters
-    ----------
-    old
-        The document.
-    keys
-        What `key` gives for each row that it is to be compared with.
-
-    Raises
-    ------
-    ValueError
-        Naming what differs, or a row that cannot be read.
+    Of the rows that it is to be compared with, `keys` holds what `key` gives. Raises ValueError,
+    which names what differs, or a row that cannot be read.
     """
     _admit_rows(old)
     theirs = {key(row) for row in old.rows}
@@ -80,13 +62,7 @@ def admit(old: Speed, keys: Collection[Key]) -> None:
 
 
 def compare(old: Speed, new: Speed) -> list[Change]:
-    """Compare the rows that two documents share, joined by token and threads.
-
-    Raises
-    ------
-    ValueError
-        If dtypes or threads differ, or no timed row is in both.
-    """
+    """Compare the rows that two documents share, joined by token and threads."""
     _admit_rows(new)
     admit(old, {key(row) for row in new.rows})
     before = {key(row): row for row in old.timed}

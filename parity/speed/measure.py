@@ -80,21 +80,8 @@ class Bench:
     is without oneDNN, there is another with oneDNN forced on. `parity.speed.ten_lines` is always
     among the others.
 
-    Parameters
-    ----------
-    workers
-        Where they are kept.
-    how
-        What to measure.
-    threads
-        Of every library; 0 leaves the defaults.
-    chosen
-        The layers, some of which have contenders of their own.
-
-    Attributes
-    ----------
-    skipped
-        Why a contender could not be started, by its name.
+    Some of the `chosen` layers have contenders of their own. `skipped` says why a contender could
+    not be started, by its name.
     """
 
     def __init__(
@@ -138,14 +125,7 @@ class Bench:
         """Compare and time one layer; return its row of the JSON file, and that of a busy machine.
 
         A row whose results disagree is not timed, nor one that TensorFlow as installed cannot do:
-        it stands alone.
-
-        Parameters
-        ----------
-        layer
-            What to convolve.
-        on_round
-            Called after every round, for a progress bar.
+        it stands alone. `on_round` is called after every round, for a progress bar.
         """
         scale = agreement.gauge(layer.case, *layer.case.arrays())
         row = Row(
@@ -307,12 +287,7 @@ def _words(error: WorkerError) -> str:
 def gemm_peaks(threads: Sequence[int], seconds: float = 0.15) -> dict[str, dict[str, float]]:
     """Return this machine's best GFLOP/s in a product of large matrices, for the machine block.
 
-    Parameters
-    ----------
-    threads
-        Settings to measure besides 1 and the default.
-    seconds
-        For each size of matrix.
+    It is measured with 1, the default and these numbers of threads.
     """
     peaks: dict[str, dict[str, float]] = {"gemm_peak_gflops": {}, "gemm_peak_gflops_float64": {}}
     for count in dict.fromkeys([1, *sorted(filter(None, threads)), 0]):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from parity.model.machine import Machine
-from parity.speed.agreement import Agreement
+from parity.speed.agreement import AGREEING, DISAGREES, Agreement
 from parity.speed.statistics import LEAST_ROUNDS, Positive, Ratio, Verdict
 
 VERSION = 3
@@ -54,20 +54,9 @@ class Group(NamedTuple):
 class Block(Machine):
     """The machine, and what was measured on it.
 
-    Attributes
-    ----------
-    subject, version
-        Whose conv2d.
-    numpy, blas, blas_architecture, blas_threads
-        What the subject's process has.
-    tensorflow, onednn, onednn_instruction_set
-        TensorFlow's version; "on" or "off" as installed; the widest that oneDNN may use.
-    yardsticks
-        What each TensorFlow is, in words, by name.
-    packages
-        Versions of what is timed beside them.
-    gemm_peak_gflops, gemm_peak_gflops_float64
-        The best product of large matrices, by threads.
+    `onednn` is on or off as installed, `onednn_instruction_set` the widest that it may use;
+    `yardsticks` says in words what each TensorFlow is, `packages` has the versions of what is
+    timed beside them, and the peaks are those of large products, by threads.
     """
 
     subject: str
@@ -170,6 +159,16 @@ class Row:
         return Group(self.net, self.threads, self.busy is not None)
 
     @property
+    def agrees(self) -> bool:
+        """Whether the subject's result does, with that of a TensorFlow."""
+        return self.agreement.verdict in AGREEING
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether the subject failed or is beyond the bound."""
+        return self.agreement.verdict == DISAGREES
+
+    @property
     def doubts(self) -> list[str]:
         """What speaks against trusting it."""
         return [*self.flags, *([] if self.interval_reached else ["wide"])]
@@ -219,18 +218,10 @@ class Regret:
 
 @dataclass(frozen=True)
 class Line:
-    """A group's line of the summary.
+    """A group's line of the summary, its means by the labels of the rows' ratios.
 
-    Attributes
-    ----------
-    means
-        By the labels of the rows' ratios.
-    noisiest
-        The A/A ratio that is farthest from 1.
-    other_work, busy
-        The most of its rows, and the least.
-    total_milliseconds
-        Of all the net's convolutions.
+    `noisiest` is the A/A ratio that is farthest from 1, `other_work` the most and `busy` the least
+    of the rows', `total_milliseconds` what all the net's convolutions take.
     """
 
     net: str
@@ -291,13 +282,7 @@ class _Version:
 
 
 def read(path: Path) -> Speed:
-    """Read a document, and check it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it is no JSON, of another version, or no such document.
-    """
+    """Read a document and check it; a ValueError says why it is none."""
     try:
         text = path.read_bytes()
         version = msgspec.json.decode(text, type=_Version).schema

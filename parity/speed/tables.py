@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Protocol
 
 import numpy as np
 from rich.console import RenderableType
@@ -26,7 +25,7 @@ from parity.speed.rows import (
     beyond,
     bounds,
 )
-from parity.speed.statistics import NEAR, mean_ratio
+from parity.speed.statistics import NEAR, Ratio, mean_ratio
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
 _OWN_COLUMNS = (*LABELS, NOISE, FORCED, TEN_LINES, PLAIN, *STEPS)
@@ -35,22 +34,6 @@ _WORST = 8
 _FASTER = "time of the subject / time of TensorFlow as installed: below 1 the subject is faster"
 
 Column = tuple[str, Callable[[Row], str]]
-
-
-class Spread(Protocol):
-    """A ratio or a mean of ratios, and its interval."""
-
-    @property
-    def ratio(self) -> float:
-        """The ratio."""
-
-    @property
-    def low(self) -> float:
-        """The lower end."""
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
 
 
 def all_of(document: Speed) -> Iterator[RenderableType]:
@@ -313,7 +296,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
     found: list[str] = []
     for row in rows:
         where = f"{row.net}: {row.name}"
-        if row.agreement.verdict == DISAGREES:
+        if row.disagrees:
             how = row.agreement.failed or "its result is beyond the bound"
             found.append(f"DISAGREES: {where}: {how}: {row.token}")
         for name, one in row.agreement.yardsticks.items():
@@ -337,7 +320,7 @@ def _table(title: str, headings: Sequence[str], first: str = "layer") -> Table:
     return table
 
 
-def interval(found: Spread) -> str:
+def interval(found: Ratio | Mean) -> str:
     """Write a ratio with its interval."""
     return f"{found.ratio:.2f} [dim]{found.low:.2f}-{found.high:.2f}[/]"
 

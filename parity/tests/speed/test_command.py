@@ -13,7 +13,7 @@ import pytest
 from parity import __main__ as cli
 from parity.model import machine
 from parity.oracles import build as tensorflow_build
-from parity.speed import command, first, limits, measure, records, turns, yardsticks
+from parity.speed import command, first, layers, limits, measure, records, turns, yardsticks
 from parity.speed.command import told
 from parity.speed.layers import Layer, parse, read
 from parity.speed.measure import Measurement
@@ -219,6 +219,7 @@ def test_a_subject_that_dies_disagrees_by_its_token_and_the_rest_goes_on(
 ) -> None:
     path, failed = tmp_path / "speed.json", "died with status 7 during prepare"
     words = ["--row", NCHW, "--row", TOKEN, *SHORT, "--json", str(path)]
+    words += ["--markdown", str(tmp_path / "speed.md")]
     assert cli.main(["speed", "--subject", HERE + "dies_in_nchw", *words]) == 1
     nchw, nhwc = records.read(path).rows
     assert (nchw.agreement.verdict, nchw.agreement.failed) == ("DISAGREES", failed)
@@ -227,6 +228,9 @@ def test_a_subject_that_dies_disagrees_by_its_token_and_the_rest_goes_on(
     assert nhwc.ratios
     said = " ".join(capsys.readouterr().out.split())
     assert f"DISAGREES: row: 1x2x8x8 w3x3x2x4: {failed}: {NCHW}" in said
+    told = (tmp_path / "speed.md").read_text()
+    assert failed in told
+    assert "bit-identical" in told
 
 
 @pytest.mark.usefixtures("no_tensorflow")
@@ -280,7 +284,7 @@ def test_every_admissible_algorithm_is_timed(
     (tmp_path / "chooses.py").write_text(CHOOSES)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(
-        measure.layers,
+        layers,
         "every",
         lambda: [parse(TOKEN.replace("x2 ", "x1 ", 1).replace("3x3x2", "3x3x1"))],
     )
@@ -302,7 +306,7 @@ def test_npconv_takes_each_algorithm_that_it_names() -> None:
     taken: dict[str, str] = {}
     with Workers() as workers:
         free = workers.start("npconv:conv2d", {"NPCONV_ALGORITHM": None})
-        for layer in measure.layers.every():
+        for layer in layers.every():
             token = layer.case.token()
             taken.setdefault(measure.family(free.call("algorithm", token)), token)
         assert len(taken) > 2

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from parity import __main__ as cli
@@ -52,7 +53,7 @@ def against(tmp_path: Path) -> Any:
     ],
 )
 def test_only_the_changed_layer_is_found(
-    factors: dict[str, float], found: str, code: int, against: Any
+    factors: dict[str, Any], found: str, code: int, against: Any
 ) -> None:
     assert verdicts(small(), small(**factors)) == ["same", "same", found, "same"]
     assert against(small(), small(**factors)) == code
@@ -156,7 +157,7 @@ def test_other_settings_are_refused_before_anything_is_measured(
 
 def spoilt(kind: str) -> str:
     """Return the text of a document that no measurement writes."""
-    found = json.loads(records.msgspec.json.encode(small()))
+    found = json.loads(msgspec.json.encode(small()))
     row = found["rows"][0]
     time = row["times_milliseconds"]["subject"][0]
     if kind == "another version":

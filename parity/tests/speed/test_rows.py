@@ -152,7 +152,8 @@ def test_the_least_is_the_product_and_the_casts(capsys: pytest.CaptureFixture[st
 
 
 def judged(choice: str = "tiles", **algorithms: float) -> Row:
-    given = times(1.0, spread=0.0, **{ALGORITHM + name: t for name, t in algorithms.items()})
+    more: Any = {ALGORITHM + name: t for name, t in algorithms.items()}
+    given = times(1.0, spread=0.0, **more)
     return row(given, chosen=choice)
 
 
@@ -219,7 +220,8 @@ def test_notes_say_what_failed_what_cannot_and_what_ended_the_timing() -> None:
 def test_forced_onednn_and_others_have_columns_and_reasons(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    one = row(times(**{FORCED: 0.9, "scipy": 3.0}), beside={"scipy": Note(0.1)})
+    more: Any = {FORCED: 0.9, "scipy": 3.0}
+    one = row(times(**more), beside={"scipy": Note(0.1)})
     other = row(times(), beside={"scipy": Note(refused="only at stride 1")}, name="other")
     said = shown([one, other], capsys)
     assert "0.56" in said
