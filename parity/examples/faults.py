@@ -73,6 +73,10 @@ def faults_within(scope: Scope) -> dict[str, Fault]:
     kept = {}
     for name, fault in FAULTS.items():
         for place in range(12):
+
+            def pick(values: Sequence[Any], place: int = place) -> Any:
+                return values[place % len(values)]
+
             call: Arguments = {
                 "input": ((1, 4, 4, 4), scope.dtypes[0]),
                 "filters": ((2, 2, 4, 4), scope.dtypes[0]),
@@ -80,7 +84,7 @@ def faults_within(scope: Scope) -> dict[str, Fault]:
                 "padding": "VALID",
                 "data_format": scope.formats[0],
             }
-            fault.inject(lambda values, at=place: values[at % len(values)], call)
+            fault.inject(pick, call)
             if scoped.within(call, scope):
                 kept[name] = fault
     return kept
@@ -99,7 +103,14 @@ def _spelled(draw: st.DrawFn, case: Case) -> Arguments:
 def _spellings(draw: st.DrawFn, pair: list[int], data_format: str) -> Any:
     rows, columns = pair
     four = [1, 1, rows, columns] if data_format == "NCHW" else [1, rows, columns, 1]
-    written = [pair, tuple(pair), four, tuple(four), np.array(pair), np.array(four, "u1")]
+    written: list[Any] = [
+        pair,
+        tuple(pair),
+        four,
+        tuple(four),
+        np.array(pair),
+        np.array(four, "u1"),
+    ]
     written += [rows, [rows], np.int64(rows)] if rows == columns else []
     written += [None, True] if rows == columns == 1 else []
     return draw(st.sampled_from(written))

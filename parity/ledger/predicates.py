@@ -83,12 +83,12 @@ class Facts:
     """
 
     def __init__(self, arguments: Arguments) -> None:
-        self.input = arguments.get("input")
-        self.filters = arguments.get("filters")
-        self.strides = arguments.get("strides")
-        self.padding = arguments.get("padding")
-        self.data_format = arguments.get("data_format")
-        self.dilations = arguments.get("dilations")
+        self.input: Any = arguments.get("input")
+        self.filters: Any = arguments.get("filters")
+        self.strides: Any = arguments.get("strides")
+        self.padding: Any = arguments.get("padding")
+        self.data_format: Any = arguments.get("data_format")
+        self.dilations: Any = arguments.get("dilations")
         self.dtype = str(getattr(getattr(self.input, "dtype", None), "name", ""))
         case = read(arguments)
         sizes = None if case is None else Sizes.of(case)

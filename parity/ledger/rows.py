@@ -25,7 +25,7 @@ LEDGER = Path(__file__).with_name("divergences.toml")
 KILLED = "killed"
 TAKEN = "taken"
 OTHER = "other values"
-_VERDICTS = {"TypeError": TypeError, "ValueError": ValueError}
+_VERDICTS: dict[str, type[Exception]] = {"TypeError": TypeError, "ValueError": ValueError}
 
 
 class Functions(NamedTuple):
@@ -128,7 +128,7 @@ class Divergence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"divergence {self.id}: {reason}")
 
     @property
-    def error(self) -> type[ValueError] | type[TypeError] | None:
+    def error(self) -> type[Exception] | None:
         """The class of `verdict`."""
         return _VERDICTS.get(self.verdict)
 
@@ -221,7 +221,7 @@ def outcome(call: str, of: Functions) -> str:
     -------
     str
         The class of what was raised, "killed" if that is `Killed`, or the dtype and shape of the
-        result, with its values where they are at most four.
+        result, with its values where they are at most nine.
     """
     name, arguments = written.call(call)
     try:
@@ -231,7 +231,7 @@ def outcome(call: str, of: Functions) -> str:
     except Exception as error:  # whatever it is: its class is the outcome
         return type(error).__name__
     shape = "x".join(map(str, result.shape))
-    values = f" {result.ravel().tolist()}" if 0 < result.size <= 4 else ""
+    values = f" {result.ravel().tolist()}" if 0 < result.size <= 9 else ""
     return f"{result.dtype.name} {shape}{values}"
 
 

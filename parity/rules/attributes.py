@@ -175,7 +175,17 @@ def pads() -> Iterator[Row]:
 
 def paddings() -> Iterator[Row]:
     """Rules 6 and 8: other paddings."""
-    nothing = (None, 0, 1, 1.0, True, {"SAME"}, {}, np.array("SAME"), pads_generator)
+    nothing: tuple[Any, ...] = (
+        None,
+        0,
+        1,
+        1.0,
+        True,
+        {"SAME"},
+        {},
+        np.array("SAME"),
+        pads_generator,
+    )
     yield from rows(6, refused("padding", TypeError), padding=Each(nothing))
     yield from rows(8, (1, 3, 5, 4), padding=Each(("VALID", np.str_("VALID"), b"VALID")))
     unknown = ("same", "Valid", "", "FULL", "SAME ", b"same", b"EXPLICIT")

@@ -81,9 +81,9 @@ def rows(
     rule: int,
     expected: Shape | Refusal,
     *,
-    ledger: str = "",
-    dtype: str = "float32",
-    wdtype: str = "",
+    ledger: Any = "",  # these three are texts; mypy takes what ** unpacks for them
+    dtype: Any = "float32",
+    wdtype: Any = "",
     **arguments: Any,
 ) -> Iterator[Row]:
     """Build rows from the arguments that differ from `BASE`; tuples for arrays are shapes."""

@@ -11,9 +11,6 @@ import pytest
 
 from parity.ledger import command
 from parity.ledger.rows import ROWS, Divergence
-from parity.suite.run import RUN
-
-pytestmark = pytest.mark.skipif(not RUN.scope.is_npconv, reason="the ledger is npconv's")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)

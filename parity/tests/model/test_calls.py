@@ -88,7 +88,7 @@ def test_what_is_no_call_is_refused(token: str) -> None:
 
 def test_a_case_as_a_call_has_its_geometry() -> None:
     case = Case((1, 5, 6, 2), (2, 3, 2, 4), strides=(2, 1), padding=(1, 0, 0, 2), dtype="int32")
-    made = Call.of(case).fresh()
+    made = dict(Call.of(case).fresh())
     assert made.pop("input").shape == case.input_shape
     assert made.pop("filters").dtype == np.int32
     assert made == case.arguments()
