@@ -22,7 +22,7 @@ from parity.speed import command as speed
 from parity.speed import layers
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
 from parity.sweep import command as sweep
-from parity.sweep.run import sweep as run_sweep
+from parity.sweep.run import run_sweep
 
 _LAYERS = ("resnet50", "small", "mobilenetv2", "questions")
 _SECONDS = 2.5
@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speed.add_settings(parser, seconds=_SECONDS, memory=True)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> verdict.Verdict | int:
     """Compare, measure, write, print; return 1 if anything disagrees, 2 for a wrong call.
 
     3 if too little was compared for the agreement to be trusted.
@@ -129,10 +129,12 @@ def run(arguments: argparse.Namespace) -> int:
         style=_STYLES[made.exit_code],
         highlight=False,
     )
-    return made.exit_code
+    return made.told()
 
 
 def _measured(arguments: argparse.Namespace, console: Console) -> document.Report:
+    """Run everything and print the tables; of a quick report a little, and no ledger."""
+    quick: bool = arguments.quick
     arguments.output.mkdir(parents=True, exist_ok=True)
     given = options.settings(arguments)
     if not arguments.minutes > 0:
@@ -142,24 +144,9 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
         for net in arguments.layers
         for layer in layers.read(net)
         if corners.within(layer.case, given.scope)
-    ][:: _FEW_LAYERS if arguments.quick else 1]
+    ][:: _FEW_LAYERS if quick else 1]
     if not chosen:
         raise ValueError("no layer of the sets lies within what the subject supports")
-    real_input, proof = _proved(arguments, given, console)
-    times = speed.times(chosen, speed.measurement(arguments), console)
-    speed.show(times, console)
-    return document.joined(real_input, proof, times, quick=arguments.quick)
-
-
-def _proved(
-    arguments: argparse.Namespace, given: Settings, console: Console
-) -> tuple[list[photographs.Compared], document.Proof]:
-    """Run everything but the timing; print the tables.
-
-    With ``--quick`` the mutants are but a few, the ledger is left out, and a campaign need not have
-    reached every class of examples: what it has compared must agree.
-    """
-    quick: bool = arguments.quick
     console.rule("sweep")
     swept = run_sweep(given, every=arguments.every)
     sweep.show(swept, console, given.scope)
@@ -173,7 +160,9 @@ def _proved(
     names, control = (list(MUTANTS)[::_FEW_MUTANTS], 0.01) if quick else (list(MUTANTS), 1.0)
     hunted = mutants.hunt(console, names, seed=0, settings=given, control=control)
     sampled = _sampled(given, console, quick=quick)
-    return sampled.real_input, document.proved(swept, explored, hunted, sampled, quick=quick)
+    times = speed.times(chosen, speed.measurement(arguments), console)
+    speed.show(times, console)
+    return document.joined(swept, explored, hunted, sampled, times, quick=quick)
 
 
 def _sampled(given: Settings, console: Console, *, quick: bool) -> samples.Samples:

@@ -11,6 +11,7 @@ import msgspec
 
 from parity.ledger.command import Ledger
 from parity.model import verdict
+from parity.model.verdict import Part, Verdict
 from parity.mutants.command import Hunt
 from parity.report.errors import Errors
 from parity.report.photographs import Compared
@@ -20,9 +21,9 @@ from parity.speed import command as speed_command
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.records import Speed
 from parity.sweep.found import Swept
+from parity.sweep.run import exit_code
 
 Code = Literal[0, 1, 3]
-Word = Literal["agreement", "disagreement", "mistrusted"]
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,15 @@ class Proof:
 
     Attributes
     ----------
+    parts
+        The exit code of each part.
     failures, doubts
         What disagrees in the errors by output, and what could not be told of them.
     ledger
         None where the subject is not npconv, which it is about.
     """
 
-    exit_code: Code
-    verdict: Word
+    parts: dict[str, Code]
     sweep: Swept
     campaign: Record
     errors: list[Errors]
@@ -46,6 +48,11 @@ class Proof:
     doubts: list[str]
     mutants: Hunt
     ledger: Ledger | None
+
+    @property
+    def verdict(self) -> str:
+        """What all parts come to, in a word."""
+        return verdict.VERDICTS[verdict.worst(self.parts.values())]
 
 
 @dataclass(frozen=True)
@@ -62,66 +69,80 @@ class Report:
 
     created: Annotated[datetime, msgspec.Meta(tz=True)]
     exit_code: Code
-    verdict: Word
     quick: bool
     real_input: list[Compared]
     proof: Proof
     speed: Speed
+    parts: dict[str, Code]
     format: Literal["parity report 4"] = "parity report 4"
 
+    @property
+    def verdict(self) -> str:
+        """What all parts come to, in a word."""
+        return verdict.VERDICTS[self.exit_code]
 
-def proved(sweep: Swept, campaign: Record, hunt: Hunt, samples: Samples, *, quick: bool) -> Proof:
-    """Say what comes of everything that is compared.
-
-    A campaign of a `quick` report need not have reached every class of examples: what it has
-    compared must agree.
-    """
-    codes = [
-        sweep.exit_code,
-        campaign.exit_code,
-        verdict.verdict(samples.failures, samples.doubts),
-        hunt.exit_code,
-        samples.ledger.exit_code if samples.ledger else verdict.AGREEMENT,
-    ]
-    only_unreached = set(campaign.doubts) <= set(campaign.unreached) and campaign.total.examples
-    if quick and only_unreached and campaign.exit_code == verdict.MISTRUSTED:
-        codes[1] = verdict.AGREEMENT
-    code, word = _worst(codes)
-    return Proof(
-        code,
-        word,
-        sweep,
-        campaign,
-        samples.errors,
-        samples.failures,
-        samples.doubts,
-        hunt,
-        samples.ledger,
-    )
+    def told(self) -> Verdict:
+        """Return the verdict with that of each part."""
+        status = {
+            verdict.AGREEMENT: verdict.AGREES,
+            verdict.DISAGREEMENT: verdict.DISAGREES,
+            verdict.MISTRUSTED: verdict.DOUBTED,
+        }
+        parts = [
+            Part(name, verdict.VERDICTS[code], status[code])
+            for name, code in self.parts.items()
+        ]
+        return Verdict(self.exit_code, f"report: {self.verdict}", tuple(parts))
 
 
 def joined(
-    real_input: list[Compared], proof: Proof, speed: Speed, *, quick: bool = False
+    sweep: Swept, campaign: Record, hunt: Hunt, samples: Samples, speed: Speed, *, quick: bool
 ) -> Report:
     """Join what the report is made of, and say what comes of it.
 
     One part that disagrees makes it disagreement; else one that is mistrusted, or a photograph or
-    layer without any comparison, makes it mistrusted.
+    layer without any comparison, makes it mistrusted.  A campaign of a `quick` report need not have
+    reached every class of examples: what it has compared must agree.
     """
-    verdicts = [one.agreement.verdict for one in real_input] or [NOT_COMPARED]
+    explored = campaign.exit_code
+    only_unreached = set(campaign.doubts) <= set(campaign.unreached) and campaign.total.examples
+    if quick and only_unreached and explored == verdict.MISTRUSTED:
+        explored = verdict.AGREEMENT
+    codes = {
+        "sweep": exit_code(sweep),
+        "campaign": explored,
+        "mutants": hunt.exit_code,
+        "errors by output": verdict.verdict(samples.failures, samples.doubts),
+    }
+    if samples.ledger:
+        codes["ledger"] = samples.ledger.exit_code
+    compared = msgspec.convert(codes, dict[str, Code])
+    verdicts = [one.agreement.verdict for one in samples.real_input] or [NOT_COMPARED]
     wrong, unclear = (
         [one for one in verdicts if one == word] for word in (DISAGREES, NOT_COMPARED)
     )
-    code, word = _worst(
-        [verdict.verdict(wrong, unclear), proof.exit_code, speed_command.exit_code(speed)]
+    codes |= {
+        "photographs": verdict.verdict(wrong, unclear),
+        "layers": speed_command.exit_code(speed),
+    }
+    return Report(
+        created=datetime.now(UTC).replace(microsecond=0),
+        exit_code=msgspec.convert(verdict.worst(codes.values()), Code),
+        quick=quick,
+        real_input=samples.real_input,
+        proof=Proof(
+            compared,
+            sweep,
+            campaign,
+            samples.errors,
+            samples.failures,
+            samples.doubts,
+            hunt,
+            samples.ledger,
+        ),
+        speed=speed,
+        parts=msgspec.convert(codes, dict[str, Code]),
     )
-    now = datetime.now(UTC).replace(microsecond=0)
-    return Report(now, code, word, quick, real_input, proof, speed)
-
-
-def _worst(codes: list[int]) -> tuple[Code, Word]:
-    code = verdict.worst(codes)
-    return msgspec.convert((code, verdict.VERDICTS[code]), tuple[Code, Word])
 
 
 def write(report: Report, path: Path) -> None:

@@ -12,13 +12,13 @@ from parity.engine import Crash
 from parity.ledger.command import Checked, Ledger
 from parity.model.subject import Scope
 from parity.mutants.command import Hunt
-from parity.mutants.hunt import Fate
 from parity.report import document, photographs
 from parity.report.document import Report
 from parity.report.errors import Errors, Tolerance
 from parity.report.photographs import Compared
 from parity.report.samples import Samples
 from parity.search.campaign import Record, Sums
+from parity.search.hunt import Fate
 from parity.speed.agreement import Agreement, Comparison, Verdict
 from parity.speed.recipes import TEN_LINES
 from parity.speed.records import Note, Speed
@@ -144,7 +144,9 @@ def errors() -> Errors:
 
 def ledger() -> Ledger:
     """Return a ledger of one row."""
-    row = Checked("row", "eigen", "<theirs>", "<ours>", "https://example.org", "as written", (), False)
+    row = Checked(
+        "row", "eigen", "<theirs>", "<ours>", "https://example.org", "as written", (), False
+    )
     return Ledger((row,), (), "<avx>", 0)
 
 
@@ -156,8 +158,7 @@ def samples(**changes: Any) -> Samples:
 def report(*, quick: bool = False, times: Speed | None = None, **parts: Any) -> Report:
     """Return the whole, some parts of which are given: sweep, campaign, hunt, samples."""
     made = {"sweep": sweep(), "campaign": campaign(), "hunt": hunt(), "samples": samples(), **parts}
-    proof = document.proved(**made, quick=quick)
-    return document.joined(made["samples"].real_input, proof, times or speed(), quick=quick)
+    return document.joined(**made, speed=times or speed(), quick=quick)
 
 
 REMARK, DISAGREES = Remark("<token>", "<reason>"), Failure("exact", "<token>", "<reason>")

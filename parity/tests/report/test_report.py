@@ -85,6 +85,7 @@ UNCLEAR: dict[str, dict[str, Any]] = {
 def test_one_part_that_disagrees_decides(where: str) -> None:
     report = made.report(**{**UNCLEAR["campaign"], **WRONG[where]})
     assert (report.exit_code, report.verdict) == (1, "disagreement")
+    assert [part.status for part in report.told().parts].count("DISAGREES") == 1
     html = page.render(report)
     assert "<title>same and TensorFlow: they DISAGREE" in html
     assert '<b class="bad">they DISAGREE' in html
@@ -96,6 +97,7 @@ def test_one_part_that_disagrees_decides(where: str) -> None:
 def test_one_part_without_enough_to_compare_is_mistrusted(where: str) -> None:
     report = made.report(**UNCLEAR[where])
     assert (report.exit_code, report.verdict) == (3, "mistrusted")
+    assert [part.status for part in report.told().parts].count("MISTRUSTED") == 1
     assert '<b class="doubt">MISTRUSTED' in page.render(report)
 
 
