@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from parity.cli import options, terminal
 from parity.cli.options import positive
 from parity.model import machine, verdict
-from parity.model.subject import DTYPES
+from parity.model.subject import DTYPES, Scope
 from parity.speed import beside, comparison, first, layers, measure, records, tables
 from parity.speed.agreement import NOT_COMPARED
 from parity.speed.layers import Layer
@@ -24,6 +24,9 @@ from parity.speed.processes import StartError, WorkerError, Workers, environment
 from parity.speed.records import TOO_BUSY, Block, Row, Run, Speed
 from parity.speed.rows import peak_share, setting, summary
 from parity.speed.statistics import LEAST_ROUNDS
+from parity.store.records import Failure, Timing
+from parity.store.records import Run as Recorded
+from parity.store.store import Store
 
 SLOWER = 4
 """The exit code of a comparison that found a layer slower than it was."""
@@ -68,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against", metavar="NEW.json", type=Path, help="compare with this, measure nothing"
     )
     parser.add_argument("--subject", metavar="MODULE:CALLABLE", help=options.SUBJECT_HELP)
+    options.add_store(parser)
     add_settings(parser)
 
 
@@ -176,6 +180,7 @@ def told(command: str, error: Exception) -> int:
 def _run(arguments: argparse.Namespace, console: Console) -> verdict.Verdict | int:
     how = measurement(arguments)
     old = records.read(arguments.compare) if arguments.compare else None
+    store = Store(arguments.store) if arguments.store else None
     if arguments.against:
         if old is None:
             raise ValueError("--against needs --compare OLD.json")
@@ -196,6 +201,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> verdict.Verdict | i
     code = exit_code(found)
     if old and not code:
         code = compare(old, found, console)
+    if store:
+        store.record_run(recorded(found, options.scope(arguments), code))
+        store.close()
     rows = [(f"{row.group.title}: {row.token}", row) for row in found.rows]
     return verdict.Verdict.of(
         code,
@@ -244,6 +252,29 @@ def times(chosen: Iterable[Layer], how: Measurement, console: Console) -> Speed:
     )
     rows = [replace(row, peak_share=peak_share(row, block)) if row.ratios else row for row in rows]
     return Speed(block, settings, rows, summary(rows))
+
+
+def recorded(document: Speed, scope: Scope, code: int) -> Recorded:
+    """Return what the store keeps of a measurement."""
+    run = Recorded.of(
+        scope,
+        what="speed",
+        seconds=document.settings.took_seconds,
+        exit_code=code,
+        failures=tuple(
+            Failure("speed", row.token, row.agreement.failed)
+            for row in document.rows
+            if row.disagrees
+        ),
+        timings=tuple(
+            Timing(f"{row.group.title}: {row.name}", row.token, "TensorFlow", *ends)
+            for row in document.timed
+            for ends in [astuple(row.ratios["kernel"])[:3]]
+        ),
+    )
+    package = scope.subject.partition(":")[0].partition(".")[0]
+    # The workers have imported it, not this process.
+    return replace(run, versions={**run.versions, package: document.machine.version})
 
 
 def show(document: Speed, console: Console) -> None:

@@ -6,10 +6,8 @@ descriptor> <parent's process id> <implementation>``.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import math
-import os
 import re
 import signal
 import sys
@@ -21,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.engine.server import die_with
 from parity.model.case import Array, Case
 from parity.model.data_formats import in_nhwc
 from parity.model.geometry import output_shape
@@ -179,11 +178,7 @@ def load(name: str) -> Implementation:
 
 def main(descriptor: int, parent: int, implementation: str) -> None:
     """Answer requests until the pipe closes."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != parent:
-            sys.exit("the parent died first")
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent cleans up
     pipe: Connection[Any, Any] = Connection(descriptor)
     requests: Requests | None = None

@@ -24,6 +24,7 @@ from parity.speed.rows import ALGORITHM, KERNEL, PLAIN, SUBJECT
 from parity.speed.rows import FORCED as FORCED_TIMES
 from parity.speed.statistics import LEAST_ROUNDS
 from parity.speed.yardsticks import FORCED, INSTALLED
+from parity.store.store import Store
 from parity.tests.speed.subjects import HERE
 
 TOKEN = "float32 NHWC 1x8x8x2 w3x3x2x4 s2,2 d1,1 SAME normal:0"
@@ -219,7 +220,7 @@ def test_a_subject_that_dies_disagrees_by_its_token_and_the_rest_goes_on(
 ) -> None:
     path, failed = tmp_path / "speed.json", "died with status 7 during prepare"
     words = ["--row", NCHW, "--row", TOKEN, *SHORT, "--json", str(path)]
-    words += ["--markdown", str(tmp_path / "speed.md")]
+    words += ["--markdown", str(tmp_path / "speed.md"), "--store", str(tmp_path / "runs.sqlite")]
     assert cli.main(["speed", "--subject", HERE + "dies_in_nchw", *words]) == 1
     nchw, nhwc = records.read(path).rows
     assert (nchw.agreement.verdict, nchw.agreement.failed) == ("DISAGREES", failed)
@@ -228,6 +229,10 @@ def test_a_subject_that_dies_disagrees_by_its_token_and_the_rest_goes_on(
     assert nhwc.ratios
     said = " ".join(capsys.readouterr().out.split())
     assert f"DISAGREES: row: 1x2x8x8 w3x3x2x4: {failed}: {NCHW}" in said
+    [run] = Store(tmp_path / "runs.sqlite").runs()
+    assert [one.token for one in run.timings] == [TOKEN]
+    assert run.timings[0].ratio == nhwc.ratios["kernel"].ratio
+    assert [(one.token, one.reason) for one in run.failures] == [(NCHW, failed)]
     told = (tmp_path / "speed.md").read_text()
     assert failed in told
     assert "bit-identical" in told
