@@ -23,8 +23,6 @@ from parity.speed.records import Speed
 from parity.sweep.found import Swept
 from parity.sweep.run import exit_code
 
-Code = Literal[0, 1, 3]
-
 
 @dataclass(frozen=True)
 class Proof:
@@ -40,7 +38,7 @@ class Proof:
         None where the subject is not npconv, which it is about.
     """
 
-    parts: dict[str, Code]
+    parts: dict[str, int]
     sweep: Swept
     campaign: Record
     errors: list[Errors]
@@ -68,12 +66,12 @@ class Report:
     """
 
     created: Annotated[datetime, msgspec.Meta(tz=True)]
-    exit_code: Code
+    exit_code: int
     quick: bool
     real_input: list[Compared]
     proof: Proof
     speed: Speed
-    parts: dict[str, Code]
+    parts: dict[str, int]
     format: Literal["parity report 4"] = "parity report 4"
 
     @property
@@ -83,14 +81,9 @@ class Report:
 
     def told(self) -> Verdict:
         """Return the verdict with that of each part."""
-        status = {
-            verdict.AGREEMENT: verdict.AGREES,
-            verdict.DISAGREEMENT: verdict.DISAGREES,
-            verdict.MISTRUSTED: verdict.DOUBTED,
-        }
+        words = (verdict.AGREES, verdict.DISAGREES, "", verdict.DOUBTED)
         parts = [
-            Part(name, verdict.VERDICTS[code], status[code])
-            for name, code in self.parts.items()
+            Part(name, verdict.VERDICTS[code], words[code]) for name, code in self.parts.items()
         ]
         return Verdict(self.exit_code, f"report: {self.verdict}", tuple(parts))
 
@@ -116,7 +109,7 @@ def joined(
     }
     if samples.ledger:
         codes["ledger"] = samples.ledger.exit_code
-    compared = msgspec.convert(codes, dict[str, Code])
+    compared = dict(codes)
     verdicts = [one.agreement.verdict for one in samples.real_input] or [NOT_COMPARED]
     wrong, unclear = (
         [one for one in verdicts if one == word] for word in (DISAGREES, NOT_COMPARED)
@@ -127,7 +120,7 @@ def joined(
     }
     return Report(
         created=datetime.now(UTC).replace(microsecond=0),
-        exit_code=msgspec.convert(verdict.worst(codes.values()), Code),
+        exit_code=verdict.worst(codes.values()),
         quick=quick,
         real_input=samples.real_input,
         proof=Proof(
@@ -141,7 +134,7 @@ def joined(
             samples.ledger,
         ),
         speed=speed,
-        parts=msgspec.convert(codes, dict[str, Code]),
+        parts=codes,
     )
 
 

@@ -78,32 +78,22 @@ def render(report: Report) -> str:
 
 def table(found: Table) -> Markup:
     """Return a table of the terminal for the page, with its markup's colours."""
-
-    def cell(tag: str, words: Markup, right: bool) -> Markup:
-        return Markup("<{0}{1}>{2}</{0}>").format(
-            Markup(tag), Markup(' class="n"') if right else "", words
-        )
-
-    sides = [column.justify == "right" for column in found.columns]
+    marks = ['<td class="n">' if one.justify == "right" else "<td>" for one in found.columns]
     heads = [
-        cell("th", _lines(str(one.header)), right)
-        for one, right in zip(found.columns, sides, strict=True)
+        Markup(mark.replace("td", "th")) + _lines(str(one.header))
+        for mark, one in zip(marks, found.columns, strict=True)
     ]
     rows = [
         Markup("").join(
-            cell("td", _marked(str(one)), right) for one, right in zip(row, sides, strict=True)
+            Markup(mark) + _marked(str(one)) for mark, one in zip(marks, row, strict=True)
         )
         for row in zip(*(column.cells for column in found.columns), strict=True)
     ]
-    caption = Markup("<caption>{}</caption>").format(found.title) if found.title else ""
-    body = Markup("\n").join(Markup("<tr>{}</tr>").format(row) for row in rows)
-    head = (
-        Markup("<thead><tr>{}</tr></thead>").format(Markup("").join(heads))
-        if found.show_header
-        else ""
-    )
-    return Markup('<div class="wide"><table>{}{}<tbody>\n{}\n</tbody></table></div>').format(
-        caption, head, body
+    if found.show_header:
+        rows.insert(0, Markup("").join(heads))
+    return Markup('<div class="wide"><table>{}\n{}\n</table></div>').format(
+        Markup("<caption>{}</caption>").format(found.title or ""),
+        Markup("\n").join(Markup("<tr>") + row for row in rows),
     )
 
 
