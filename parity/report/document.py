@@ -26,16 +26,9 @@ from parity.sweep.run import exit_code
 
 @dataclass(frozen=True)
 class Proof:
-    """What was compared and found out.
+    """What was compared; failures and doubts are those of the errors by output.
 
-    Attributes
-    ----------
-    parts
-        The exit code of each part.
-    failures, doubts
-        What disagrees in the errors by output, and what could not be told of them.
-    ledger
-        None where the subject is not npconv, which it is about.
+    `parts` are the exit codes; there is no ledger where the subject is not npconv.
     """
 
     parts: dict[str, int]
@@ -55,15 +48,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page shows.
-
-    Attributes
-    ----------
-    quick
-        Whether as little as possible was run: see the counts.
-    real_input
-        The photographs within the subject's scope; a report of none is mistrusted.
-    """
+    """Everything that the page shows; of a quick one as little as possible was run."""
 
     created: Annotated[datetime, msgspec.Meta(tz=True)]
     exit_code: int

@@ -36,21 +36,11 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors of both sides in one dtype.
+    """The errors of both sides in one dtype, over all seeds.
 
-    Attributes
-    ----------
-    outputs
-        Of all seeds.
-    histogram
-        For each side the outputs that are "exact", and those in bin b, whose error is 2**(b/2) to
-        2**((b+1)/2) of the bound.
-    by_position
-        For each side the mean error / bound at each position of the output.
-    nearer
-        The outputs in which each side is nearer to the exact value, and "neither".
-    minimum_tolerance
-        None where a result is not finite.
+    `histogram` counts the outputs that are "exact", and those in bin b, whose error is 2**(b/2) to
+    2**((b+1)/2) of the bound; `by_position` is the mean error / bound; the minimum tolerance is
+    None where a result is not finite.
     """
 
     dtype: str

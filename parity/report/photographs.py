@@ -31,18 +31,9 @@ _LUMA = np.array([299, 587, 114])  # Rec. 601 in integers, so that gray pixels s
 
 @dataclass(frozen=True)
 class Example:
-    """A photograph, a filter, and how the one is convolved with the other.
+    """A photograph of scikit-image, a filter, and how the one is convolved with the other.
 
-    Attributes
-    ----------
-    name
-        What the filter does.
-    photograph
-        A file in scikit-image's data folder.
-    filters
-        (KH, KW, in_channels, out_channels), as numbers; cast to `dtype`.
-    gray
-        Whether the photograph is reduced to one channel first.
+    `filters` are (KH, KW, in_channels, out_channels); a `gray` photograph has one channel.
     """
 
     name: str
@@ -86,14 +77,9 @@ class Example:
 
 @dataclass(frozen=True)
 class Compared:
-    """What came out for an example.
+    """What came out for an example: `exact` if every bit must be the same.
 
-    Attributes
-    ----------
-    exact
-        Whether the arithmetic is exact, so that every bit must be the same.
-    before, after
-        The photograph and the subject's result, small, as data URIs; "" where it has failed.
+    `before` and `after` are small pictures, as data URIs; "" where the subject has failed.
     """
 
     name: str
@@ -109,13 +95,7 @@ class Compared:
 
 
 def photograph(name: str) -> Array:
-    """Read one of scikit-image's photographs from its folder: (height, width, 3), uint8.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the installed scikit-image does not ship it; nothing is downloaded.
-    """
+    """Read one of scikit-image's photographs from its folder: (height, width, 3), uint8."""
     import skimage
     from PIL import Image
 

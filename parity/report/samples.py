@@ -28,13 +28,7 @@ LEDGER = "ledger"
 
 @dataclass
 class Samples:
-    """What came out.
-
-    Attributes
-    ----------
-    failures, doubts
-        What disagrees in the errors by output, and what could not be told.
-    """
+    """What came out; what disagrees in the errors by output, and what could not be told."""
 
     real_input: list[Compared] = field(default_factory=list)
     errors: list[Errors] = field(default_factory=list)
