@@ -1,10 +1,10 @@
 """Ordinary layers: what kernels branch on, each combined with each, bit for bit.
 
 The factors are those of `parity.examples.layers`.  Kind, kernel, strides, dilation and padding are
-chosen
-first; then the sizes in an order that is drawn, each among the values for which a layer of least
-cost still fits.  So whatever comes first is restrained by little, and every two sizes come first in
-some order: the limits on costs, which keep an example at a few milliseconds, make no pair rare.
+chosen first; then the sizes in an order that is drawn, each among the values for which a layer of
+least cost still fits.  So whatever comes first is restrained by little, and every two sizes come
+first in some order: the limits on costs, which keep an example at a few milliseconds, make no pair
+rare.
 
 The values are weighted: 3x3, strides of 2, whole multiples of 8 and 16 and batches of 8 are
 what fast paths are written for.

@@ -33,7 +33,7 @@ EMPTY = Shown(  # what TensorFlow with oneDNN does on every instruction set
     "float32 0x1x1x3",
     "float32 0x1x1x2",
 )
-TEXTS = {"tensorflow": "Does this.", "npconv": "Does that.", "why": "Planted."}
+TEXTS: dict[str, Any] = {"tensorflow": "Does this.", "npconv": "Does that.", "why": "Planted."}
 A = structs.replace(ROWS[0], shown=(CAST,))
 TOML = """
 [[divergence]]

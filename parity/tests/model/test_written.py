@@ -23,7 +23,7 @@ SHAPES = "input=ints((1, 4, 4, 2), 'float32'), filters=ints((2, 2, 2, 3), 'float
 
 
 def read(text: str) -> Any:
-    return written.arguments(f"conv2d(value={text})")["value"]
+    return written.call(f"conv2d(value={text})")[1]["value"]
 
 
 def same(one: Any, other: Any) -> bool:

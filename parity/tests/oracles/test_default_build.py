@@ -19,7 +19,18 @@ from parity.oracles.onednn import Killed, Machine, Refused
 CASE = Case.parse("float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 VALID distinct:0")
 PADDED = Case.parse("float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 SAME distinct:0")
 SHOWN = Shown("conv2d()", "float32 1 [1.0]", "float32 1 [2.0]", native=("AVX2",))
-TEXTS = {"tensorflow": "Wrong where there is padding.", "npconv": "Right.", "why": "Planted."}
+TEXTS: dict[str, Any] = {
+    "tensorflow": "Wrong where there is padding.",
+    "npconv": "Right.",
+    "why": "Planted.",
+}
+ROW = Divergence(
+    "padding-skipped-onednn",
+    **TEXTS,
+    build="onednn",
+    versions=("2.21",),
+    shown=(SHOWN,),
+)
 
 
 class Answers:
@@ -30,11 +41,8 @@ class Answers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.renewed = 0
         self.next: list[Any] = []
-        monkeypatch.setitem(PREDICATES, "planted", lambda call: call.padding == "SAME")
-        self.plant = lambda row: monkeypatch.setattr(default_build, "ROWS", (row,))
-        self.plant(
-            Divergence("planted", **TEXTS, build="onednn", versions=("2.21",), shown=(SHOWN,))
-        )
+        monkeypatch.setitem(PREDICATES, ROW.id, lambda call: call.padding == "SAME")
+        monkeypatch.setattr(default_build, "ROWS", (ROW,))
         monkeypatch.setattr(tensorflow_onednn, "conv2d", self.conv2d)
         monkeypatch.setattr(tensorflow_onednn, "renew", self.renew)
         monkeypatch.setattr(tensorflow_onednn, "child", lambda: self)
@@ -91,7 +99,7 @@ def test_a_wrong_first_answer_fails_whatever_the_second_is(
 
 def test_a_row_of_the_ledger_excuses_a_wrong_first_answer(answers: Answers) -> None:
     answers.next = [7]
-    assert check(PADDED).classes == ("excused: planted",)
+    assert check(PADDED).classes == (f"excused: {ROW.id}",)
     answers.next = [Killed("status -6"), 0]  # the row is about values
     with pytest.raises(AssertionError, match="status -6"):
         check(PADDED)
@@ -102,12 +110,14 @@ def test_a_row_that_shows_where_it_was_not_seen_is_told(
 ) -> None:
     monkeypatch.setattr(tensorflow_onednn, "machine", lambda: Machine("AVX2", "capped"))
     answers.next = [7]
-    assert check(PADDED).classes == ("excused: planted, first seen on AVX2 (capped)",)
+    assert check(PADDED).classes == (f"excused: {ROW.id}, first seen on AVX2 (capped)",)
 
 
-def test_what_may_harm_the_process_is_its_last_call(answers: Answers) -> None:
-    row = structs.replace(default_build.ROWS[0], at_times="killed")
-    answers.plant(row)
+def test_what_may_harm_the_process_is_its_last_call(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = structs.replace(ROW, at_times="killed")
+    monkeypatch.setattr(default_build, "ROWS", (row,))
     answers.next = [0, 0]
     renewed = [(check(case), answers.renewed)[1] for case in (CASE, PADDED)]
     assert renewed == [0, 1]

@@ -84,7 +84,7 @@ def _break_the_oracle(how: str) -> None:
         raise RuntimeError("out of order")
 
     nn = type("", (), {"conv2d": staticmethod(broken)})
-    tensorflow_oracle.tensorflow = lambda: type("", (), {"nn": nn})
+    tensorflow_oracle.tensorflow = lambda: type("", (), {"nn": nn})  # type: ignore[assignment]
 
 
 def beside_a_broken_oracle(*arguments: Any, **named: Any) -> Any:
