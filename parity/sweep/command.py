@@ -76,7 +76,10 @@ def run(arguments: argparse.Namespace) -> Verdict:
             for dtype, row in swept.by_dtype.items()
             if row.compared and not row.disagreements
         ],
-        failures=[(one.token, one.reason) for one in swept.first],
+        failures=[
+            *((one.token, one.reason) for one in swept.first if swept.disagreements > swept.known),
+            *((one, "no longer fails: remove it from --known") for one in swept.gone),
+        ],
         doubts=swept.doubts,
     )
 
@@ -135,6 +138,10 @@ def show(swept: Swept, console: Console, scope: Scope) -> None:
     if swept.simplest:
         say(f"The first, made small: {swept.simplest.token}\n  {swept.simplest.reason}")
         say(f"  {replay.command(swept.simplest.token, scope)}")
+    if swept.known:
+        say(f"{swept.known:,} of these disagreements are KNOWN", "yellow")
+    for entry in swept.gone:
+        say(f"KNOWN, but no longer fails: remove it from --known: {entry}", "bold red")
     for doubt in swept.doubts:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
 

@@ -90,7 +90,8 @@ class Swept(Heading):
 
     `geometries` are those compared, `resumed` of them in an earlier run; `left_out` are
     combinations of the first grid that are no valid calls; `first` are disagreements in the order
-    of the grids, and `simplest` is the first made small.
+    of the grids, and `simplest` is the first made small.  `known` of the disagreements are no
+    news, and `gone` are the known ones that there are no longer.
     """
 
     jobs: int
@@ -113,3 +114,5 @@ class Swept(Heading):
     first: list[Remark]
     simplest: Remark | None
     doubts: list[str]
+    known: int = 0
+    gone: list[str] = field(default_factory=list)

@@ -11,6 +11,7 @@ from parity.claims.trust import MOST_NOT_SUPPORTED
 from parity.engine import Crash, Outcome
 from parity.engine import run as run_tasks
 from parity.examples import corners
+from parity.model.known import Known
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.model.verdict import DISAGREEMENT, INTERRUPTED, WrongCall, verdict
@@ -122,12 +123,29 @@ def run_sweep(
         simplest=None if interrupted else _simplest(parts, settings),
         doubts=[],
     )
-    return replace(swept, doubts=doubts(swept, scope, parts, [crash for _, crash in crashes]))
+    known, gone = _judged(settings.known, swept)
+    said = doubts(swept, scope, parts, [crash for _, crash in crashes])
+    return replace(swept, doubts=said, known=known, gone=gone)
+
+
+def _judged(known: Iterable[Known], swept: Swept) -> tuple[int, list[str]]:
+    """Return how many disagreements are known, and which entries of the sweep fail no longer."""
+    number, gone = 0, []
+    tokens = {one.token for one in known if one.token}
+    for dtype, row in swept.by_dtype.items():
+        whole = [one for one in known if not one.token and one.covers("sweep", dtype)]
+        mine = [one for one in swept.first if one.token.startswith(f"{dtype} ")]
+        listed = sum(one.token in tokens for one in mine)
+        number += row.disagreements if whole else listed
+        gone += [f"{one} {dtype}" for one in whole if not row.disagreements and one.dtype]
+    if not any(row.disagreements for row in swept.by_dtype.values()):
+        gone += [str(one) for one in known if one.claim == "sweep" and not one.dtype]
+    return number, gone
 
 
 def exit_code(swept: Swept) -> int:
     """Return 1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
-    if swept.disagreements:
+    if swept.disagreements > swept.known or swept.gone:
         return DISAGREEMENT
     return INTERRUPTED if swept.interrupted else verdict([], swept.doubts)
 
