@@ -108,6 +108,8 @@ def campaign(**changes: Any) -> Record:
         counts=[count],
         classes={"<class>": 4, "groups": 2},
         failures=[],
+        known=[],
+        gone=[],
         crashes=[],
         doubts=[],
         unreached=[],
