@@ -11,27 +11,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims import bounded, exact, special
 from parity.claims.claim import Claim, Told
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.ledger import rows as ledger
 from parity.ledger.predicates import Facts
 from parity.ledger.rows import KILLED, ROWS, TAKEN, Divergence
 from parity.model.case import Array, Case, Conv2d
-from parity.model.subject import DTYPES, Scope
+from parity.model.subject import DTYPES
 from parity.model.written import Arguments
 from parity.oracles import bounds, onednn
 from parity.oracles.compare import assert_exact, assert_special, explain
 
 NAME = "TensorFlow with oneDNN"
 Hold = Callable[[str, Array, bool], float]
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of any data."""
-    return cases([dtype], ["lattice", "bounded", "special"], scope)
 
 
 def admits(case: Any) -> bool:
@@ -126,7 +120,7 @@ CLAIM = Claim(
     name="default_build",
     statement="TensorFlow with oneDNN: the same, but for what the ledger lists.",
     dtypes=DTYPES,
-    strategy=strategy,
+    strategy=of_kinds("lattice", "bounded", "special"),
     check=check,
     admits=admits,
     examples=600,
