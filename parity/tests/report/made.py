@@ -79,6 +79,7 @@ def sweep(**changes: Any) -> Swept:
         **numbers,
         by_dtype={"float32": OfDtype(compared=5, expected=5)},
         layers=OfLayers(compared=5),
+        machines={"here": 5},
         seconds=1.0,
         classes={"groups": 3},
         disagreements=0,
