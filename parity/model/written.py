@@ -1,9 +1,9 @@
 """The arguments of a call as text: a small part of Python's expressions, read and never evaluated.
 
 `source` writes them and `call` reads what it writes: the literals of `ast.literal_eval`,
-``float('nan')``, ``range(2)``, NumPy's scalars and arrays (also ``np.full(shape, value, dtype)``),
-bfloat16, and ``ints(shape, dtype)`` for an array.  Whatever else stands in a text from outside is
-an error.
+``float('nan')``, ``complex(0.0, 1.0)``, ``range(2)``, bfloat16, NumPy's scalars and arrays (also
+``np.full(shape, value, dtype)``), and ``ints(shape, dtype)`` for an array.  Whatever else stands in
+a text from outside is an error.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def source(value: Any) -> str:
         return f"[{', '.join(map(source, value))}]"
     if isinstance(value, tuple):
         return f"({', '.join(map(source, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, complex):  # its own repr loses the sign of a zero
+        return f"complex({source(value.real)}, {source(value.imag)})"
     if isinstance(value, float) and not np.isfinite(value):
         return f"float({str(value)!r})"
     return repr(value)
@@ -153,6 +155,12 @@ def _float(text: Any) -> float:
     return float(text)
 
 
+def _complex(real: Any, imaginary: Any) -> complex:
+    if {type(real), type(imaginary)} - {int, float}:
+        raise ValueError("complex() takes two numbers")
+    return complex(real, imaginary)
+
+
 def _range(*ends: Any) -> range:
     if len(found := range(*ends)) > LONGEST:
         raise ValueError(f"{found} is too long")
@@ -199,6 +207,7 @@ def within_memory(shape: tuple[int, ...]) -> None:
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "float": _float,
+    "complex": _complex,
     "range": _range,
     "np.array": _array,
     "np.full": _full,

@@ -52,21 +52,15 @@ def run(arguments: argparse.Namespace) -> Verdict:
     minutes, turns = arguments.minutes, arguments.turns
     if minutes is None and turns is None:
         minutes = 1.0
-    try:
-        settings = options.settings(arguments)
-        claims.asked(settings.scope)
-        if minutes is not None and not minutes > 0:
-            raise WrongCall(f"--minutes has to be positive, received {minutes}")
-        if arguments.output and not arguments.output.parent.is_dir():
-            raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
-        store = Store(arguments.store)
-        seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
-        seconds = None if minutes is None else 60 * minutes
-        record = campaign(
-            console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns)
-        )
-    except ValueError as error:
-        raise WrongCall(str(error)) from error
+    settings = options.settings(arguments)
+    if minutes is not None and not minutes > 0:
+        raise WrongCall(f"--minutes has to be positive, received {minutes}")
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
+    store = Store(arguments.store)
+    seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
+    seconds = None if minutes is None else 60 * minutes
+    record = campaign(console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns))
     counts = tuple(Count(c.claim, c.dtype, c.examples, c.outputs) for c in record.counts)
     store.record_run(
         Run.of(
