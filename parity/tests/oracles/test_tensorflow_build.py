@@ -18,6 +18,13 @@ import tensorflow as tf
 from parity.oracles.build import runs_onednn
 print(runs_onednn(tf))
 """
+ORACLE_LEAVES = """
+import os
+import parity.oracles.eigen as oracle
+from parity.oracles.build import runs_onednn
+without = not runs_onednn(oracle.tensorflow())
+print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"), without)
+"""
 
 
 @pytest.mark.parametrize(
@@ -79,3 +86,19 @@ def test_a_capped_instruction_set_is_what_onednn_uses() -> None:
 def test_a_tensorflow_that_does_not_start_says_why() -> None:
     with pytest.raises(RuntimeError, match="does not convolve"):
         tensorflow_build.ask({"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"})
+
+
+@pytest.mark.parametrize("setting", [None, "1"])
+def test_the_oracle_leaves_the_environment_as_the_user_has_it(setting: str | None) -> None:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
+    if setting is not None:
+        environment["TF_ENABLE_ONEDNN_OPTS"] = setting
+    said = subprocess.run(
+        [sys.executable, "-c", ORACLE_LEAVES],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == [str(setting), "True"]
