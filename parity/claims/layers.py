@@ -1,10 +1,10 @@
 """Ordinary layers: what kernels branch on, each combined with each, bit for bit.
 
 The factors are those of `parity.examples.layers`.  Kind, kernel, strides, dilation and padding are
-chosen
-first; then the sizes in an order that is drawn, each among the values for which a layer of least
-cost still fits.  So whatever comes first is restrained by little, and every two sizes come first in
-some order: the limits on costs, which keep an example at a few milliseconds, make no pair rare.
+chosen first; then the sizes in an order that is drawn, each among the values for which a layer of
+least cost still fits.  So whatever comes first is restrained by little, and every two sizes come
+first in some order: the limits on costs, which keep an example at a few milliseconds, make no pair
+rare.
 
 The values are weighted: 3x3, strides of 2, whole multiples of 8 and 16 and batches of 8 are
 what fast paths are written for.
@@ -18,14 +18,14 @@ from functools import cache
 from itertools import permutations
 from typing import Any
 
-from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from parity.claims import exact, large
 from parity.claims.claim import Claim, Told
 from parity.examples.layers import CHANNELS, Details, case, smallest, values
 from parity.examples.levels import levels, possible
 from parity.examples.pairs import Coverage
-from parity.examples.strategies import Dials
+from parity.examples.strategies import Dials, built
 from parity.model.case import Case, Conv2d
 from parity.model.subject import DTYPES, Scope
 
@@ -53,11 +53,9 @@ BYTES = 21
 """How many decisions make a case; the last four are its seed."""
 
 
-def strategy(dtype: str, scope: Scope) -> st.SearchStrategy[Case]:
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
     """Draw layers; they shrink towards one pixel under one tap."""
-    return st.binary(min_size=BYTES, max_size=BYTES).map(
-        lambda drawn: assembled(Dials(drawn), dtype, scope)
-    )
+    return built(BYTES, lambda dials: assembled(dials, dtype, scope))
 
 
 def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:

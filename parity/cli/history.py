@@ -15,7 +15,7 @@ from rich.table import Table
 
 from parity.cli import options
 from parity.model.subject import DEFAULT
-from parity.model.verdict import AGREEMENT, VERDICTS, WRONG_CALL, WrongCall
+from parity.model.verdict import AGREEMENT, VERDICTS, WrongCall
 from parity.store import store
 from parity.store.records import Run
 
@@ -40,20 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the tables and write the picture; return 2 where there is nothing to tell of."""
+    """Print the tables and write the picture."""
     path: Path = arguments.store
-    try:
-        if not path.is_file():
-            raise WrongCall(f"there is no store {path}: fuzz makes one, sweep and speed by --store")
-        if arguments.picture and not arguments.picture.parent.is_dir():
-            raise WrongCall(f"--picture: there is no directory {arguments.picture.parent}")
-        with closing(store.Store(path)) as opened:
-            runs = [one for one in opened.runs() if one.subject == arguments.subject]
-        if not runs:
-            raise WrongCall(f"{path} has no run of {arguments.subject}")
-    except WrongCall as error:
-        Console(stderr=True).print(f"parity history: {error}", style="red", markup=False)
-        return WRONG_CALL
+    if not path.is_file():
+        raise WrongCall(f"there is no store {path}: fuzz makes one, sweep and speed by --store")
+    if arguments.picture and not arguments.picture.parent.is_dir():
+        raise WrongCall(f"--picture: there is no directory {arguments.picture.parent}")
+    with closing(store.Store(path)) as opened:
+        runs = [one for one in opened.runs() if one.subject == arguments.subject]
+    if not runs:
+        raise WrongCall(f"{path} has no run of {arguments.subject}")
     numbered = list(enumerate(runs, 1))[-arguments.last :]
     console = Console()
     console.print(_runs(numbered, arguments.subject))

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from parity.model import known
 from parity.model.layouts import LAYOUTS
 from parity.model.settings import CALL_SECONDS, Settings
 from parity.model.subject import DEFAULT, DTYPES, FEATURES, FORMATS, Scope, load
@@ -73,6 +74,12 @@ def add_subject(parser: Any) -> None:
         metavar="SECONDS",
         help=f"how long one call may take (default: {CALL_SECONDS:g})",
     )
+    add(
+        "--known",
+        type=Path,
+        metavar="FILE.toml",
+        help="failures that are known: [[known]] with reason, url, and token, or claim and dtype",
+    )
 
 
 def add_scope(parser: Any) -> None:
@@ -116,6 +123,8 @@ def settings(options: Any) -> Settings:
     WrongCall
         If one holds a name that is not known, or the subject cannot be imported.
     """
+    if not {"", str(Path.cwd())} & {*sys.path}:  # the subject may lie here, as for python -m
+        sys.path.append(str(Path.cwd()))
     found = Settings(
         scope=scope(options),
         jobs=getattr(options, "jobs", 1),
@@ -123,6 +132,7 @@ def settings(options: Any) -> Settings:
         call_seconds=getattr(options, "call_seconds", CALL_SECONDS),
         path=tuple(folder or str(Path.cwd()) for folder in sys.path),
         examples=float(os.environ.get("PARITY_EXAMPLES", "1")),
+        known=known.read(path) if (path := getattr(options, "known", None)) else (),
     )
     load(found.scope.subject)
     return found

@@ -55,7 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(token: str, scope: Scope) -> str:
     """Return the line for a shell that checks `token` again on the subject of `scope`."""
     whose = "" if scope.subject == DEFAULT else f" --subject {scope.subject}"
-    return f"{_found_by(scope.subject)}python -m parity replay {shlex.quote(token)}{whose}"
+    asked = f"python -m parity replay {shlex.quote(token)}{whose}{_narrowed(scope)}"
+    return f"{_found_by(scope.subject)}{asked}"
+
+
+def _narrowed(scope: Scope) -> str:
+    """Return the options that narrow what is asked of a subject, its claims apart."""
+    whole = Scope()
+    formats = scope.formats if scope.formats != whole.formats else ()
+    layouts = scope.layouts if scope.layouts != whole.layouts else ()
+    names = {
+        "--dtypes": scope.dtypes if scope.dtypes != whole.dtypes else (),
+        "--layouts": (*formats, *layouts),
+        "--without": sorted(one.replace(" ", "-") for one in scope.without),
+    }
+    return "".join(f" {option} {','.join(some)}" for option, some in names.items() if some)
 
 
 def _found_by(subject: str) -> str:

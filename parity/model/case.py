@@ -53,20 +53,12 @@ class Case:
 
     Attributes
     ----------
-    input_shape
-        The shape of the input, of rank 4 or more, in the order of `data_format`.
-    filters_shape
-        (KH, KW, in_channels, out_channels).
-    strides, dilations
-        Rows, columns.
-    padding
-        "SAME", "VALID" or (top, bottom, left, right).
-    dtype
-        A key of `DTYPES`.
-    kind
-        A key of `parity.model.data.KINDS`.
-    seed
-        What the data are drawn from.
+    input_shape, filters_shape
+        Of rank 4 or more, in the order of `data_format`; (KH, KW, in_channels, out_channels).
+    strides, dilations, padding
+        Rows, columns; "SAME", "VALID" or (top, bottom, left, right).
+    dtype, kind, seed
+        A key of `DTYPES`, one of `parity.model.data.KINDS`, and what the data are drawn from.
     input_layout, filters_layout
         Keys of `parity.model.layouts.LAYOUTS`.
     input_only, filters_only
@@ -111,25 +103,22 @@ class Case:
     def parse(cls, token: str) -> Case:
         """Rebuild a case from its token.
 
-        Raises
-        ------
-        ValueError
-            If the line is not a token, names no known dtype, layout or kind of data, or keeps
-            elements that the arrays do not have.
+        ValueError tells a line that is none, that names an unknown dtype, layout or kind of data,
+        or that keeps elements that the arrays do not have.
         """
         match = _TOKEN.fullmatch(token.strip()) if len(token) <= _LONGEST else None
-        if match is None or match["dtype"] not in DTYPES or match["kind"] not in data.KINDS:
-            raise ValueError(f"not a case token: {clipped(token)}")
-        layouts = match["input_layout"] or "C", match["filters_layout"] or "C"
-        if not set(layouts) <= set(LAYOUTS):
-            raise ValueError(f"not a case token, its memory layouts are unknown: {clipped(token)}")
         try:
-            return cls._matched(match, layouts)
+            if match is None or match["dtype"] not in DTYPES or match["kind"] not in data.KINDS:
+                raise ValueError("it has not the form of one")
+            return cls._matched(match)
         except ValueError as error:
             raise ValueError(f"not a case token: {clipped(token)}: {error}") from error
 
     @classmethod
-    def _matched(cls, match: re.Match[str], layouts: tuple[str, str]) -> Case:
+    def _matched(cls, match: re.Match[str]) -> Case:
+        layouts = match["input_layout"] or "C", match["filters_layout"] or "C"
+        if not set(layouts) <= set(LAYOUTS):
+            raise ValueError("its memory layouts are unknown")
         rows, columns, channels, filters = _split("x", match["filters"])
         padding: str | tuple[int, int, int, int] = match["padding"]
         if padding not in ("SAME", "VALID"):
@@ -190,26 +179,26 @@ class Case:
         x, w = self.arrays()
         module, _, attribute = subject.partition(":")
         half = "import ml_dtypes\n" if self.dtype == "bfloat16" else ""
-        call = (
-            f"strides={list(self.strides)}, padding={self._padding_argument()!r},"
-            f" dilations={list(self.dilations)}"
-        )
-        theirs = f"tf.nn.conv2d(x, w, {call}).numpy()"
+
+        def written(case: Case) -> str:
+            padding = case._padding_argument()
+            steps = f"strides={list(case.strides)}, padding={padding!r}"
+            return f"{steps}, dilations={list(case.dilations)}"
+
+        ours = written(self)
+        theirs = f"tf.nn.conv2d(x, w, {ours}).numpy()"
         if self.data_format == "NCHW":  # TensorFlow without oneDNN has no NCHW: turn the axes
-            turned = replace(self, data_format="NHWC")
-            theirs = (
-                f"tf.nn.conv2d(np.moveaxis(x, -3, -1), w, strides={list(self.strides)},"
-                f" padding={turned._padding_argument()!r}, dilations={list(self.dilations)})"
-            )
+            turned = written(replace(self, data_format="NHWC"))
+            theirs = f"tf.nn.conv2d(np.moveaxis(x, -3, -1), w, {turned})"
             theirs = f"np.moveaxis({theirs}.numpy(), -1, -3)"
-            call += ', data_format="NCHW"'
+            ours += ', data_format="NCHW"'
         return (
             f"# {self.token()}\n"
             'import base64, os\n\nos.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"\n'
             f"{half}import numpy as np\nimport tensorflow as tf\n\nimport {module}\n\n"
-            f"x = {_literal(x)}{_written(self.input_layout, 'x')}\n"
-            f"w = {_literal(w)}{_written(self.filters_layout, 'w')}\n"
-            f"print(theirs := {theirs})\nprint(ours := {module}.{attribute}(x, w, {call}))\n"
+            f"x = {_literal(x)}{_LAYOUT_LINES[self.input_layout].format(name='x')}\n"
+            f"w = {_literal(w)}{_LAYOUT_LINES[self.filters_layout].format(name='w')}\n"
+            f"print(theirs := {theirs})\nprint(ours := {module}.{attribute}(x, w, {ours}))\n"
         )
 
     def _padding_argument(self) -> str | list[list[int]]:
@@ -258,11 +247,7 @@ def _only(array: Array, indices: Kept) -> Array:
     return kept
 
 
-def _written(layout: str, name: str) -> str:
-    """Return lines of a script that give the array `name` its memory layout."""
-    return _LAYOUT_LINES[layout].format(name=name)
-
-
+# What gives an array of a script its memory layout.
 _LAYOUT_LINES = {
     "C": "",
     "F": "\n{name} = np.asfortranarray({name})",

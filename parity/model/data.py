@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Arrays = tuple[Array, Array]
 Shape = tuple[int, ...]
+Rng = np.random.Generator
 
 # Integers: the sum of products stays within 2**first, each element within 2**second.  The
 # halves accumulate in float32, so their sums may fill its 24 bits before the one rounding.
@@ -33,9 +35,7 @@ _EXPONENTS = {
 }
 
 
-def lattice(
-    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
-) -> tuple[Array, Array]:
+def lattice(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Draw integers whose sums of products are exact in every order of summation.
 
     n * max|x| * max|w| is at most 2**24 for float32 and the halves (which then round once),
@@ -53,9 +53,7 @@ def lattice(
     )
 
 
-def bounded(
-    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
-) -> tuple[Array, Array]:
+def bounded(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Draw normal floats over several magnitudes, or int32 over its whole range.
 
     Most magnitudes lie around 1; one draw in four puts those of the two arrays anywhere, one in
@@ -74,18 +72,14 @@ def bounded(
     return _floats(rng, input, dtype, centre, widest), _floats(rng, filters, dtype, other, widest)
 
 
-def special(
-    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
-) -> tuple[Array, Array]:
+def special(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Sprinkle inf, nan, signed zeros, subnormals and values near overflow over floats."""
     terms = max(1, math.prod(filters[:3]))
     rates = (0.3 / terms, 1.0 / terms, 0.1, 0.5)
     return _sprinkle(rng, input, dtype, rates), _sprinkle(rng, filters, dtype, rates)
 
 
-def normal(
-    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
-) -> tuple[Array, Array]:
+def normal(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Draw what a net sees: standard normal inputs, He-normal filters; int8's range for int32.
 
     Timing needs such tame data: subnormals and specials cost extra time.
@@ -102,9 +96,7 @@ def normal(
     )
 
 
-def distinct(
-    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
-) -> tuple[Array, Array]:
+def distinct(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Draw integers of which no two in one array are equal or zero, while there are enough.
 
     A tap that reads another pixel, a pixel that meets another weight and a product that is lost
@@ -115,9 +107,7 @@ def distinct(
     return _distinct(rng, input, filters, dtype, 2**sum_bits, 2**element_bits)
 
 
-def finite(
-    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
-) -> tuple[Array, Array]:
+def finite(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Draw integers as `distinct` does, smaller in float16, where its sums may overflow.
 
     Where sums are long and both are large, most of those would be infinite; an infinity hides
@@ -129,13 +119,8 @@ def finite(
 
 
 def _distinct(
-    rng: np.random.Generator,
-    input: Shape,
-    filters: Shape,
-    dtype: Any,
-    largest_sum: int,
-    largest_element: int,
-) -> tuple[Array, Array]:
+    rng: Rng, input: Shape, filters: Shape, dtype: Any, largest_sum: int, largest_element: int
+) -> Arrays:
     pixels, taps = math.prod(input), math.prod(filters)
     product = largest_sum // max(1, math.prod(filters[:3]))
     # Weights as small as they can be distinct, with a tenth to spare; the input has the rest.
@@ -147,39 +132,31 @@ def _distinct(
     )
 
 
-def small(
-    rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any
-) -> tuple[Array, Array]:
+def small(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Draw from -2, -1, 1 and 2: sums of up to 64 products are exact even in eight bits."""
     few = np.array([-2, -1, 1, 2])
     return rng.choice(few, input).astype(dtype), rng.choice(few, filters).astype(dtype)
 
 
-def ones(rng: np.random.Generator, input: Shape, filters: Shape, dtype: Any) -> tuple[Array, Array]:
+def ones(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """Fill both with ones: outputs count the taps that lie inside the image."""
     return np.ones(input, dtype), np.ones(filters, dtype)
 
 
-KINDS: dict[str, Callable[[np.random.Generator, Shape, Shape, Any], tuple[Array, Array]]] = {
-    "lattice": lattice,
-    "bounded": bounded,
-    "special": special,
-    "normal": normal,
-    "distinct": distinct,
-    "finite": finite,
-    "small": small,
-    "ones": ones,
+KINDS: dict[str, Callable[[Rng, Shape, Shape, Any], Arrays]] = {
+    kind.__name__: kind
+    for kind in (lattice, bounded, special, normal, distinct, finite, small, ones)
 }
 EXACT = ("lattice", "distinct", "finite", "small", "ones")
 """The kinds whose sums are exact in every order of summation."""
 
 
-def _integers(rng: np.random.Generator, largest: int, shape: Shape) -> Array:
+def _integers(rng: Rng, largest: int, shape: Shape) -> Array:
     drawn = rng.integers(-largest, largest, shape, endpoint=True)
     return np.clip(drawn, -(2**31), 2**31 - 1) if largest == 2**31 else drawn
 
 
-def _without_repeats(rng: np.random.Generator, largest: int, count: int) -> Array:
+def _without_repeats(rng: Rng, largest: int, count: int) -> Array:
     """Return `count` integers among -largest..-1 and 1..largest, each used once while they last.
 
     Those that come again come in another order: with a period taps would be equal, whole.
@@ -192,11 +169,11 @@ def _without_repeats(rng: np.random.Generator, largest: int, count: int) -> Arra
     return first[:count]
 
 
-def _whole_range(rng: np.random.Generator, shape: Shape) -> Array:
+def _whole_range(rng: Rng, shape: Shape) -> Array:
     return rng.integers(-(2**31), 2**31, shape).astype(np.int32)
 
 
-def _floats(rng: np.random.Generator, shape: Shape, dtype: Any, centre: int, widest: int) -> Array:
+def _floats(rng: Rng, shape: Shape, dtype: Any, centre: int, widest: int) -> Array:
     spread = int(rng.choice([0, widest // 4, widest]))
     exponents = rng.integers(centre - spread, centre + spread + 1, shape)
     signs = 1 - 2 * rng.integers(0, 2, shape) if rng.random() < 0.8 else 1
@@ -205,7 +182,7 @@ def _floats(rng: np.random.Generator, shape: Shape, dtype: Any, centre: int, wid
     return drawn.astype(dtype)
 
 
-def _sprinkle(rng: np.random.Generator, shape: Shape, dtype: Any, rates: Any) -> Array:
+def _sprinkle(rng: Rng, shape: Shape, dtype: Any, rates: Any) -> Array:
     menu: list[list[float]]
     if dtype.name == "int32":
         drawn = rng.integers(-3, 4, shape).astype(np.int32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from parity.model.known import Known
 from parity.model.subject import Scope
 
 CALL_SECONDS = 30.0
@@ -29,6 +30,8 @@ class Settings:
         Folders in which workers look for modules first, the subject's among them.
     examples
         What a claim's usual number of examples is multiplied by.
+    known
+        Failures that are known, and no disagreement.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -37,3 +40,4 @@ class Settings:
     call_seconds: float = CALL_SECONDS
     path: tuple[str, ...] = ()
     examples: float = 1.0
+    known: tuple[Known, ...] = ()

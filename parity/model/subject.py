@@ -38,16 +38,11 @@ class Scope:
 
     Attributes
     ----------
-    subject
-        ``module:callable``; npconv's by default.
-    claims
-        Names of claims; empty for all.
-    dtypes
-        Names of dtypes, at least one.
-    formats
-        "NHWC", "NCHW" or both.
-    layouts
-        Memory layouts, keys of `parity.model.layouts.LAYOUTS`; always with "C".
+    subject, claims
+        ``module:callable``, npconv's by default; names of claims, empty for all.
+    dtypes, formats, layouts
+        Names of dtypes, at least one; "NHWC", "NCHW" or both; memory layouts, keys of
+        `parity.model.layouts.LAYOUTS`, always with "C".
     without
         Members of `FEATURES` that are not asked of it.
     """

@@ -42,21 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Hunt:
     """What became of all mutants and of the control.
 
-    Attributes
-    ----------
-    scope
-        What lies outside of it is not asked for.
-    mutants, control
-        Their fates.
-    asked, killed, killed_by_drawn_examples, survivors
-        Mutants within the scope, and how many of them were found out, and which not.
-    misunderstandings, named, misnamed
-        How many of the killed ones are misunderstandings, how many of these a failure looks like,
-        and which failures look like another fault.
-    crashes
-        Tasks that ended with their process.
-    doubts, exit_code
-        Why the run cannot be trusted, and what it ends with.
+    Of the killed ones so many are misunderstandings, so many of these `named` by what their failure
+    looks like; the failures of those `misnamed` look like another fault.
     """
 
     scope: str

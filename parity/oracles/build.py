@@ -62,7 +62,8 @@ def ask(environment: Mapping[str, str | None] | None = None) -> Build:
     """Ask a TensorFlow in a process of its own, which takes seconds the first time.
 
     oneDNN itself tells, by its documented variable ``ONEDNN_VERBOSE``, which instruction set it
-    may use and which primitives it runs: a convolution among them, or not.
+    may use and which primitives it runs: a convolution among them, or not; `runs_onednn` has to
+    agree.
 
     Parameters
     ----------
@@ -98,10 +99,13 @@ def _asked(variables: tuple[tuple[str, str], ...]) -> Build:
         )
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"TensorFlow does not convolve within {SECONDS:g} s") from error
-    version = re.search(r"^version (\S+)$", child.stdout, re.MULTILINE)
+    version = re.search(r"^version (\S+) (True|False)$", child.stdout, re.MULTILINE)
     if child.returncode or version is None:
         raise RuntimeError(f"TensorFlow does not convolve: {child.stderr.strip()[-2000:]}")
-    return read(version[1], child.stdout)
+    found = read(version[1], child.stdout)
+    if str(found.onednn) != version[2]:
+        raise RuntimeError(f"{found}, says oneDNN itself; that oneDNN convolves: {version[2]}")
+    return found
 
 
 def read(version: str, told: str) -> Build:
@@ -134,4 +138,4 @@ if __name__ == "__main__":
 
     tensorflow.nn.conv2d(tensorflow.ones([1, 8, 8, 4]), tensorflow.ones([3, 3, 4, 4]), 1, "SAME")
     sys.stdout.flush()
-    print(f"\nversion {tensorflow.__version__}", flush=True)
+    print(f"\nversion {tensorflow.__version__} {runs_onednn(tensorflow)}", flush=True)

@@ -90,7 +90,7 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
         campaign_code,
         verdict.verdict(wrong, doubts),
         hunted.exit_code,
-        checked["exit_code"] if checked else verdict.AGREEMENT,
+        checked.exit_code if checked else verdict.AGREEMENT,
     ]
     worst = verdict.worst(codes)
     return {
@@ -102,5 +102,5 @@ def gather(arguments: argparse.Namespace, settings: Settings, console: Console) 
         "failures": wrong,
         "doubts": doubts,
         "mutants": msgspec.to_builtins(hunted),
-        "ledger": checked,
+        "ledger": checked and msgspec.to_builtins(checked),
     }

@@ -20,7 +20,8 @@ from parity.claims import tally, trust
 from parity.claims.claim import Claim
 from parity.claims.tally import Counted, dtypes
 from parity.engine import Crash, Outcome, run
-from parity.model import machine, verdict
+from parity.model import known, machine, verdict
+from parity.model.known import Known
 from parity.model.settings import Settings
 from parity.search.regressions import regressions
 from parity.search.turns import Found, Turn, keep, play
@@ -65,6 +66,8 @@ class Record:
     counts: list[Counted]
     classes: dict[str, int]
     failures: list[Failure]
+    known: list[Failure]
+    gone: list[str]
     crashes: list[Crash]
     doubts: list[str]
     unreached: list[str]
@@ -107,7 +110,10 @@ class Campaign:
         ]
         kept = [one.token for one in store.corpus() if one.failed] if store else []
         others = [one.token for one in store.corpus()] if store else []
-        self._known = list(dict.fromkeys(kept))
+        listed = [one.token for one in settings.known if one.token]
+        for token in listed:
+            claims.parse(token)  # what is no token is told at once
+        self._known = list(dict.fromkeys(listed + kept))
         self._tokens = [one for one in dict.fromkeys([*regressions(), *others]) if one not in kept]
         self._waiting: dict[int, Outcome[Turn, Found] | None] = {}
         self._next = 0
@@ -170,14 +176,21 @@ class Campaign:
     def take(self, outcome: Outcome[Turn, Found]) -> list[Turn]:
         """Take what came of a turn, when all before it are taken; return turns that shall follow.
 
-        A failure is sought again and made smaller in a turn of its own, which may die of it.
+        A failure is sought again and made smaller in a turn of its own, which may die of it, and
+        looked at in a third, whose draws are no examples of the campaign.
         """
-        turn = outcome.task
+        turn, found = outcome.task, outcome.result
+        if turn.look:
+            if found:
+                failures = self.failures[turn.number]
+                failures[0] = replace(failures[0], looks_like=found.looks)
+            return []
         if turn.smaller:
             if outcome.crash:
                 self._crash(outcome, outcome.crash)
-            elif outcome.result and outcome.result.failures:
-                self._fail(outcome, outcome.result.failures)
+            elif found and found.failures:
+                self._fail(outcome, found.failures)
+                return [replace(turn, look=found.failures[0].token)]
             return []
         self._waiting[turn.number] = outcome
         follow: list[Turn] = []
@@ -222,6 +235,16 @@ class Campaign:
         self._failed[turn.claim, turn.dtype] += failed
         return failed and not turn.token and not outcome.crash
 
+    def _is_known(self, claim: str) -> bool:
+        """Say whether `claim` is left alone for failures that are known."""
+        return any(one.claim == claim for one in self.settings.known)
+
+    def _asked_for(self, entry: Known) -> bool:
+        """Say whether this campaign had to meet a known failure."""
+        if entry.token:
+            return claims.within(claims.parse(entry.token), self.settings.scope)
+        return any(entry.covers(claim.name, dtype) for claim, dtype in self._pairs)
+
     def _crash(self, outcome: Outcome[Turn, Found], crash: Crash) -> None:
         self.crashes[outcome.task.number, outcome.task.smaller] = crash
         self._where[crash.note] = outcome.machine
@@ -235,19 +258,24 @@ class Campaign:
         scope, jobs = self.settings.scope, self.settings.jobs
         places = [(one.name, dtype) for one, dtype in self._pairs]
         listed = [self.counts[one] for one in sorted(self.counts, key=places.index)]
-        asked = claims.asked(scope)
+        asked = [one for one in claims.asked(scope) if not self._is_known(one.name)]
         each = (one for _, failures in sorted(self.failures.items()) for one in failures)
-        failures = list({one.token: one for one in each}.values())
         crashes = [crash for _, crash in sorted(self.crashes.items())]
-        deaths = [one for one in crashes if one.of_subject]
+        deaths = [Failure("", one.note, one.reason) for one in crashes if one.of_subject]
+        told = known.judged(
+            self.settings.known,
+            [*{one.token: one for one in each}.values(), *deaths],
+            self._asked_for,
+        )
+        failures = [one for one in told.new if one not in deaths]
         if self._store:
             self._store.add_interesting(self._interesting.values())
-            for token in (*(one.token for one in failures), *(one.note for one in deaths)):
-                self._store.add_failure(token)
+            for failure in (*told.new, *told.known):
+                self._store.add_failure(failure.token)
         unreached = [doubt for one in asked for doubt in trust.unreached(one, listed, scope)]
         doubts = [str(one) for one in crashes if not one.of_subject]
         doubts += [doubt for one in asked for doubt in trust.unanswered(one, listed)]
-        code = verdict.verdict([*failures, *deaths], [*doubts, *unreached])
+        code = verdict.verdict([*told.new, *told.gone], [*doubts, *unreached])
         if interrupted and code != verdict.DISAGREEMENT:
             code = verdict.INTERRUPTED
         total, elapsed = tally.total(listed), self.elapsed
@@ -264,6 +292,8 @@ class Campaign:
             counts=[one.document() for one in listed],
             classes=dict(tally.classes(listed)),
             failures=failures,
+            known=told.known,
+            gone=[str(one) for one in told.gone],
             crashes=crashes,
             doubts=doubts + unreached,
             unreached=unreached,

@@ -19,7 +19,7 @@ from parity.claims import tally, trust
 from parity.cli import options, replay, summary
 from parity.model import verdict
 from parity.model.subject import Scope
-from parity.model.verdict import WrongCall
+from parity.model.verdict import Verdict, WrongCall
 from parity.search.campaign import Campaign, Record
 from parity.store.records import Count, Run
 from parity.store.store import Store
@@ -46,44 +46,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_subject(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the campaign; return 1 if anything disagrees, 2 for a wrong call, 3 if mistrusted."""
+def run(arguments: argparse.Namespace) -> Verdict:
+    """Run the campaign: 1 if anything disagrees, 3 if mistrusted."""
     console = Console()
     minutes, turns = arguments.minutes, arguments.turns
     if minutes is None and turns is None:
         minutes = 1.0
-    try:
-        settings = options.settings(arguments)
-        claims.asked(settings.scope)
-        if minutes is not None and not minutes > 0:
-            raise WrongCall(f"--minutes has to be positive, received {minutes}")
-        if arguments.output and not arguments.output.parent.is_dir():
-            raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
-        store = Store(arguments.store)
-        seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
-        seconds = None if minutes is None else 60 * minutes
-        record = campaign(
-            console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns)
-        )
-    except ValueError as error:
-        Console(stderr=True).print(f"parity fuzz: {error}", style="red", markup=False)
-        return verdict.WRONG_CALL
-    counts = tuple(Count(c.claim, c.dtype, c.examples, c.outputs) for c in record.counts)
-    store.record_run(
-        Run.of(
-            settings.scope,
-            what="fuzz",
-            seconds=record.seconds,
-            exit_code=record.exit_code,
-            seed=seed,
-            counts=counts,
-            failures=tuple(record.failures),
-        )
-    )
+    settings = options.settings(arguments)
+    if minutes is not None and not minutes > 0:
+        raise WrongCall(f"--minutes has to be positive, received {minutes}")
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
+    store = Store(arguments.store)
+    seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
+    seconds = None if minutes is None else 60 * minutes
+    record = campaign(console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns))
+    store.record_run(recorded(record, settings.scope))
     store.close()
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-    return record.exit_code
+    return Verdict.of(
+        record.exit_code,
+        f"{record.subject} and TensorFlow {record.tensorflow}, --seed {record.seed}",
+        agreeing=(
+            (f"{one.claim} {one.dtype}", f"{one.examples:,} examples") for one in record.counts
+        ),
+        failures=_failed(record),
+        doubts=record.doubts,
+        left_out=((one.token, f"known: {one.reason}") for one in record.known),
+    )
+
+
+def recorded(record: Record, scope: Scope) -> Run:
+    """Return what the store keeps of a campaign."""
+    return Run.of(
+        scope,
+        what="fuzz",
+        seconds=record.seconds,
+        exit_code=record.exit_code,
+        seed=record.seed,
+        counts=tuple(Count(c.claim, c.dtype, c.examples, c.outputs) for c in record.counts),
+        failures=tuple(record.failures),
+    )
+
+
+def _failed(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield what makes a campaign fail, and why."""
+    yield from ((one.token, one.reason) for one in record.failures)
+    yield from ((one.note, str(one)) for one in record.crashes if one.of_subject)
+    yield from ((one, "no longer fails: remove it from --known") for one in record.gone)
 
 
 def campaign(console: Console, one: Campaign) -> Record:
@@ -147,6 +158,10 @@ def _show(console: Console, record: Record, counts: list[tally.Count], scope: Sc
         replayed(crash.note)
     if len(deaths) > _LISTED:
         say(f"... {len(deaths)} calls of the subject ended their process", "bold red")
+    for failure in record.known:
+        say(f"KNOWN {failure.claim}: {failure.token}", "yellow")
+    for entry in record.gone:
+        say(f"KNOWN, but no longer fails: remove it from --known: {entry}", "bold red")
     for said in record.too_few:
         say(said, "yellow")
     for doubt in record.doubts:

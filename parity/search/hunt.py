@@ -44,47 +44,27 @@ class Turn(NamedTuple):
     start: int
 
 
-@dataclass(frozen=True)
-class Task:
-    """What one process does next with a mutant, or with the control.
-
-    Attributes
-    ----------
-    mutant
-        Its name.
-    turns
-        The examples that it is held to, until one of them fails.
-    rows
-        Whether it is held to the regression rows as well.
-    """
+class Task(NamedTuple):
+    """A mutant and its turns; or the control and one turn, or none: then the regression rows."""
 
     mutant: str
     turns: tuple[Turn, ...] = ()
-    rows: bool = True
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of one mutant.
+    """What became of one mutant: what killed it, after how many examples, and what that is like.
 
     Attributes
     ----------
-    mutant, fault
-        Its name and what is wrong with it.
     asked
         Whether its fault lies within the scope, so that it has to be found.
-    claim, dtype
-        What killed it by drawn examples alone; "" where none did.
-    examples, seconds
-        How many were checked and how long that took, all claims before the killing one included.
-    token
-        The drawn example that shows the fault.
+    claim, dtype, token
+        The drawn example that killed it, without the help of regression rows; "" if none did.
     regression
-        The first of the regression rows that shows it, too; "" where none does.
-    misunderstanding
-        Whether it has to be told by what it looks like, if it is killed.
-    looks_like
-        The mutant that its failure looks like; "" where nothing explains it.
+        The first of the regression rows that shows it, too.
+    misunderstanding, looks_like
+        Whether its failure has to look like it, and the mutant that it looks like.
     """
 
     mutant: str
@@ -111,16 +91,9 @@ class Fate:
 
 
 def turns(scope: Scope, first: int, share: float = 1.0) -> Iterator[Turn]:
-    """Yield the turns of a hunt, round by round, which come to `share` times 1.16 usual runs.
+    """Yield the turns of a hunt, which come to `share` times 1.16 of each claim's usual examples.
 
-    Parameters
-    ----------
-    scope
-        Which claims and dtypes.
-    first
-        The first round's seed; each later one has the next.
-    share
-        What the examples of a whole hunt are multiplied by; a smaller one has fewer rounds.
+    They go round by round: the first has the seed `first`, each later one the next.
     """
     rounds = max(1, round(share * ROUNDS))
     later = share * ROUNDS * ROUND / rounds
@@ -133,9 +106,9 @@ def turns(scope: Scope, first: int, share: float = 1.0) -> Iterator[Turn]:
 def tasks(scope: Scope, names: Sequence[str], first: int, control: float) -> Iterator[Task]:
     """Yield the control in tasks of about a second each, then each of `names` in one."""
     yield Task(CONTROL)
-    wrong = replace(scope, subject=f"parity.mutants:{CONTROL}")
-    yield from (Task(CONTROL, (turn,), rows=False) for turn in turns(wrong, first, control))
-    whole = tuple(turns(wrong, first))
+    right = replace(scope, subject=f"parity.mutants:{CONTROL}")
+    yield from (Task(CONTROL, (turn,)) for turn in turns(right, first, control))
+    whole = tuple(turns(right, first))
     yield from (Task(name, whole) for name in names)
 
 
@@ -146,52 +119,48 @@ def hunted(settings: Settings, task: Task) -> Fate:
     conv2d = under_test(scope)
     _freeze()
     if task.mutant == CONTROL:
-        fate = _controlled(conv2d, scope, task)
+        fate = _turned(conv2d, scope, task.turns[0]) if task.turns else _rows(conv2d, scope)
         return replace(fate, seconds=time.monotonic() - began)
     mutant = MUTANTS[task.mutant]
     fate = Fate(mutant.name, mutant.fault, misunderstanding=mutant.misunderstanding)
     if not _asked(mutant.example, scope):
         return replace(fate, asked=False)
-    fate = replace(fate, regression=_regression(conv2d, scope) if task.rows else "")
+    fate = replace(fate, regression=_regression(conv2d, scope))
     shown: Example | None = claims.parse(fate.regression) if fate.regression else None
     began, examples = time.monotonic(), 0
     for turn in task.turns:
         found, example = _first_failure(conv2d, scope, turn)
         examples += found
         if example is not None:
-            killer = replace(fate, claim=turn.claim, dtype=turn.dtype, token=example.token())
-            fate, shown = killer, example
+            fate = replace(fate, claim=turn.claim, dtype=turn.dtype, token=example.token())
+            shown = example
             break
     fate = replace(fate, examples=examples, seconds=time.monotonic() - began)
     explained = explanation(conv2d, shown, scope) if isinstance(shown, Case) else None
     return replace(fate, looks_like=explained.name if explained else "")
 
 
-def _controlled(conv2d: Subject, scope: Scope, task: Task) -> Fate:
-    """Hold the right one to what finds the wrong ones out, and to what tells them by."""
-    fate = Fate(CONTROL, regression=_regression(conv2d, scope) if task.rows else "")
-    for example in (one.example for one in MUTANTS.values() if one.misunderstanding and task.rows):
+def _rows(conv2d: Subject, scope: Scope) -> Fate:
+    """Hold the right one to the regression rows, and to what would be said of each example."""
+    fate = Fate(CONTROL, regression=_regression(conv2d, scope))
+    for mutant in MUTANTS.values():
+        example = mutant.example
         if isinstance(example, Case) and claims.within(example, scope):
             explained = explanation(conv2d, example, scope)
             fate = replace(fate, looks_like=explained.name) if explained else fate
-    for name, dtype, examples, start in task.turns:
-        count = Count(name, dtype)
-        try:
-            explore(
-                claims.CLAIMS[name],
-                dtype,
-                conv2d,
-                scope,
-                count,
-                examples=examples,
-                start=start,
-                shrink=False,
-            )
-        except Disagreement as found:
-            token = found.example.token()
-            return replace(fate, claim=name, dtype=dtype, token=token, examples=count.examples + 1)
-        fate = replace(fate, examples=fate.examples + count.examples)
     return fate
+
+
+def _turned(conv2d: Subject, scope: Scope, turn: Turn) -> Fate:
+    """Hold the right one to a turn, with all that a claim does to find an error."""
+    name, dtype, examples, start = turn
+    claim, count = claims.CLAIMS[name], Count(name, dtype)
+    try:
+        explore(claim, dtype, conv2d, scope, count, examples=examples, start=start, shrink=False)
+    except Disagreement as found:
+        token = found.example.token()
+        return Fate(CONTROL, claim=name, dtype=dtype, token=token, examples=count.examples + 1)
+    return Fate(CONTROL, examples=count.examples)
 
 
 def merged(fates: Sequence[Fate]) -> Fate:

@@ -18,8 +18,7 @@ from parity.model.case import Array
 from parity.speed import recipes
 from parity.speed.implementations import Arguments, Call, Facts
 from parity.speed.recipes import TEN_LINES, Binding, channels_first, fft_bound
-from parity.subjects.channels_first import Call as Convolution
-from parity.subjects.channels_first import read
+from parity.subjects.channels_first import Convolution, read
 
 
 @dataclass(frozen=True)

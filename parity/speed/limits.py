@@ -13,8 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from parity.model.case import DTYPES, Array, Case
 from parity.speed.implementations import Arguments, Call, Facts
-from parity.subjects.channels_first import Call as Convolution
-from parity.subjects.channels_first import read
+from parity.subjects.channels_first import Convolution, read
 
 PRODUCT = "product alone"
 COPY = "copy alone"

@@ -13,7 +13,7 @@ import numpy as np
 
 from parity.model.case import Array
 from parity.speed.implementations import Call
-from parity.subjects.channels_first import Call as Convolution
+from parity.subjects.channels_first import Convolution
 
 TEN_LINES = "ten lines"
 """What `parity.speed.ten_lines` is called."""

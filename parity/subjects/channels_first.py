@@ -15,23 +15,11 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Call:
+class Convolution:
     """What a convolution of rank 4 with channels first needs to know.
 
-    Attributes
-    ----------
-    images
-        (N, C, H, W), a view of the input: leading dimensions beyond the first are folded into N.
-    filters
-        (OC, C / groups, KH, KW), a view of the filters.
-    strides, dilations
-        Rows, columns.
-    pads
-        Top, bottom, left, right.
-    groups
-        How many.
-    same
-        Whether the pads are those of SAME.
+    The images are (N, C, H, W), leading dimensions beyond the first folded into N; the filters are
+    (OC, C / groups, KH, KW); the pads are top, bottom, left, right, and `same` if those of SAME.
     """
 
     images: Array
@@ -50,7 +38,7 @@ class Call:
         return np.moveaxis(whole, -3, -1) if self._channels_last else whole
 
 
-def as_tensorflow(run: Callable[[Call], Array]) -> Callable[..., Array]:
+def as_tensorflow(run: Callable[[Convolution], Array]) -> Callable[..., Array]:
     """Give `run`, which returns (N, OC, OH, OW), the arguments and the result of tf.nn.conv2d."""
 
     @wraps(run)
@@ -64,8 +52,8 @@ def as_tensorflow(run: Callable[[Call], Array]) -> Callable[..., Array]:
         name: Any = None,
     ) -> Array:
         del name
-        call = read(input, filters, strides, padding, data_format, dilations)
-        return call.restored(run(call))
+        asked = read(input, filters, strides, padding, data_format, dilations)
+        return asked.restored(run(asked))
 
     return conv2d
 
@@ -77,7 +65,7 @@ def read(
     padding: Any,
     data_format: str = "NHWC",
     dilations: Any = None,
-) -> Call:
+) -> Convolution:
     """Translate a valid call of tf.nn.conv2d; wrong calls are not looked for."""
     input, filters = np.asarray(input), np.asarray(filters)
     channels_last = data_format == "NHWC"
@@ -97,7 +85,7 @@ def read(
     else:
         (top, bottom), (left, right) = padding[rows], padding[columns]
         pads = (top, bottom, left, right)
-    return Call(
+    return Convolution(
         images=images.reshape(math.prod(lead), *planes),
         filters=kernel,
         strides=(down, across),

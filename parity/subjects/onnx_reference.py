@@ -11,20 +11,20 @@ import numpy as np
 from onnx.helper import make_node
 from onnx.reference import ReferenceEvaluator
 
-from parity.subjects.channels_first import Array, Call, as_tensorflow
+from parity.subjects.channels_first import Array, Convolution, as_tensorflow
 
 Pads = tuple[int, int, int, int]
 
 
 @as_tensorflow
-def conv2d(call: Call) -> Array:
+def conv2d(asked: Convolution) -> Array:
     """Leave the pads of SAME to the operator, as its attribute ``auto_pad="SAME_UPPER"``."""
-    auto_pad = "SAME_UPPER" if call.same else None
-    top, bottom, left, right = call.pads
+    auto_pad = "SAME_UPPER" if asked.same else None
+    top, bottom, left, right = asked.pads
     pads = None if auto_pad else (top, left, bottom, right)
-    evaluator = _evaluator(call.strides, call.dilations, call.groups, pads, auto_pad)
+    evaluator = _evaluator(asked.strides, asked.dilations, asked.groups, pads, auto_pad)
     with np.errstate(all="ignore"):
-        [result] = evaluator.run(None, {"X": call.images, "W": call.filters})
+        [result] = evaluator.run(None, {"X": asked.images, "W": asked.filters})
     output: Array = result
     return output
 

@@ -12,29 +12,29 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from parity.subjects.channels_first import Array, Call, as_tensorflow
+from parity.subjects.channels_first import Array, Convolution, as_tensorflow
 
 torch.set_num_threads(1)  # what the suite sends is small
 
 
 @as_tensorflow
-def conv2d(call: Call) -> Array:
+def conv2d(asked: Convolution) -> Array:
     """Run the kernel that PyTorch chooses, on x86-64 mostly one of oneDNN's."""
-    return _run(call)
+    return _run(asked)
 
 
 @as_tensorflow
-def conv2d_without_onednn(call: Call) -> Array:
+def conv2d_without_onednn(asked: Convolution) -> Array:
     """Do without oneDNN; in float32 NNPACK then takes batches of 16 and more."""
     with _no_onednn():
-        return _run(call)
+        return _run(asked)
 
 
 @as_tensorflow
-def conv2d_native(call: Call) -> Array:
+def conv2d_native(asked: Convolution) -> Array:
     """Run the kernels of PyTorch's own, neither oneDNN's nor NNPACK's."""
     with _no_onednn(), torch.backends.nnpack.flags(enabled=False):
-        return _run(call)
+        return _run(asked)
 
 
 def _no_onednn() -> AbstractContextManager[None]:
@@ -45,22 +45,22 @@ def _no_onednn() -> AbstractContextManager[None]:
     return flags
 
 
-def _run(call: Call) -> Array:
+def _run(asked: Convolution) -> Array:
     """Return (N, OC, OH, OW).
 
     The pads are put around the images beforehand: those of SAME may differ by one, and conv2d's
     own padding is symmetric.  TensorFlow's sums begin at +0.0, hence the bias of zeros: without it
     some kernels give -0.0 where the only product is -0.0.
     """
-    top, bottom, left, right = call.pads
-    kernel = _tensor(call.filters)
+    top, bottom, left, right = asked.pads
+    kernel = _tensor(asked.filters)
     result = functional.conv2d(
-        functional.pad(_tensor(call.images), (left, right, top, bottom)),
+        functional.pad(_tensor(asked.images), (left, right, top, bottom)),
         kernel,
         bias=kernel.new_zeros(len(kernel)),
-        stride=call.strides,
-        dilation=call.dilations,
-        groups=call.groups,
+        stride=asked.strides,
+        dilation=asked.dilations,
+        groups=asked.groups,
     )
     return _array(result)
 

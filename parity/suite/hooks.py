@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         claims.asked(found.scope)
     except ValueError as error:
         pytest.exit(str(error), WRONG_CALL)
-    RUN.scope, RUN.share = found.scope, found.examples
+    RUN.scope, RUN.share, RUN.known = found.scope, found.examples, found.known
     config.stash[_WATCHER] = Watcher(found)
 
 
@@ -112,6 +112,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     RUN.doubts += trust.not_supported("rules", [RUN.rules])
     for claim in claims.CLAIMS.values():
         ran = {count.dtype for count in listed if count.claim == claim.name}
+        if any(one.claim == claim.name for one in RUN.known):
+            continue  # it ends at the first failure
         if ran and ran == set(tally.dtypes(claim, scope)):
             RUN.doubts += trust.doubts(claim, listed, scope)
             RUN.too_few += filter(None, [trust.too_few(claim, listed, scope)])

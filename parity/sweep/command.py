@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from parity.cli import options, replay
 from parity.model.subject import Scope
-from parity.model.verdict import WRONG_CALL, WrongCall
+from parity.model.verdict import Verdict, WrongCall
 from parity.store import store as files
 from parity.store.records import Count, Failure, Run
 from parity.sweep.found import Swept
@@ -44,16 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_subject(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> Verdict:
     """Sweep and print; return 1 on disagreement, 2 for a wrong call, 3 for too little compared."""
     console, errors = Console(), Console(stderr=True)
+    settings = options.settings(arguments)
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
     path = arguments.store or (files.DEFAULT if arguments.resume else None)
-    store = None
-    try:
-        settings = options.settings(arguments)
-        if arguments.output and not arguments.output.parent.is_dir():
-            raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
-        store = files.Store(path) if path else None
+    with closing(files.Store(path)) if path else nullcontext() as store:
         with _progress(errors) as progress:
             swept = run_sweep(
                 settings,
@@ -62,21 +60,28 @@ def run(arguments: argparse.Namespace) -> int:
                 resume=arguments.resume,
                 progress=progress,
             )
+        if arguments.output:
+            arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(swept)) + b"\n")
+        show(swept, console, settings.scope)
         if store:
             store.record_run(recorded(swept, settings.scope))
-    except ValueError as error:
-        errors.print(f"parity sweep: {error}", style="red", markup=False)
-        return WRONG_CALL
-    finally:
-        if store:
-            store.close()
-    if arguments.output:
-        arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(swept)) + b"\n")
-    show(swept, console, settings.scope)
     if swept.interrupted:
-        kept = "; --resume goes on from here" if store else ""
+        kept = "; --resume goes on from here" if path else ""
         errors.print(f"interrupted{kept}", style="yellow", markup=False)
-    return exit_code(swept)
+    return Verdict.of(
+        exit_code(swept),
+        f"sweep of {swept.subject}",
+        agreeing=[
+            (dtype, f"{row.compared:,} geometries")
+            for dtype, row in swept.by_dtype.items()
+            if row.compared and not row.disagreements
+        ],
+        failures=[
+            *((one.token, one.reason) for one in swept.first if swept.disagreements > swept.known),
+            *((one, "no longer fails: remove it from --known") for one in swept.gone),
+        ],
+        doubts=swept.doubts,
+    )
 
 
 def recorded(swept: Swept, scope: Scope) -> Run:
@@ -133,6 +138,10 @@ def show(swept: Swept, console: Console, scope: Scope) -> None:
     if swept.simplest:
         say(f"The first, made small: {swept.simplest.token}\n  {swept.simplest.reason}")
         say(f"  {replay.command(swept.simplest.token, scope)}")
+    if swept.known:
+        say(f"{swept.known:,} of these disagreements are KNOWN", "yellow")
+    for entry in swept.gone:
+        say(f"KNOWN, but no longer fails: remove it from --known: {entry}", "bold red")
     for doubt in swept.doubts:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
 

@@ -17,6 +17,7 @@ from parity.model.settings import Settings
 from parity.oracles import compare, eigen
 from parity.search import reduce
 from parity.search.explore import Disagreement, describe
+from parity.search.looks import looks_like
 from parity.sweep.found import LISTED, Found, Remark
 from parity.sweep.grid import Group
 from parity.sweep.layers import Block
@@ -39,7 +40,10 @@ def simplest(settings: Settings, token: str) -> Remark | None:
         return None
     found = Disagreement(exact.CLAIM.name, failing, describe(error))
     found = reduce.reduced(exact.CLAIM, found, conv2d)
-    return Remark(found.example.token(), compare.shortened(str(found).partition("\n")[2]))
+    reason = compare.shortened(str(found).partition("\n")[2])
+    if looks := looks_like(conv2d, found.example, settings.scope):
+        reason += f"\nlooks like: {looks}"
+    return Remark(found.example.token(), reason)
 
 
 def compared(task: Block, conv2d: Subject, oracle: Oracle) -> Found:

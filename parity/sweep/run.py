@@ -10,7 +10,9 @@ from dataclasses import fields, replace
 from parity.claims.trust import MOST_NOT_SUPPORTED
 from parity.engine import Crash, Outcome
 from parity.engine import run as run_tasks
+from parity.engine.outcome import this_machine
 from parity.examples import corners
+from parity.model.known import Known
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.model.verdict import DISAGREEMENT, INTERRUPTED, WrongCall, verdict
@@ -65,17 +67,19 @@ def run_sweep(
     resumed = compared = sum(found.compared for found in parts)
     progress(compared, total)
     crashes: list[tuple[int, Crash]] = []
+    machines: Counter[str] = Counter()
 
     def heard(outcome: Outcome[Block, Found]) -> Sequence[Block]:
         nonlocal compared
         block, found = outcome.task, outcome.result
+        machines[outcome.machine] += 1
         if found is None:
             assert outcome.crash is not None
             crashes.append((block.number, outcome.crash))
             left = block.without(outcome.crash.note)  # what has compared nothing wrong
             return [left] if 0 < left.size < block.size else []
         parts.append(found)
-        if store and block == blocks[block.number]:
+        if store and block == blocks[block.number] and _alike(outcome.machine):
             store.add_block(scope.subject, heading, block.number, found)
         compared += found.compared
         progress(compared, total)
@@ -95,6 +99,7 @@ def run_sweep(
     swept = Swept(
         **vars(heading),
         jobs=settings.jobs,
+        machines=dict(machines),
         geometries=compared,
         by_dtype={
             dtype: OfDtype(
@@ -122,12 +127,29 @@ def run_sweep(
         simplest=None if interrupted else _simplest(parts, settings),
         doubts=[],
     )
-    return replace(swept, doubts=doubts(swept, scope, parts, [crash for _, crash in crashes]))
+    known, gone = _judged(settings.known, swept)
+    said = doubts(swept, scope, parts, [crash for _, crash in crashes])
+    return replace(swept, doubts=said, known=known, gone=gone)
+
+
+def _judged(known: Iterable[Known], swept: Swept) -> tuple[int, list[str]]:
+    """Return how many disagreements are known, and which entries of the sweep fail no longer."""
+    number, gone = 0, []
+    tokens = {one.token for one in known if one.token}
+    for dtype, row in swept.by_dtype.items():
+        whole = [one for one in known if not one.token and one.covers("sweep", dtype)]
+        mine = [one for one in swept.first if one.token.startswith(f"{dtype} ")]
+        listed = sum(one.token in tokens for one in mine)
+        number += row.disagreements if whole else listed
+        gone += [f"{one} {dtype}" for one in whole if not row.disagreements and one.dtype]
+    if not any(row.disagreements for row in swept.by_dtype.values()):
+        gone += [str(one) for one in known if one.claim == "sweep" and not one.dtype]
+    return number, gone
 
 
 def exit_code(swept: Swept) -> int:
     """Return 1 if geometries disagree, 130 after Ctrl-C, 3 if the run cannot be trusted, else 0."""
-    if swept.disagreements:
+    if swept.disagreements > swept.known or swept.gone:
         return DISAGREEMENT
     return INTERRUPTED if swept.interrupted else verdict([], swept.doubts)
 
@@ -149,6 +171,12 @@ def _earlier(store: Store, heading: Heading, blocks: Mapping[int, Block]) -> lis
         if found.block not in blocks or found.told != blocks[found.block].size:
             raise StoreError(f"{store.path}: block {found.block} is not of this sweep")
     return parts
+
+
+def _alike(machine: str) -> bool:
+    """Say whether a machine has the versions of this one, which the heading names."""
+    theirs, here = (one.partition(", Python ")[2] for one in (machine, this_machine()))
+    return theirs == here
 
 
 def _first(parts: Iterable[Found], deaths: Iterable[tuple[int, Crash]]) -> list[Remark]:
@@ -177,6 +205,7 @@ def doubts(
 ) -> list[str]:
     """Say why a sweep cannot be trusted."""
     said = [f"a worker failed: {one}" for one in crashes if not one.of_subject]
+    said += [f"a worker has other versions: {one}" for one in swept.machines if not _alike(one)]
     if swept.unanswered:
         first = next(one for found in parts for one in found.failed)
         said.append(

@@ -21,7 +21,6 @@ from parity.claims.claim import Told
 from parity.claims.tally import Count
 from parity.examples import corners
 from parity.examples.layers import (
-    CHANNELS,
     ELEMENTS,
     SUMS,
     VALUES,
@@ -31,7 +30,6 @@ from parity.examples.layers import (
     case,
     smallest,
     together,
-    values,
 )
 from parity.examples.levels import levels, possible
 from parity.examples.pairs import pairs_of
@@ -42,11 +40,10 @@ from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.search.explore import explore
 from parity.tests.examples.layer_faults import FAULTS, Sizes, wrong_where
 
-NEW = ("strides", "unequal strides", "SAME", "batches")
 NARROWED = [
     Scope(),
-    *(Scope(without=frozenset({feature})) for feature in dict.fromkeys((*FEATURES, *NEW))),
-    Scope(without=frozenset({*FEATURES, *NEW})),
+    *(Scope(without=frozenset({feature})) for feature in FEATURES),
+    Scope(without=frozenset(FEATURES)),
     *(Scope(formats=(one,)) for one in FORMATS),
 ]
 SEARCH = settings(max_examples=3000, database=None, derandomize=True, deadline=None)
@@ -85,7 +82,7 @@ def channels(example: Case) -> int:
 
 @pytest.mark.parametrize("scope", NARROWED, ids=str)
 def test_layers_are_valid_in_scope_and_cheap(scope: Scope) -> None:
-    for example in drawn(scope, 1000):
+    for example in drawn(scope, 4000 if scope not in NARROWED[::4] else 16_000)[:1000]:
         shape = geometry.output_shape(example)
         depth, filters = example.filters_shape[2:]
         assert corners.within(example, scope), example.token()
@@ -95,19 +92,11 @@ def test_layers_are_valid_in_scope_and_cheap(scope: Scope) -> None:
         assert math.prod(shape) * example.terms <= WORK
         sizes = [math.prod(one) for one in (shape, example.input_shape, example.filters_shape)]
         assert sum(sizes) <= ELEMENTS
-        if not scope.has("batches"):
-            assert example.input_shape[0] == 1
-        if not scope.has("SAME"):
-            assert example.padding != "SAME"
-        if not scope.has("strides"):
-            assert example.strides == (1, 1)
-        if not scope.has("unequal strides"):
-            assert example.strides[0] == example.strides[1]
 
 
 def test_a_case_has_the_sizes_of_its_layer() -> None:
     rng = random.Random(1)
-    for number in range(3000):
+    for number in range(1000):
         fixed = {name: rng.choice(of) for name, of in VALUES.items() if name != "in_channels"}
         if (layer := smallest(fixed)) is None:
             continue
@@ -142,14 +131,6 @@ def test_no_two_values_are_too_costly_together() -> None:
             if {one, other} == {"in_channels", "out_channels"} and first in SUMS:
                 divide = first * second < ELEMENTS  # so long a sum for all of the filters
             assert (smallest(fixed) is not None) == divide, fixed
-
-
-def test_channels_are_the_multiples_one_beside_them_and_three_halves() -> None:
-    for near in (4, 8, 16, 32, 64, 128):
-        assert {near - 1, near, near + 1, 3 * near // 2} <= CHANNELS.keys()
-    assert CHANNELS[17] == (16, "one more")
-    assert CHANNELS[3] == (3, "itself")
-    assert CHANNELS[4] == (4, "itself")
 
 
 @pytest.mark.parametrize(
@@ -268,9 +249,8 @@ def test_each_fault_of_a_fast_path_is_met_within_the_examples_of_one_dtype(seed:
 def test_a_met_fault_fails_the_claim(name: str) -> None:
     condition = FAULTS[name]
     found = next(one for one in explored(0, 3000)[1] if condition(Sizes.of(one)))
-    faulty = wrong_where(condition)
     with pytest.raises(AssertionError, match="bit-identical"):
-        layers.check(found, faulty)
+        layers.check(found, wrong_where(condition))
     told = layers.check(found, npconv.conv2d)
     assert told.levels == levels(found)
 
@@ -282,10 +262,3 @@ def test_the_claim_is_checked_on_given_cases_but_empties() -> None:
     assert layers.CLAIM not in claims.admitting(empty, Scope())
     assert "rows itself" not in levels(Case((1, 22, 22, 3), (1, 1, 3, 2)))
     assert {"rows other", "out_channels near 1"} <= set(levels(Case((1, 22, 22, 3), (1, 1, 3, 2))))
-
-
-def test_a_scope_has_only_values_of_it() -> None:
-    narrow = values(Scope(without=frozenset({*FEATURES, *NEW})))
-    assert narrow["padding"] == ("VALID",)
-    assert narrow["strides"] == ((1, 1),)
-    assert (narrow["batch"], narrow["dilation"], narrow["kind"]) == ((1,), (1,), ("none",))

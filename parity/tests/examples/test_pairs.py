@@ -61,12 +61,8 @@ def test_levels_are_asked_for_earlier() -> None:
 
 @pytest.mark.parametrize("examples", [10, 70, 285, 1000])
 def test_a_sound_run_misses_nothing(examples: int) -> None:
-    for seed in range(200):
+    for seed in range(50):
         assert missed(COVERAGE, run(examples, seed), examples) == []
-
-
-def test_nothing_is_asked_for_where_nothing_is_counted() -> None:
-    assert missed(Coverage(), Counter(), 10**6) == []
 
 
 def test_pairs_are_counted_merged_said_and_mistrusted() -> None:

@@ -12,8 +12,8 @@ from hypothesis import find, given, settings
 
 from parity.examples import corners
 from parity.examples.strategies import BYTES, NOTHINGS, Dials, assembled, cases
-from parity.model import geometry
-from parity.model.case import DTYPES, Case
+from parity.model.case import Case
+from parity.model.geometry import Geometry, output_shape
 from parity.model.subject import FEATURES, FORMATS, Scope
 
 SEARCH = settings(max_examples=2000, database=None, derandomize=True, deadline=None)
@@ -39,18 +39,13 @@ def drawn(count: int, scope: Scope, *, layouts: bool = False) -> list[Case]:
     return found
 
 
-def image(case: Case) -> tuple[int, ...]:
-    shape = case.input_shape[-3:]
-    return shape if case.data_format == "NHWC" else (*shape[1:], shape[0])
-
-
 def test_cases_are_valid_bounded_and_not_repeated() -> None:
     found = drawn(3000, Scope())
     work: list[int] = []
     for case in found:
-        shape = geometry.output_shape(case)
+        shape = output_shape(case)
         assert min(shape) >= 0, f"not valid: {case.token()}"
-        assert image(case)[2] % case.filters_shape[2] == 0
+        assert Geometry.of(case).channels % case.filters_shape[2] == 0
         assert min(case.filters_shape[:3]) > 0
         work.append(math.prod(shape) * case.terms)
     assert max(work) < 3_000_000  # products; the widest have 16 bytes
@@ -60,46 +55,41 @@ def test_cases_are_valid_bounded_and_not_repeated() -> None:
     assert len({case.token().partition("lattice")[0] for case in found}) > 0.95 * len(found)
 
 
-EMPTY: dict[str, Callable[[Case], bool]] = {
-    "batch": lambda c: 0 in c.input_shape[:-3],
-    "filters": lambda c: c.filters_shape[3] == 0,
-    "channels": lambda c: image(c)[2] == 0 and 0 not in geometry.output_shape(c),
-    "rows": lambda c: image(c)[0] == 0 and geometry.output_geometry(c)[0][0] > 0,
-    "columns": lambda c: image(c)[1] == 0 and geometry.output_geometry(c)[0][1] > 0,
-    "output rows": lambda c: geometry.output_geometry(c)[0][0] == 0 < image(c)[0],
-    "output columns": lambda c: geometry.output_geometry(c)[0][1] == 0 < image(c)[1],
+EMPTY: dict[str, Callable[[Geometry], bool]] = {
+    "batch": lambda it: 0 in it.lead,
+    "filters": lambda it: it.filters == 0,
+    "channels": lambda it: it.channels == 0 and 0 not in (*it.outputs, *it.lead, it.filters),
+    "rows": lambda it: it.rows.size == 0 < it.rows.outputs,
+    "columns": lambda it: it.columns.size == 0 < it.columns.outputs,
+    "output rows": lambda it: it.rows.outputs == 0 < it.rows.size,
+    "output columns": lambda it: it.columns.outputs == 0 < it.columns.size,
 }
 
 
 def test_every_way_to_be_empty_is_drawn() -> None:
     assert set(EMPTY) == set(NOTHINGS)
-    counted = Counter(
-        name for case in drawn(3000, Scope()) for name, there in EMPTY.items() if there(case)
-    )
+    found = [Geometry.of(case) for case in drawn(3000, Scope())]
+    counted = Counter(name for it in found for name, there in EMPTY.items() if there(it))
     assert min(counted[name] for name in EMPTY) > 5, counted
 
 
 def test_an_output_is_empty_though_the_kernel_is_too_long_by_more_than_a_stride() -> None:
-    def beyond(case: Case) -> bool:
-        rows = (case.filters_shape[0] - 1) * case.dilations[0] + 1
-        return case.padding == "VALID" and rows - image(case)[0] > case.strides[0]
-
-    assert any(beyond(case) for case in drawn(3000, Scope()))
+    valid = [case for case in drawn(3000, Scope()) if case.padding == "VALID"]
+    assert any(it.reach - it.size > it.stride for it in (Geometry.of(case).rows for case in valid))
 
 
 @pytest.mark.parametrize("scope", NARROWED, ids=str)
 def test_nothing_is_drawn_outside_the_scope(scope: Scope) -> None:
     for case in drawn(200, scope, layouts=True):
         assert corners.within(case, scope), case.token()
-        assert min(geometry.output_shape(case)) >= 0
+        assert min(output_shape(case)) >= 0
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_asked_for_dtypes_and_kinds_only(dtype: str) -> None:
-    @given(cases(dtypes=(dtype,), kinds=("special",)))
+def test_asked_for_dtypes_and_kinds_only() -> None:
+    @given(cases(dtypes=("int32",), kinds=("special",)))
     @settings(max_examples=100, deadline=None, derandomize=True)
     def check(case: Case) -> None:
-        assert (case.dtype, case.kind) == (dtype, "special")
+        assert (case.dtype, case.kind) == ("int32", "special")
         assert (case.input_layout, case.filters_layout) == ("C", "C")
 
     check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,15 @@ CASE = Case((2, 5, 6, 3), (3, 2, 3, 4), padding="SAME", seed=3)
 SHAPES = [(2, 3, 4, 5), (1, 1, 1, 1), (2, 0, 4, 5), (2, 3, 4, 0), (2, 1, 3, 1, 2)]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_layout_keeps_shape_and_values(name: str, shape: tuple[int, ...], dtype: str) -> None:
-    array = np.arange(np.prod(shape)).reshape(shape).astype(DTYPES[dtype])
-    kept = array.copy()
-    laid = LAYOUTS[name](array)
-    assert laid.shape == shape
-    assert laid.dtype.newbyteorder("=") == array.dtype
-    assert np.array_equal(laid, kept)
-    assert np.array_equal(array, kept)
+def test_a_layout_keeps_shape_and_values(name: str) -> None:
+    for dtype, shape in product(DTYPES.values(), SHAPES):
+        array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+        kept = array.copy()
+        laid = LAYOUTS[name](array)
+        assert (laid.shape, laid.dtype.newbyteorder("=")) == (shape, dtype)
+        assert np.array_equal(laid, kept)
+        assert np.array_equal(array, kept)
 
 
 IS_SO: dict[str, Callable[[Array], bool]] = {
@@ -72,7 +71,7 @@ def test_a_snippet_gives_the_arrays_their_layout(name: str) -> None:
 def changes_input(input: Array, filters: Array, **keywords: Any) -> Array:
     y = npconv.conv2d(input, filters, **keywords)
     if input.flags.writeable:
-        input[..., 0] += 1
+        input[..., :1] += 1
     return y
 
 
@@ -112,7 +111,7 @@ def takes_any_bytes(input: Array, filters: Array, **keywords: Any) -> Array:
      (takes_any_bytes, "bit-identical")],
 )  # fmt: skip
 def test_a_fault_is_found(fault: Any, said: str) -> None:
-    @given(layouts.strategy("float32", Scope()))
+    @given(layouts.CLAIM.strategy("float32", Scope()))
     @settings(max_examples=300, deadline=None, derandomize=True, database=None)
     def check(case: Case) -> None:
         layouts.check(case, fault)

@@ -177,15 +177,12 @@ def test_gamma_needs_few_terms() -> None:
      ((4, 4), (1, 1), (2, 0, 0, 1), (4, 3), (2, 0, 0, 1)),
      ((5, 1), (5, 9), "SAME", (1, 1), (0, 0, 1, 1))],
 )  # fmt: skip
-def test_geometry(
-    shape: tuple[int, int],
-    strides: tuple[int, int],
-    padding: str | tuple[int, int, int, int],
-    rows: tuple[int, int],
-    pads: tuple[int, ...],
-) -> None:
+def test_geometry(shape: Any, strides: Any, padding: Any, rows: Any, pads: Any) -> None:
     case = Case((1, *shape, 1), (3, 3, 1, 1), strides, padding)
     assert geometry.output_geometry(case) == (rows, pads)
+    of_it = geometry.Geometry.of(case)
+    explicit = of_it.case("explicit", "NCHW")
+    assert geometry.Geometry.of(explicit) == of_it
 
 
 def test_integers_wrap_and_round_once() -> None:
@@ -202,3 +199,21 @@ def test_what_overflows_is_not_for_the_claim_about_bounds() -> None:
     token = "float16 NCHW 2x2x9x18 w4x4x1x2 s1,3 d2,3 VALID lattice:2135829724"
     assert not bounded.admits(Case.parse(token))
     assert bounded.admits(Case.parse(token.replace("float16", "float32")))
+
+
+def test_infinities_and_nans_are_those_of_each_product() -> None:
+    """Drawn at random and brought together tap by tap, they follow NumPy's own arithmetic."""
+    for seed in range(60):
+        case = Case((1, 4, 4, 2), (2, 2, 2, 2), padding="SAME", kind="special", seed=seed)
+        x, w = (array.astype(np.float64) for array in case.arrays())
+        allowed = bounds.allow(case, *case.arrays(), flush=False)
+        padded = np.pad(x, [(0, 0), (0, 1), (0, 1), (0, 0)])
+        for _, i, j, o in np.ndindex(1, 4, 4, 2):
+            with np.errstate(all="ignore"):
+                products = padded[0, i : i + 2, j : j + 2] * w[..., o]
+                total = products.sum()
+            at = 0, i, j, o
+            assert allowed.nan[at] == np.isnan(total)
+            assert allowed.zero[at] == (products == 0).all()
+            if np.isinf(total) and not allowed.open[at]:
+                assert (allowed.positive if total > 0 else allowed.negative)[at]

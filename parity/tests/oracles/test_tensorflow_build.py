@@ -13,11 +13,6 @@ onednn_verbose,v1,info,oneDNN v3.7.3 (commit N/A)
 onednn_verbose,v1,info,cpu,isa:{isa}
 onednn_verbose,v1,primitive,exec,cpu,{primitive},brg_conv_fwd:avx2,forward_training
 """
-RUNS = """
-import tensorflow as tf
-from parity.oracles.build import runs_onednn
-print(runs_onednn(tf))
-"""
 ORACLE_LEAVES = """
 import os
 import parity.oracles.eigen as oracle
@@ -59,28 +54,24 @@ def test_only_a_convolution_of_onednn_says_that_it_is_on() -> None:
     assert tensorflow_build.read("2.21.0", "") == tensorflow_build.Build("2.21.0", False, "")
 
 
-@pytest.mark.parametrize("setting", [None, "0", "1"])
-def test_two_ways_to_ask_agree(setting: str | None) -> None:
-    environment = dict(os.environ)
-    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
-    if setting is not None:
-        environment["TF_ENABLE_ONEDNN_OPTS"] = setting
-    said = subprocess.run(
-        [sys.executable, "-c", RUNS],
-        env={**environment, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    build = tensorflow_build.ask({"TF_ENABLE_ONEDNN_OPTS": setting})
-    assert said.stdout.split()[-1] == str(build.onednn)
-    if setting is not None:  # forced off, forced on
-        assert build.onednn == (setting == "1")
+@pytest.mark.parametrize(
+    ("environment", "onednn"),
+    [({"TF_ENABLE_ONEDNN_OPTS": "0"}, False),
+     ({"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "SSE41"}, True),
+     ({"TF_ENABLE_ONEDNN_OPTS": None}, None)],
+)  # fmt: skip
+def test_two_ways_to_ask_agree(environment: dict[str, str | None], onednn: bool | None) -> None:
+    build = tensorflow_build.ask(environment)  # raises where they do not
+    if onednn is not None:  # forced off, forced on and capped
+        assert build.onednn == onednn
+        assert not onednn or build.instruction_set == "SSE41"
 
 
-def test_a_capped_instruction_set_is_what_onednn_uses() -> None:
-    capped = tensorflow_build.ask({"ONEDNN_MAX_CPU_ISA": "SSE41"})
-    assert capped.instruction_set == "SSE41"
+def test_two_ways_that_do_not_agree_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = subprocess.CompletedProcess([], 0, "\nversion 2.21.0 True\n", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: said)
+    with pytest.raises(RuntimeError, match="says oneDNN itself; that oneDNN convolves: True"):
+        tensorflow_build.ask({"PLANTED": "1"})
 
 
 def test_a_tensorflow_that_does_not_start_says_why() -> None:
