@@ -233,7 +233,7 @@ def calls(draw, dtype, special=False):
     rows, columns = draw(axes(padding)), draw(axes(padding))
     groups, ci, each = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(0, 3))
     channels = draw(st.sampled_from([groups * ci] * 7 + [0]))
-    # rank >= 5 takes no batch of zero together with an image of zero (see parity.rules.rows)
+    # rank >= 5 takes no batch of zero together with an image of zero (see parity.rules)
     least = 1 if 0 in (rows[0], columns[0], channels) else 0
     lead = draw(st.lists(st.integers(least, 2), min_size=1, max_size=3))
     shapes = (*lead, rows[0], columns[0], channels), (rows[1], columns[1], ci, each * groups)

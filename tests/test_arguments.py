@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import npconv
-from parity.rules.rows import ROWS
+from parity.rules import ROWS
 
 ACCEPTED = [row for row in ROWS if row.verdict == "ok"]
 REJECTED = [row for row in ROWS if row.verdict != "ok"]

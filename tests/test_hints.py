@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import npconv
-from parity.rules.rows import ROWS
+from parity.rules import ROWS
 
 REJECTED = [row for row in ROWS if row.verdict != "ok"]
 NAMES = ("input", "filters", "strides", "padding", "data_format", "dilations", "out")

@@ -23,6 +23,7 @@ from parity.model.call import Call
 from parity.model.case import Case
 from parity.model.geometry import Geometry, output_shape
 from parity.model.subject import Scope
+from parity.model.verdict import WrongCall
 from parity.model.written import within_memory
 
 WORK = 2**27
@@ -50,11 +51,11 @@ CLAIMS: dict[str, Claim] = {
 def chosen(scope: Scope) -> list[Claim]:
     """Return the claims of `scope`; `extract_patches` is about npconv's own function.
 
-    ValueError tells a name that is none.
+    WrongCall tells a name that is none.
     """
     unknown = [name for name in scope.claims if name not in CLAIMS]
     if unknown:
-        raise ValueError(f"--claims: allowed are {', '.join(CLAIMS)}, received {unknown[0]!r}")
+        raise WrongCall(f"--claims: allowed are {', '.join(CLAIMS)}, received {unknown[0]!r}")
     return [
         claim
         for name, claim in CLAIMS.items()
@@ -65,10 +66,10 @@ def chosen(scope: Scope) -> list[Claim]:
 
 
 def asked(scope: Scope) -> list[Claim]:
-    """Return the claims of `scope`; ValueError tells that there are none to compare by."""
+    """Return the claims of `scope`; WrongCall tells that there are none to compare by."""
     found = chosen(scope)
     if not found:
-        raise ValueError(f"the options admit no claim ({scope}): nothing would be compared")
+        raise WrongCall(f"the options admit no claim ({scope}): nothing would be compared")
     return found
 
 

@@ -1,10 +1,9 @@
 """Both take and refuse the same calls, but for the ledger's differences.
 
 A right call gets up to two faults (`parity.examples.faults`).  With one fault the class of the
-error counts
-as well, and npconv's message has to name the argument; of two faults either may be named first (the
-token of such a call names both).
-Where both take the call, type, dtype, shape and bits of the results are compared.
+error counts as well, and npconv's message has to name the argument; of two faults either may be
+named first (the token of such a call names both).  Where both take the call, type, dtype, shape and
+bits of the results are compared.
 """
 
 from __future__ import annotations
@@ -18,16 +17,14 @@ from hypothesis.strategies import SearchStrategy
 from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
 from parity.examples.faults import FAULTS, faults_within, nearly_valid_calls
-from parity.ledger import predicates
-from parity.ledger import rows as ledger
-from parity.ledger.rows import Divergence
+from parity.ledger.predicates import Facts
+from parity.ledger.rows import ROWS, Divergence
 from parity.model.call import Call
 from parity.model.case import Conv2d
 from parity.model.subject import Scope
+from parity.model.written import Arguments
 from parity.oracles import eigen as tensorflow_oracle
 from parity.oracles.eigen import Verdict, verdict
-
-_CLASSES: dict[str, Verdict] = {"ValueError": ValueError, "TypeError": TypeError}
 
 
 def strategy(_: str, scope: Scope) -> SearchStrategy[Call]:
@@ -47,7 +44,7 @@ def check(call: Call, conv2d: Conv2d) -> Told:
     arguments, row = _instead(call)
     # NCHW goes by NHWC: divergence nchw.
     theirs = verdict(lambda: results.append(tensorflow_oracle.conv2d(**arguments)))
-    expected = _CLASSES[row.verdict] if row and row.verdict else theirs
+    expected = (row and row.error) or theirs
     # A call may be wrong by a rule that both have as well: then its class is right, too.
     right = {expected, theirs} - {"ok"} or {"ok"}
     said = f"the subject says {_word(ours)} {message}\nexpected {_word(expected)}: {call.token()}"
@@ -100,16 +97,14 @@ def _asked(call: Callable[[], Any]) -> tuple[Verdict, str]:
     return "ok", ""
 
 
-def _instead(call: Call) -> tuple[dict[str, Any], Divergence | None]:
+def _instead(call: Call) -> tuple[Arguments, Divergence | None]:
     """Return the arguments to ask TensorFlow with, and the row of the ledger about the call."""
     arguments = call.fresh()
-    if not {"input", "filters", "strides", "padding"} <= arguments.keys():
-        return arguments, None
-    for row in ledger.rows():
-        if row.build == "eigen" and (row.verdict or row.instead) and row.holds(arguments):
-            if row.instead:
-                arguments |= predicates.evaluated(row.instead, arguments)
-            return arguments, row
+    if {"input", "filters", "strides", "padding"} <= arguments.keys():
+        facts = Facts(arguments)
+        for row in ROWS:
+            if row.build == "eigen" and (row.error or row.instead(facts)) and row.holds(facts):
+                return {**arguments, **row.instead(facts)}, row
     return arguments, None
 
 

@@ -10,24 +10,17 @@ from dataclasses import replace
 
 import numpy as np
 from hypothesis import currently_in_test_context, target
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims.check import scope_of, sides
 from parity.claims.claim import Claim, Told
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.model import data
 from parity.model.case import DTYPES, Case, Conv2d
-from parity.model.subject import Scope
 from parity.oracles import bounds
 from parity.oracles.bounds import Allowed
 from parity.oracles.compare import assert_within_bound
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of floats whose sums do not overflow."""
-    return cases([dtype], ["bounded"], scope)
 
 
 def admits(case: Case) -> bool:
@@ -87,7 +80,7 @@ CLAIM = Claim(
     name="bounded",
     statement="Floats: both sides within the proven bound of the exact value.",
     dtypes=FLOATS,
-    strategy=strategy,
+    strategy=of_kinds("bounded"),
     check=check,
     admits=admits,
     examples=1500,

@@ -7,29 +7,25 @@ fails; the subject keeps to the exact value in either case.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims import bounded, exact, special
 from parity.claims.claim import Claim, Told
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.ledger import rows as ledger
-from parity.ledger.rows import KILLED, TAKEN, Divergence
+from parity.ledger.predicates import Facts
+from parity.ledger.rows import KILLED, ROWS, TAKEN, Divergence
 from parity.model.case import Array, Case, Conv2d
-from parity.model.subject import DTYPES, Scope
+from parity.model.subject import DTYPES
+from parity.model.written import Arguments
 from parity.oracles import bounds, onednn
 from parity.oracles.compare import assert_exact, assert_special, explain
 
 NAME = "TensorFlow with oneDNN"
 Hold = Callable[[str, Array, bool], float]
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of any data."""
-    return cases([dtype], ["lattice", "bounded", "special"], scope)
 
 
 def admits(case: Any) -> bool:
@@ -45,11 +41,11 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     ratios = {"subject": hold("subject", case.call_on(conv2d, x, w), flush)}
     arguments = {"input": x, "filters": w, **case.arguments()}
     ratio, found, reason = _answer(case, x, w, hold)
-    if harmful(arguments):  # nor may the next call pay for it
+    if harmful(arguments, ROWS):  # nor may the next call pay for it
         onednn.renew()
     if not found:
         return Told(outputs, telling, ratios | {NAME: ratio})
-    row = excuse(arguments, found)
+    row = excuse(arguments, found, ROWS)
     if row is not None:
         return Told(outputs, telling, ratios, (_excused(row),))
     # It counts in either case; whether it is the call's own doing helps to find the cause.
@@ -102,22 +98,21 @@ def _excused(row: Divergence) -> str:
     return f"excused: {row.id}" + (f", first seen on {machine}" if new else "")
 
 
-def excuse(arguments: dict[str, Any], found: str) -> Divergence | None:
-    """Return the row of the ledger that excuses what TensorFlow with oneDNN makes of a call."""
+def excuse(arguments: Arguments, found: str, rows: Sequence[Divergence]) -> Divergence | None:
+    """Return the row of `rows` that excuses what TensorFlow with oneDNN makes of a call."""
     version, machine = onednn.child().version, onednn.machine()
-    return ledger.excuse(arguments, found, version=version, machine=machine)
+    return ledger.excuse(rows, arguments, found, version=version, machine=machine)
 
 
-def harmful(arguments: dict[str, Any]) -> bool:
+def harmful(arguments: Arguments, rows: Sequence[Divergence]) -> bool:
     """Say whether a call is of a kind that may write to memory that is not its own.
 
     Such a call ends the process, or spoils what is asked of it afterwards.
     """
     version = onednn.child().version
+    call = Facts(arguments)
     return any(
-        KILLED in row.sorts(version) and row.holds(arguments)
-        for row in ledger.rows()
-        if row.build == "onednn"
+        row.build == "onednn" and KILLED in row.sorts(version) and row.holds(call) for row in rows
     )
 
 
@@ -125,7 +120,7 @@ CLAIM = Claim(
     name="default_build",
     statement="TensorFlow with oneDNN: the same, but for what the ledger lists.",
     dtypes=DTYPES,
-    strategy=strategy,
+    strategy=of_kinds("lattice", "bounded", "special"),
     check=check,
     admits=admits,
     examples=600,

@@ -7,22 +7,15 @@ Integers small enough that no sum of products is rounded, and int32 over its who
 from __future__ import annotations
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims.check import sides
 from parity.claims.claim import Claim, Told
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.model import data
 from parity.model.case import Case, Conv2d
-from parity.model.subject import DTYPES, Scope
+from parity.model.subject import DTYPES
 from parity.oracles import bounds
 from parity.oracles.compare import assert_exact
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of integers."""
-    kinds = ("lattice", "bounded", "special") if dtype == "int32" else ("lattice",)
-    return cases([dtype], kinds, scope)
 
 
 def admits(case: Case) -> bool:
@@ -44,7 +37,7 @@ CLAIM = Claim(
     name="exact",
     statement="Integers: every output bit for bit; int32 over its full range, modulo 2**32.",
     dtypes=DTYPES,
-    strategy=strategy,
+    strategy=of_kinds("lattice", int32=("lattice", "bounded", "special")),
     check=check,
     admits=admits,
     examples=1900,

@@ -5,22 +5,16 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims.claim import Claim, Told
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.model.case import Case, Conv2d
-from parity.model.subject import DTYPES, Scope
+from parity.model.subject import DTYPES
 from parity.oracles import eigen
 from parity.oracles.compare import assert_exact, explain
 from parity.oracles.eigen import verdict
 
 Mode = Literal["SAME", "VALID"]
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases, of which the filters only lend their size."""
-    return cases([dtype], ["lattice", "special"], scope)
 
 
 def arguments(case: Case) -> tuple[list[int], list[int], list[int], Mode]:
@@ -59,7 +53,7 @@ CLAIM = Claim(
     name="extract_patches",
     statement="Step 2 on its own: bit for bit tf.image.extract_patches.",
     dtypes=DTYPES,
-    strategy=strategy,
+    strategy=of_kinds("lattice", "special"),
     check=check,
     examples=500,
     telling=10,

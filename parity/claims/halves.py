@@ -10,22 +10,15 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims.bounded import flushes
 from parity.claims.check import scope_of, sides
 from parity.claims.claim import Claim, Told
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.model.case import Array, Case, Conv2d
-from parity.model.subject import Scope
 from parity.oracles import bounds
 from parity.oracles.bounds import HALVES
 from parity.oracles.compare import assert_rounded
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of any data."""
-    return cases([dtype], ["bounded", "lattice", "special"], scope)
 
 
 def admits(case: Case) -> bool:
@@ -71,7 +64,7 @@ CLAIM = Claim(
     name="halves",
     statement="float16 and bfloat16: a float32 convolution, rounded once.",
     dtypes=HALVES,
-    strategy=strategy,
+    strategy=of_kinds("bounded", "lattice", "special"),
     check=check,
     admits=admits,
     examples=2100,

@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from parity.claims import exact
 from parity.claims.claim import Claim
 from parity.examples import corners
-from parity.examples.strategies import Dials, paddings
+from parity.examples.strategies import Dials, built, paddings
 from parity.model.case import DTYPES, Case
 from parity.model.geometry import Axis, Geometry, output_shape
 from parity.model.subject import Scope
@@ -47,11 +47,9 @@ class Sizes(NamedTuple):
         return math.prod(self.kernel) * self.groups * self.channels
 
 
-def strategy(dtype: str, scope: Scope) -> st.SearchStrategy[Case]:
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
     """Draw large cases; they shrink towards one pixel under one tap."""
-    return st.binary(min_size=BYTES, max_size=BYTES).map(
-        lambda drawn: assembled(Dials(drawn), dtype, scope)
-    )
+    return built(BYTES, lambda dials: assembled(dials, dtype, scope))
 
 
 BYTES = 38

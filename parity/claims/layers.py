@@ -18,14 +18,14 @@ from functools import cache
 from itertools import permutations
 from typing import Any
 
-from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from parity.claims import exact, large
 from parity.claims.claim import Claim, Told
 from parity.examples.layers import CHANNELS, Details, case, smallest, values
 from parity.examples.levels import levels, possible
 from parity.examples.pairs import Coverage
-from parity.examples.strategies import Dials
+from parity.examples.strategies import Dials, built
 from parity.model.case import Case, Conv2d
 from parity.model.subject import DTYPES, Scope
 
@@ -53,11 +53,9 @@ BYTES = 21
 """How many decisions make a case; the last four are its seed."""
 
 
-def strategy(dtype: str, scope: Scope) -> st.SearchStrategy[Case]:
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
     """Draw layers; they shrink towards one pixel under one tap."""
-    return st.binary(min_size=BYTES, max_size=BYTES).map(
-        lambda drawn: assembled(Dials(drawn), dtype, scope)
-    )
+    return built(BYTES, lambda dials: assembled(dials, dtype, scope))
 
 
 def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:

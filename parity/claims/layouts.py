@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims import exact
 from parity.claims.claim import Claim, Told
 from parity.examples import corners
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.model.case import Array, Case, Conv2d
-from parity.model.subject import DTYPES, Scope
+from parity.model.subject import DTYPES
 from parity.oracles.compare import explain
 
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of integers in every memory layout of the scope."""
-    # The simplest layer of ones changes nothing, which invites a result that is no copy.
-    kinds = ("ones", "lattice", "lattice", "bounded" if dtype == "int32" else "lattice")
-    return cases([dtype], kinds, scope, layouts=True)
+# The simplest layer of ones changes nothing, which invites a result that is no copy.
+_KINDS = ("ones", "lattice", "lattice")
 
 
 def check(case: Case, conv2d: Conv2d) -> Told:
@@ -56,7 +51,7 @@ CLAIM = Claim(
     name="layouts",
     statement="Any memory layout gives the same bits; inputs are left as they were.",
     dtypes=DTYPES,
-    strategy=strategy,
+    strategy=of_kinds(*_KINDS, "lattice", int32=(*_KINDS, "bounded"), layouts=True),
     check=check,
     admits=exact.admits,
     examples=800,

@@ -7,23 +7,16 @@ asked, nor the suite's own sums of products: a mistake that both make shows here
 from __future__ import annotations
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims import exact
 from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
 from parity.claims.laws import LAWS, Instance
 from parity.examples import corners
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.model.case import Case, Conv2d
 from parity.model.subject import DTYPES, Scope
 from parity.oracles.compare import assert_exact, explain
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases of integers."""
-    kinds = ("lattice", "bounded") if dtype == "int32" else ("lattice",)
-    return cases([dtype], kinds, scope)
 
 
 def minima(scope: Scope) -> dict[str, float]:
@@ -67,7 +60,7 @@ CLAIM = Claim(
     name="metamorphic",
     statement="Shifts, sums, pads, groups, strides, transposes: calls agree with one another.",
     dtypes=DTYPES,
-    strategy=strategy,
+    strategy=of_kinds("lattice", int32=("lattice", "bounded")),
     check=check,
     admits=exact.admits,
     examples=400,

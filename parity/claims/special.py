@@ -8,19 +8,12 @@ each is held against the exact value of what it sees.
 from __future__ import annotations
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from parity.claims.bounded import FLOATS, held
 from parity.claims.claim import Claim, Told
-from parity.examples.strategies import cases
+from parity.examples.strategies import of_kinds
 from parity.model.case import Case, Conv2d
-from parity.model.subject import Scope
 from parity.oracles.compare import assert_special
-
-
-def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw cases with special values."""
-    return cases([dtype], ["special"], scope)
 
 
 def admits(case: Case) -> bool:
@@ -39,7 +32,7 @@ CLAIM = Claim(
     name="special",
     statement="inf, nan, -0, overflow and subnormals as IEEE arithmetic says.",
     dtypes=FLOATS,
-    strategy=strategy,
+    strategy=of_kinds("special"),
     check=check,
     admits=admits,
     examples=1400,

@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from parity.cli import terminal
-from parity.model import machine, verdict
+from parity.model import machine
+from parity.model.verdict import Verdict, verdict
 from parity.oracles import build as tensorflow_build
 
 _ONEDNN, _CAP = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
@@ -38,18 +39,9 @@ _BLAS = (
 
 @dataclass(frozen=True)
 class Place:
-    """A machine that this one can pass for.
+    """A machine that this one can pass for by these variables, or by one core.
 
-    Attributes
-    ----------
-    name
-        A few words.
-    environment
-        The variables that make it, all others staying as they are.
-    one_core
-        Whether all of it runs on one core.
-    needs
-        The CPU's flag without which it cannot be had; "" where any CPU will do.
+    Without the CPU's flag `needs`, if it names one, it cannot be had.
     """
 
     name: str
@@ -100,22 +92,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Go to each place; print a table; return 1 if the suite is not green in one of them."""
+def run(arguments: argparse.Namespace) -> Verdict:
+    """Go to each place and print a table: 1 if the suite is not green in one of them."""
     console = terminal.console()
     model, flags = machine.cpu()
     native = asked(dict.fromkeys((_ONEDNN, _CAP, _CORES)))
     console.print(f"On {model}, as it is: {native}", style="bold", highlight=False)
     visits: list[Visit] = []
+    left_out: list[str] = []
     for place in PLACES:
         if arguments.only and place.name not in arguments.only:
             continue
         if place.needs and flags and place.needs not in flags:
             console.print(f"{place.name}: this CPU has no {place.needs}", highlight=False)
+            left_out.append(place.name)
             continue
         visits.append(visit(place, console))
     console.print(_table(visits, native))
-    return verdict.verdict([one for one in visits if any(one.codes.values())], [])
+    wrong = [one for one in visits if any(one.codes.values())]
+    return Verdict.of(
+        verdict(wrong, []),
+        f"the suite's quick form on {model}",
+        agreeing=((one.place.name, str(one.told)) for one in visits if one not in wrong),
+        failures=((one.place.name, f"{one.told}: {one.codes}") for one in wrong),
+        left_out=((name, "not on this CPU") for name in left_out),
+    )
 
 
 def visit(place: Place, console: Console) -> Visit:

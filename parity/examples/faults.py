@@ -1,14 +1,14 @@
 """Faults, by the rule of conv2d that they break: what a right call becomes wrong by.
 
-The rules are numbered as in `parity.rules.rows`.  Rules 5 and 20 to 22 refuse nothing by
+The rules are numbered as in `parity.rules`.  Rules 5 and 20 to 22 refuse nothing by
 themselves: a probe puts a right call under them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,13 +20,14 @@ from parity.model.case import Case
 from parity.model.subject import Scope
 from parity.model.written import ARRAYS
 
-Draw = Callable[[st.SearchStrategy[Any]], Any]
 Arguments = dict[str, Any]
+Pick = Callable[[Sequence[Any]], Any]
+"""Chooses one of some values."""
+Inject = Callable[[Pick, Arguments], None]
 RULES = tuple(range(1, 26))
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One way to get a call wrong.
 
     Attributes
@@ -37,14 +38,11 @@ class Fault:
         The arguments of which a message has to name one; none where Python itself refuses.
     inject
         Puts it into the arguments.
-    needs
-        Features without which a subject is not asked about it.
     """
 
     rule: int
     names: tuple[str, ...]
-    inject: Callable[[Draw, Arguments], None]
-    needs: tuple[str, ...] = ()
+    inject: Inject
 
 
 @st.composite
@@ -63,23 +61,37 @@ def nearly_valid_calls(draw: st.DrawFn, scope: Scope) -> Call:
     faults: tuple[str, ...] = ()
     for fault in (first, second)[: dials.pick((1, 1, 1, 1, 0, 2))]:
         changed = dict(arguments)
-        FAULTS[fault].inject(draw, changed)
+        FAULTS[fault].inject(lambda values: draw(st.sampled_from(values)), changed)
         if scoped.within(changed, scope):
             arguments, faults = changed, (*faults, fault)
     return Call(arguments, faults)
 
 
+@cache
 def faults_within(scope: Scope) -> dict[str, Fault]:
-    """Return the faults that a subject of `scope` is asked about."""
-    return {
-        name: fault
-        for name, fault in FAULTS.items()
-        if all(map(scope.has, fault.needs)) and (fault.rule != 22 or "NCHW" in scope.formats)
-    }
+    """Return the faults that a subject of `scope` is asked about: in the plainest of its calls."""
+    kept = {}
+    for name, fault in FAULTS.items():
+        for place in range(12):
+
+            def pick(values: Sequence[Any], place: int = place) -> Any:
+                return values[place % len(values)]
+
+            call: Arguments = {
+                "input": ((1, 4, 4, 4), scope.dtypes[0]),
+                "filters": ((2, 2, 4, 4), scope.dtypes[0]),
+                "strides": [1, 1],
+                "padding": "VALID",
+                "data_format": scope.formats[0],
+            }
+            fault.inject(pick, call)
+            if scoped.within(call, scope):
+                kept[name] = fault
+    return kept
 
 
 def _spelled(draw: st.DrawFn, case: Case) -> Arguments:
-    arguments = Call.of(case).arguments
+    arguments = dict(Call.of(case).arguments)
     for name in ("strides", "dilations"):
         arguments[name] = draw(_spellings(arguments[name], case.data_format))
     if not isinstance(case.padding, str) and draw(st.booleans()):
@@ -99,10 +111,8 @@ def _spellings(draw: st.DrawFn, pair: list[int], data_format: str) -> Any:
         np.array(pair),
         np.array(four, "u1"),
     ]
-    if rows == columns:
-        written += [rows, [rows], np.int64(rows)]
-    if rows == columns == 1:
-        written += [None, True]
+    written += [rows, [rows], np.int64(rows)] if rows == columns else []
+    written += [None, True] if rows == columns == 1 else []
     return draw(st.sampled_from(written))
 
 
@@ -111,159 +121,147 @@ def _axes(arguments: Arguments) -> tuple[int, int]:
     return (2, 1) if arguments.get("data_format") == "NCHW" else (1, 3)
 
 
-def _one_of(name: str, *values: Any) -> Callable[[Draw, Arguments], None]:
-    def inject(draw: Draw, arguments: Arguments) -> None:
-        arguments[name] = draw(st.sampled_from(values))
+def _one_of(name: str, *values: Any) -> Inject:
+    def inject(pick: Pick, arguments: Arguments) -> None:
+        arguments[name] = pick(values)
 
     return inject
 
 
-def _element(name: str, places: str, *values: Any) -> Callable[[Draw, Arguments], None]:
-    """Put one of `values` into four strides or dilations, at the "plane" or the "other" axes."""
+def _place(pick: Pick, arguments: Arguments, axes: str) -> int:
+    """Choose one of the axes of the "plane", or one of the "other" two."""
+    row, channel = _axes(arguments)
+    place: int = pick((row, row + 1) if axes == "plane" else (0, channel))
+    return place
 
-    def inject(draw: Draw, arguments: Arguments) -> None:
-        row, channel = _axes(arguments)
+
+def _element(name: str, axes: str, *values: Any) -> Inject:
+    """Put one of `values` into four strides or dilations."""
+
+    def inject(pick: Pick, arguments: Arguments) -> None:
         four: list[Any] = [1, 1, 1, 1]
-        place = draw(st.sampled_from((row, row + 1) if places == "plane" else (0, channel)))
-        four[place] = draw(st.sampled_from(values))
+        four[_place(pick, arguments, axes)] = pick(values)
         arguments[name] = four
 
     return inject
 
 
-def _pads(places: str, *values: Any) -> Callable[[Draw, Arguments], None]:
-    def inject(draw: Draw, arguments: Arguments) -> None:
-        row, channel = _axes(arguments)
+def _pads(axes: str, *values: Any) -> Inject:
+    def inject(pick: Pick, arguments: Arguments) -> None:
         pads: list[Any] = [[0, 0] for _ in range(4)]
-        place = draw(st.sampled_from((row, row + 1) if places == "plane" else (0, channel)))
-        pads[place][draw(st.integers(0, 1))] = draw(st.sampled_from(values))
+        pads[_place(pick, arguments, axes)][pick(range(2))] = pick(values)
         arguments["padding"] = pads
 
     return inject
 
 
-def _resize(name: str, change: Callable[[Draw, list[int], Arguments], None]) -> Any:
+def _resize(name: str, change: Callable[[Pick, list[int], Arguments], None]) -> Inject:
     """Change the shape of an array, where it still has one of rank 4 or more."""
 
-    def inject(draw: Draw, arguments: Arguments) -> None:
+    def inject(pick: Pick, arguments: Arguments) -> None:
         value = arguments.get(name)
         if isinstance(value, tuple) and len(value[0]) >= 4:
             shape = list(value[0])
-            change(draw, shape, arguments)
+            change(pick, shape, arguments)
             arguments[name] = (tuple(shape), value[1])
 
     return inject
 
 
-def _plane(arguments: Arguments) -> int:
-    """Return where the rows stand in the input's shape, counted from its end."""
-    return -2 if arguments.get("data_format") == "NCHW" else -3
+def _set(name: str, axis: int, *values: int) -> Inject:
+    """Give an axis another size."""
+
+    def change(pick: Pick, shape: list[int], _: Arguments) -> None:
+        shape[axis] = pick(values)
+
+    return _resize(name, change)
 
 
-def _fewer_dimensions(draw: Draw, shape: list[int], _: Arguments) -> None:
+def _image_axes(arguments: Arguments) -> tuple[int, int]:
+    """Return where rows and channels stand in the input's shape, counted from its end."""
+    return (-2, -3) if arguments.get("data_format") == "NCHW" else (-3, -1)
+
+
+def _fewer_dimensions(pick: Pick, shape: list[int], _: Arguments) -> None:
     # Cut short: the zero that kept a huge axis empty may go.
-    shape[:] = [min(size, 9) for size in shape[: draw(st.integers(0, 3))]]
+    shape[:] = [min(size, 9) for size in shape[: pick(range(4))]]
 
 
-def _no_kernel_size(draw: Draw, shape: list[int], _: Arguments) -> None:
-    shape[draw(st.integers(0, 1))] = 0
+def _more_dimensions(pick: Pick, shape: list[int], _: Arguments) -> None:
+    shape.insert(0, pick(range(3)))
 
 
-def _in_channels(draw: Draw, shape: list[int], _: Arguments) -> None:
-    shape[2] = draw(st.sampled_from((0, shape[2] + 1, 2 * shape[2] + 1, 7)))
+def _no_kernel_size(pick: Pick, shape: list[int], _: Arguments) -> None:
+    shape[pick(range(2))] = 0
 
 
-def _out_channels(draw: Draw, shape: list[int], _: Arguments) -> None:
-    shape[3] = draw(st.integers(1, 9))
+def _in_channels(pick: Pick, shape: list[int], _: Arguments) -> None:
+    shape[2] = pick((0, shape[2] + 1, 2 * shape[2] + 1, 7))
 
 
-def _no_filters(_: Draw, shape: list[int], __: Arguments) -> None:
-    shape[3] = 0
-
-
-def _no_image(_: Draw, shape: list[int], __: Arguments) -> None:
-    shape[0] = 0
-
-
-def _no_pixels(draw: Draw, shape: list[int], arguments: Arguments) -> None:
+def _no_pixels(pick: Pick, shape: list[int], arguments: Arguments) -> None:
     """Leave no channel, so that outputs of nothing remain."""
-    shape[-1 if _plane(arguments) == -3 else -3] = 0
-    arguments["padding"] = draw(st.sampled_from(("SAME", "VALID")))
+    shape[_image_axes(arguments)[1]] = 0
+    arguments["padding"] = pick(("SAME", "VALID"))
 
 
-def _huge(draw: Draw, shape: list[int], arguments: Arguments) -> None:
+def _huge(pick: Pick, shape: list[int], arguments: Arguments) -> None:
     """Make an axis as long as none may be; another without any element keeps all arrays small."""
-    arguments["padding"] = draw(st.sampled_from(("SAME", "VALID")))
-    row = _plane(arguments)
-    channel = -1 if row == -3 else -3
+    arguments["padding"] = pick(("SAME", "VALID"))
+    row, channel = _image_axes(arguments)
     shape[:] = [min(size, 9) for size in shape]
-    place, empty = draw(st.sampled_from(((0, row), (row, 0), (row + 1, 0), (channel, 0))))
-    shape[place] = draw(st.sampled_from((2**31 - 1, 2**31, 2**31 - 2)))
+    place, empty = pick(((0, row), (row, 0), (row + 1, 0), (channel, 0)))
+    shape[place] = pick((2**31 - 1, 2**31, 2**31 - 2))
     shape[empty] = 0
 
 
-def _long_kernel(draw: Draw, arguments: Arguments) -> None:
+def _long_kernel(pick: Pick, arguments: Arguments) -> None:
     """Dilate the kernel beyond the input under VALID: by a stride less, or too far."""
     if not all(isinstance(arguments.get(name), tuple) for name in ARRAYS):
         return
     shape, (taps, kind) = arguments["input"][0], arguments["filters"]
     if len(shape) < 4 or len(taps) != 4:
         return
-    size = shape[_plane(arguments)]
-    kernel = size + draw(st.integers(0, 3))
+    kernel = shape[_image_axes(arguments)[0]] + pick(range(4))
     if kernel < 200 and all(taps):
         arguments["filters"] = ((max(1, kernel), *taps[1:]), kind)
-        arguments |= {"padding": "VALID", "strides": draw(st.integers(1, 3)), "dilations": [1, 1]}
+        arguments |= {"padding": "VALID", "strides": pick(range(1, 4)), "dilations": [1, 1]}
 
 
-def _more_dimensions(draw: Draw, shape: list[int], _: Arguments) -> None:
-    shape.insert(0, draw(st.integers(0, 2)))
+def _no_array(pick: Pick, arguments: Arguments) -> None:
+    arguments[pick(ARRAYS)] = None
 
 
-def _no_array(draw: Draw, arguments: Arguments) -> None:
-    arguments[draw(st.sampled_from(("input", "filters")))] = None
+def _unknown_keyword(pick: Pick, arguments: Arguments) -> None:
+    arguments[pick(("kernel", "groups", "rate", "use_cudnn_on_gpu"))] = 1
 
 
-def _unknown_keyword(draw: Draw, arguments: Arguments) -> None:
-    arguments[draw(st.sampled_from(("kernel", "groups", "rate", "use_cudnn_on_gpu")))] = 1
+def _missing(pick: Pick, arguments: Arguments) -> None:
+    arguments.pop(pick(("input", "filters", "strides", "padding")), None)
 
 
-def _missing(draw: Draw, arguments: Arguments) -> None:
-    arguments.pop(draw(st.sampled_from(("input", "filters", "strides", "padding"))), None)
-
-
-def _dtype(*names: str) -> Callable[[Draw, Arguments], None]:
-    def inject(draw: Draw, arguments: Arguments) -> None:
-        which = draw(st.sampled_from(("input", "filters")))
-        if isinstance(arguments.get(which), tuple):
-            arguments[which] = (arguments[which][0], draw(st.sampled_from(names)))
+def _dtype(which: Sequence[str], *names: str) -> Inject:
+    def inject(pick: Pick, arguments: Arguments) -> None:
+        array = pick(which)
+        if isinstance(arguments.get(array), tuple):
+            arguments[array] = (arguments[array][0], pick(names))
 
     return inject
 
 
-def _wider_filters(_: Draw, arguments: Arguments) -> None:
-    """Have the filters cast to the input's dtype, which is right within a kind of number."""
-    if isinstance(arguments.get("filters"), tuple):
-        arguments["filters"] = (arguments["filters"][0], "float64")
-
-
-def _nchw(_: Draw, arguments: Arguments) -> None:
-    arguments["data_format"] = "NCHW"
-
-
-def _too_large(draw: Draw, arguments: Arguments) -> None:
+def _too_large(pick: Pick, arguments: Arguments) -> None:
     """Ask for more than 2**63 elements by pads, or almost."""
     row, _ = _axes(arguments)
     pads = [[0, 0] for _ in range(4)]
-    pads[row][0] = pads[row + 1][1] = 2 ** draw(st.sampled_from((40, 33)))
+    pads[row][0] = pads[row + 1][1] = 2 ** pick((40, 33))
     arguments |= {"padding": pads, "strides": 1}
 
 
-def _huge_pads(draw: Draw, arguments: Arguments) -> None:
+def _huge_pads(pick: Pick, arguments: Arguments) -> None:
     """Pad by more than int32, and step over nearly all of it."""
     row, _ = _axes(arguments)
     pads = [[0, 0] for _ in range(4)]
-    pads[row + draw(st.integers(0, 1))] = [draw(st.sampled_from((2**31 - 1, 2**31))), 0]
+    pads[row + pick(range(2))] = [pick((2**31 - 1, 2**31)), 0]
     four = [1, 1, 1, 1]
     four[row] = four[row + 1] = 2**31 - 1
     arguments |= {"padding": pads, "strides": four}
@@ -272,87 +270,56 @@ def _huge_pads(draw: Draw, arguments: Arguments) -> None:
 _NONE = [0, 0]
 _WRONG_LISTS: Sequence[Any] = (
     "EXPLICIT",
-    [],
-    [_NONE] * 3,
-    [_NONE] * 5,
-    [_NONE, [0], _NONE, _NONE],
-    [_NONE, [0, 0, 0], _NONE, _NONE],
-    [1, 1],
-    [_NONE, 1, _NONE, _NONE],
-    [_NONE, range(2), _NONE, _NONE],
+    *([], [_NONE] * 3, [_NONE] * 5, [1, 1]),
+    *([_NONE, wrong, _NONE, _NONE] for wrong in ([0], [0, 0, 0], 1, range(2))),
 )
 _LENGTHS: Sequence[Any] = ([], [1, 1, 1], (1, 1, 1, 1, 1), (1,) * 6)
 _NO_INTEGERS: Sequence[Any] = ("2", None, 1j, float("nan"), [1])
 _TRUNCATED: Sequence[Any] = (1.0, 2.5, np.float32(1), np.True_)
+_S, _D, _P, _F = ("strides",), ("dilations",), ("padding",), ("data_format",)
 
 FAULTS: dict[str, Fault] = {
     "unknown keyword": Fault(1, (), _unknown_keyword),
     "missing argument": Fault(1, (), _missing),
-    "padding list": Fault(2, ("padding",), _one_of("padding", *_WRONG_LISTS), ("explicit",)),
-    "data_format type": Fault(3, ("data_format",), _one_of("data_format", 1, b"NHWC", ["NHWC"])),
+    "padding list": Fault(2, _P, _one_of("padding", *_WRONG_LISTS)),
+    "data_format type": Fault(3, _F, _one_of("data_format", 1, b"NHWC", ["NHWC"])),
     "data_format None": Fault(3, (), _one_of("data_format", None)),
-    "strides length": Fault(4, ("strides",), _one_of("strides", *_LENGTHS), ("strides",)),
-    "dilations length": Fault(4, ("dilations",), _one_of("dilations", *_LENGTHS), ("dilations",)),
-    "more dimensions": Fault(
-        5, ("input", "filters", "dilations"), _resize("input", _more_dimensions), ("rank5",)
-    ),
-    "no array": Fault(5, ("input", "filters"), _no_array),
-    "strides no integers": Fault(
-        6, ("strides",), _element("strides", "plane", *_NO_INTEGERS), ("unequal strides",)
-    ),
-    "dilations no integers": Fault(
-        6, ("dilations",), _element("dilations", "plane", *_NO_INTEGERS), ("dilations",)
-    ),
-    "strides truncated": Fault(
-        6, ("strides",), _element("strides", "plane", *_TRUNCATED), ("unequal strides",)
-    ),
-    "dilations truncated": Fault(
-        6, ("dilations",), _element("dilations", "plane", *_TRUNCATED), ("dilations",)
-    ),
-    "padding no integers": Fault(6, ("padding",), _pads("plane", "1", None, 1.5), ("explicit",)),
-    "padding no string": Fault(6, ("padding",), _one_of("padding", None, 0, 1)),
-    "dtype": Fault(7, ("input", "filters"), _dtype("int64", "uint8", "bool", "complex64")),
-    "dtypes differ": Fault(
-        7, ("input", "filters"), _dtype("float64", "int32", "float32", "float16")
-    ),
-    "filters wider": Fault(7, ("filters",), _wider_filters),
-    "padding string": Fault(8, ("padding",), _one_of("padding", "same", "FULL", "", "VALID ")),
-    "data_format string": Fault(8, ("data_format",), _one_of("data_format", "nhwc", "HWNC", "")),
-    "strides range": Fault(
-        9,
-        ("strides",),
-        _element("strides", "plane", 2**31, 2**40, -(2**31) - 1),
-        ("unequal strides",),
-    ),
-    "dilations range": Fault(
-        9, ("dilations",), _element("dilations", "plane", 2**31, 2**40), ("dilations",)
-    ),
-    "strides elsewhere": Fault(
-        10, ("strides",), _element("strides", "other", 2, 0, -1), ("strides",)
-    ),
-    "strides not positive": Fault(
-        11, ("strides",), _element("strides", "plane", 0, -1, -(2**31)), ("unequal strides",)
-    ),
-    "dilations elsewhere": Fault(
-        12, ("dilations",), _element("dilations", "other", 2, 0, -1), ("dilations",)
-    ),
-    "dilations not positive": Fault(
-        13, ("dilations",), _element("dilations", "plane", 0, -1), ("dilations",)
-    ),
-    "padding negative": Fault(14, ("padding",), _pads("plane", -1, -(2**31)), ("explicit",)),
-    "padding elsewhere": Fault(14, ("padding",), _pads("other", 1, -1), ("explicit",)),
+    "strides length": Fault(4, _S, _one_of("strides", *_LENGTHS)),
+    "dilations length": Fault(4, _D, _one_of("dilations", *_LENGTHS)),
+    "more dimensions": Fault(5, (*ARRAYS, "dilations"), _resize("input", _more_dimensions)),
+    "no array": Fault(5, ARRAYS, _no_array),
+    "strides no integers": Fault(6, _S, _element("strides", "plane", *_NO_INTEGERS)),
+    "dilations no integers": Fault(6, _D, _element("dilations", "plane", *_NO_INTEGERS)),
+    "strides truncated": Fault(6, _S, _element("strides", "plane", *_TRUNCATED)),
+    "dilations truncated": Fault(6, _D, _element("dilations", "plane", *_TRUNCATED)),
+    "padding no integers": Fault(6, _P, _pads("plane", "1", None, 1.5)),
+    "padding no string": Fault(6, _P, _one_of("padding", None, 0, 1)),
+    "dtype": Fault(7, ARRAYS, _dtype(ARRAYS, "int64", "uint8", "bool", "complex64")),
+    "dtypes differ": Fault(7, ARRAYS, _dtype(ARRAYS, "float64", "int32", "float32", "float16")),
+    # They are cast to the input's dtype, which is right within a kind of number.
+    "filters wider": Fault(7, ("filters",), _dtype(("filters",), "float64")),
+    "padding string": Fault(8, _P, _one_of("padding", "same", "FULL", "", "VALID ")),
+    "data_format string": Fault(8, _F, _one_of("data_format", "nhwc", "HWNC", "")),
+    "strides range": Fault(9, _S, _element("strides", "plane", 2**31, 2**40, -(2**31) - 1)),
+    "dilations range": Fault(9, _D, _element("dilations", "plane", 2**31, 2**40)),
+    "strides elsewhere": Fault(10, _S, _element("strides", "other", 2, 0, -1)),
+    "strides not positive": Fault(11, _S, _element("strides", "plane", 0, -1, -(2**31))),
+    "dilations elsewhere": Fault(12, _D, _element("dilations", "other", 2, 0, -1)),
+    "dilations not positive": Fault(13, _D, _element("dilations", "plane", 0, -1)),
+    "padding negative": Fault(14, _P, _pads("plane", -1, -(2**31))),
+    "padding elsewhere": Fault(14, _P, _pads("other", 1, -1)),
     "rank of input": Fault(15, ("input",), _resize("input", _fewer_dimensions)),
     "rank of filters": Fault(15, ("filters",), _resize("filters", _fewer_dimensions)),
-    "huge axis": Fault(16, ("input", "filters"), _resize("input", _huge), ("empties", "batches")),
-    "in_channels": Fault(17, ("input", "filters"), _resize("filters", _in_channels)),
+    "huge axis": Fault(16, ARRAYS, _resize("input", _huge)),
+    "in_channels": Fault(17, ARRAYS, _resize("filters", _in_channels)),
     "kernel too long": Fault(18, ("filters",), _long_kernel),
-    "result too large": Fault(19, (), _too_large, ("explicit",)),
-    "no filters": Fault(20, ("filters",), _resize("filters", _no_filters), ("empties",)),
-    "no image": Fault(20, ("input",), _resize("input", _no_image), ("empties", "batches")),
-    "no pixels": Fault(21, ("input", "filters"), _resize("input", _no_pixels), ("empties",)),
-    "NCHW": Fault(22, ("input", "filters", "data_format"), _nchw),
-    "huge pads": Fault(23, ("padding",), _huge_pads, ("explicit", "strides")),
-    "kernel of nothing": Fault(24, ("filters",), _resize("filters", _no_kernel_size), ("empties",)),
-    "out_channels": Fault(25, ("filters",), _resize("filters", _out_channels), ("groups",)),
+    "result too large": Fault(19, (), _too_large),
+    "no filters": Fault(20, ("filters",), _set("filters", 3, 0)),
+    "no image": Fault(20, ("input",), _set("input", 0, 0)),
+    "no pixels": Fault(21, ARRAYS, _resize("input", _no_pixels)),
+    "NCHW": Fault(22, (*ARRAYS, "data_format"), _one_of("data_format", "NCHW")),
+    "huge pads": Fault(23, _P, _huge_pads),
+    "kernel of nothing": Fault(24, ("filters",), _resize("filters", _no_kernel_size)),
+    "out_channels": Fault(25, ("filters",), _set("filters", 3, *range(1, 10))),
 }
 """What may go wrong with a call; a few leave it valid, which both sides must then see."""

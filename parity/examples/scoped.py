@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from parity.ledger.predicates import as_index
+from parity.model import geometry
+from parity.model.call import described, read, spatial, steps
 from parity.model.case import DTYPES
 from parity.model.subject import FORMATS, Scope
-from parity.model.written import ARRAYS
-
-Pair = tuple[int, int]
+from parity.model.written import ARRAYS, Arguments
 
 
-def within(arguments: dict[str, Any], scope: Scope) -> bool:
+def within(arguments: Arguments, scope: Scope) -> bool:
     """Say whether a call lies within what a subject claims to support.
 
     Parameters
@@ -32,30 +31,25 @@ def within(arguments: dict[str, Any], scope: Scope) -> bool:
     """
     arrays = [arguments.get(name) for name in ARRAYS]
     layouts = {name for array in arrays for name in _layouts(array)}
-    dtypes = {_described(array)[1] for array in arrays} & set(DTYPES)
-    data_format = arguments.get("data_format")
-    formats = {one for one in FORMATS if one == ("NHWC" if data_format is None else data_format)}
+    dtypes = {described(array)[1] for array in arrays} & set(DTYPES)
+    order = _order(arguments)
     return (
         dtypes <= set(scope.dtypes)
-        and formats <= set(scope.formats)
+        and {one for one in FORMATS if one == order} <= set(scope.formats)
         and layouts <= set(scope.layouts)
         and all(map(scope.has, needed(arguments)))
     )
 
 
-def needed(arguments: dict[str, Any]) -> Iterator[str]:
+def needed(arguments: Arguments) -> Iterator[str]:
     """Name the features (`parity.model.subject.FEATURES`) that a call uses, or gets wrong."""
-    channels_first = arguments.get("data_format") == "NCHW"
-    written = arguments.get("strides")
-    written = list(written) if isinstance(written, Iterator) else written
-    strides = _plane(written, channels_first=channels_first)
-    dilations = _plane(arguments.get("dilations"), channels_first=channels_first)
-    padding = arguments.get("padding")
-    if strides != (1, 1):
+    order = _order(arguments)
+    strides, padding = arguments.get("strides"), arguments.get("padding")
+    if steps(strides, order) != (1, 1):
         yield "strides"
-    if _unequal(written, channels_first=channels_first):
+    if _unequal(strides, order):
         yield "unequal strides"
-    if dilations != (1, 1):
+    if steps(arguments.get("dilations"), order) != (1, 1):
         yield "dilations"
     if isinstance(padding, (str, bytes)):
         if padding in ("SAME", b"SAME"):
@@ -64,8 +58,13 @@ def needed(arguments: dict[str, Any]) -> Iterator[str]:
             yield "explicit"
     elif np.iterable(padding):
         yield "explicit"
-    image, kernel = (_described(arguments.get(name))[0] for name in ARRAYS)
-    if 0 in (*(image or ()), *(kernel or ())):
+    image, kernel = (described(arguments.get(name))[0] for name in ARRAYS)
+    case = read(arguments)
+    if 0 in (
+        *(image or ()),
+        *(kernel or ()),
+        *(geometry.Geometry.of(case).outputs if case else ()),
+    ):
         yield "empties"
     if image is None or len(image) < 4:
         return
@@ -73,31 +72,14 @@ def needed(arguments: dict[str, Any]) -> Iterator[str]:
         yield "rank5"
     if math.prod(image[:-3]) != 1:
         yield "batches"
-    if kernel is None or len(kernel) != 4:
-        return
-    *plane, channels = (*image[-2:], image[-3]) if channels_first else image[-3:]
-    if 0 < kernel[2] < channels and channels % kernel[2] == 0:
+    channels = image[-3] if order == "NCHW" else image[-1]
+    if kernel and len(kernel) == 4 and 0 < kernel[2] < channels and channels % kernel[2] == 0:
         yield "groups"
-    pads = _pads(padding, channels_first=channels_first)
-    if pads and strides and dilations and min(*strides, *dilations, *kernel[:2]) > 0:
-        for size, taps, stride, dilation, around in zip(
-            plane, kernel[:2], strides, dilations, pads, strict=True
-        ):
-            if math.trunc((size + around - (taps - 1) * dilation - 1 + stride) / stride) == 0:
-                yield "empties"
 
 
-def _described(array: Any) -> tuple[tuple[int, ...] | None, str]:
-    """Return the shape and the name of the dtype of what stands for an array, if it has any."""
-    if isinstance(array, tuple) and len(array) == 2 and isinstance(array[1], str):
-        return array
-    if array is None:
-        return None, ""
-    try:
-        values = np.asarray(array)
-    except ValueError:  # ragged
-        return None, ""
-    return values.shape, values.dtype.name
+def _order(arguments: Arguments) -> Any:
+    given = arguments.get("data_format")
+    return "NHWC" if given is None else given
 
 
 def _layouts(array: Any) -> Iterator[str]:
@@ -113,38 +95,10 @@ def _layouts(array: Any) -> Iterator[str]:
             yield "F" if array.flags.f_contiguous else "sliced"
 
 
-def _plane(value: Any, *, channels_first: bool) -> Pair | None:
-    """Return the steps of rows and columns; None where they are not written as such."""
-    if value is None:
-        return 1, 1
-    try:
-        if not np.iterable(value):
-            return (step := as_index(value)), step
-        steps = [as_index(step) for step in value]
-    except TypeError:
-        return None
-    if len(steps) == 4:
-        row = 2 if channels_first else 1
-        if steps[:row] + steps[row + 2 :] != [1, 1]:
-            return None
-        steps = steps[row : row + 2]
-    return (steps[0], steps[-1]) if len(steps) in (1, 2) else None
-
-
-def _unequal(value: Any, *, channels_first: bool) -> bool:
+def _unequal(value: Any, order: Any) -> bool:
     """Say whether two steps, right or wrong ones, stand for rows and columns."""
-    steps = list(value) if np.iterable(value) else []
-    if len(steps) == 4:
-        steps = steps[2:] if channels_first else steps[1:3]
-    return len(steps) == 2 and steps[0] is not steps[1] and bool(steps[0] != steps[1])
-
-
-def _pads(padding: Any, *, channels_first: bool) -> Pair | None:
-    """Return how many zeros lie around rows and columns; None for SAME and what is no padding."""
-    if isinstance(padding, (str, bytes)):
-        return (0, 0) if padding in ("VALID", b"VALID") else None
-    try:
-        rows, columns = list(padding)[2:4] if channels_first else list(padding)[1:3]
-        return sum(map(as_index, rows)), sum(map(as_index, columns))
-    except (TypeError, ValueError):
-        return None
+    if isinstance(value, Iterator):
+        return True  # they may be
+    found = list(value) if np.iterable(value) else []
+    found = spatial(found, order) if len(found) == 4 else found
+    return len(found) == 2 and found[0] is not found[1] and bool(found[0] != found[1])

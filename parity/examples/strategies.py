@@ -12,7 +12,7 @@ wanted outputs need.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -53,6 +53,11 @@ class Dials:
         return int.from_bytes(bytes(islice(self._left, 4)), "big")
 
 
+def built(size: int, build: Callable[[Dials], Case]) -> st.SearchStrategy[Case]:
+    """Draw what `build` makes of `size` bytes."""
+    return st.binary(min_size=size, max_size=size).map(lambda drawn: build(Dials(drawn)))
+
+
 def cases(
     dtypes: Sequence[str] = tuple(DTYPES),
     kinds: Sequence[str] = ("lattice",),
@@ -66,11 +71,19 @@ def cases(
     filter of one channel on one pixel, strides and dilations of 1 and seed 0.  Empty outputs and
     inputs are among the cases where the scope has them.
     """
+    return built(BYTES, lambda dials: assembled(dials, dtypes, kinds, scope, layouts=layouts))
 
-    def build(drawn: bytes) -> Case:
-        return assembled(Dials(drawn), dtypes, kinds, scope, layouts=layouts)
 
-    return st.binary(min_size=BYTES, max_size=BYTES).map(build)
+def of_kinds(
+    *kinds: str, int32: Sequence[str] = (), layouts: bool = False
+) -> Callable[[str, Scope], st.SearchStrategy[Case]]:
+    """Return a claim's strategy: `cases` of these kinds, for int32 of others if they are given."""
+
+    def strategy(dtype: str, scope: Scope) -> st.SearchStrategy[Case]:
+        mine = int32 if int32 and dtype == "int32" else kinds
+        return cases([dtype], mine, scope, layouts=layouts)
+
+    return strategy
 
 
 BYTES = 31

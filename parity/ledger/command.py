@@ -1,7 +1,7 @@
 """``python -m parity ledger``: check every row of the ledger live, and that none is missing.
 
-A row is stale if one of its expressions no longer differs as it is written, if its predicate does
-not hold for the calls that it shows, or if it shows in a version that it does not list.  A row is
+A row is stale if one of its calls no longer differs as it is written, if its predicate does not
+hold for the calls that it shows, or if it shows in a version that it does not list.  A row is
 missing if a call of the rules' table differs and no row says so.
 
 What TensorFlow does with oneDNN depends on the kernels that the CPU gets.  Where a row has not been
@@ -12,10 +12,11 @@ line that adds it to the row.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,39 +24,55 @@ from rich.table import Table
 import npconv
 from parity.claims import default_build
 from parity.ledger import rows as ledger
-from parity.ledger.rows import KILLED, TAKEN, Divergence, Shown
-from parity.model import verdict
-from parity.oracles import eigen as tensorflow_oracle
-from parity.oracles import onednn as tensorflow_onednn
+from parity.ledger.predicates import Facts
+from parity.ledger.rows import KILLED, ROWS, TAKEN, Divergence, Functions, Shown, outcome
+from parity.model import written
+from parity.model.verdict import verdict
+from parity.oracles import eigen, onednn
 from parity.oracles.onednn import Machine
-from parity.rules.rows import ROWS, Row
+from parity.rules import ROWS as RULES
+from parity.rules import Row
 
-VERSION = ledger.release(tensorflow_oracle.version())
 _CLASSES = {"InvalidArgumentError": "ValueError", "UnimplementedError": "ValueError"}
-
-Outcome = Callable[[str], str]
+NPCONV = Functions(npconv.conv2d, npconv.extract_patches)
+ONEDNN = Functions(onednn.conv2d, onednn.extract_patches)
 
 
 @dataclass(frozen=True)
-class Found:
+class Checked:
     """What became of a row.
 
     Attributes
     ----------
+    id, build, tensorflow, npconv, url
+        Of the row.
     status
-        In a few words; it begins with STALE where the row is.
+        In a few words; it begins with STALE where the row is not, or no longer, true.
     data
-        What the row does not have yet: lines for its expressions, each of which was seen on an
+        What the row does not have yet: lines for its calls, each of which was seen on an
         instruction set on which it had not been.
+    stale
+        Whether it is.
     """
 
+    id: str
+    build: str
+    tensorflow: str
+    npconv: str
+    url: str
     status: str
-    data: tuple[str, ...] = ()
+    data: tuple[str, ...]
+    stale: bool
 
-    @property
-    def stale(self) -> bool:
-        """Say whether the row is not, or no longer, true."""
-        return self.status.startswith("STALE")
+
+@dataclass(frozen=True)
+class Ledger:
+    """What became of all rows; `missing` are the calls that differ without one."""
+
+    rows: tuple[Checked, ...]
+    missing: tuple[str, ...]
+    machine: str
+    exit_code: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,189 +82,162 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Print a table of the rows; return 1 if one is stale or missing."""
-    return int(check(Console())["exit_code"])
+    return check(Console()).exit_code
 
 
-def check(console: Console) -> dict[str, Any]:
-    """Check the rows and look for missing ones; print a table and return the document."""
-    rows, differing = list(checked()), list(missing())
-    console.print(_table(rows))
-    for row in rows:
-        for line in row["data"]:
-            console.print(f"SEEN HERE: {line}", style="yellow", markup=False, highlight=False)
+def check(
+    console: Console, rows: Sequence[Divergence] = ROWS, rules: Sequence[Row] = RULES
+) -> Ledger:
+    """Check the rows and look for missing ones; print a table."""
+    found, differing = tuple(map(checked, rows)), tuple(missing(rows, rules))
+    table = Table(
+        title=f"The ledger of differences, TensorFlow {eigen.version()}",
+        caption=f"oneDNN: {onednn.machine()}",
+    )
+    for heading in ("row", "build", "live"):
+        table.add_column(heading)
+    for row in found:
+        table.add_row(row.id, row.build, escape(row.status), style="bold red" * row.stale)
+    console.print(table)
+    for line in (line for row in found for line in row.data):
+        console.print(f"SEEN HERE: {line}", style="yellow", markup=False, highlight=False)
     for call in differing:
         console.print(f"MISSING: {call}", style="bold red", markup=False, highlight=False)
-    code = verdict.verdict([row for row in rows if row["stale"]] + differing, [])
-    machine = str(tensorflow_onednn.machine())
-    return {"rows": rows, "missing": differing, "machine": machine, "exit_code": code}
+    stale = [row.id for row in found if row.stale]
+    return Ledger(found, differing, str(onednn.machine()), verdict([*stale, *differing], []))
 
 
-def checked() -> Iterator[dict[str, Any]]:
-    """Say of every row what became of it."""
-    for row in ledger.rows():
-        found = _live(row)
-        yield {
-            "id": row.id,
-            "build": row.build,
-            "tensorflow": row.tensorflow,
-            "npconv": row.npconv,
-            "url": row.url,
-            "status": found.status,
-            "stale": found.stale,
-            "data": list(found.data),
-        }
+def checked(row: Divergence) -> Checked:
+    """Say what became of a row."""
+    status, data = _live(row)
+    stale = status.startswith("STALE")
+    return Checked(
+        row.id, row.build, row.tensorflow, row.npconv, row.url, status, tuple(data), stale
+    )
 
 
-def missing() -> Iterator[str]:
+def missing(rows: Sequence[Divergence] = ROWS, rules: Sequence[Row] = RULES) -> Iterator[str]:
     """Name the calls of the rules' table that differ without a row.
 
     npconv and TensorFlow without oneDNN are held against that table by the tests; it is
     TensorFlow with oneDNN that is asked here.
     """
-    known = ledger.rows()
-    for rule in ROWS:
-        if rule.ledger and all(row.id != rule.ledger for row in known):
+    for rule in rules:
+        if rule.ledger and all(row.id != rule.ledger for row in rows):
             yield f"{rule.id}: the ledger has no row {rule.ledger!r}"
-        if not tensorflow_onednn.machine().instruction_set:
+        if not onednn.machine().instruction_set:
             continue
         found = _found(rule)
-        if default_build.harmful(rule.call()):
-            tensorflow_onednn.renew()
-        if found and default_build.excuse(rule.call(), found) is None:
-            yield f"{rule.id}: {default_build.NAME}: {found}; npconv: {_word(rule)}"
+        if default_build.harmful(rule.call(), rows):
+            onednn.renew()
+        if found and default_build.excuse(rule.call(), found, rows) is None:
+            word = "takes it" if rule.verdict == "ok" else rule.verdict.__name__
+            yield f"{rule.id}: {default_build.NAME}: {found}; npconv: {word}"
 
 
 def _found(rule: Row) -> str:
     """Say what TensorFlow with oneDNN does otherwise than npconv, "" if nothing."""
     try:
-        result = tensorflow_onednn.conv2d(**rule.call())
-    except tensorflow_onednn.Killed:
+        result = onednn.conv2d(**rule.call())
+    except onednn.Killed:
         return KILLED
-    except tensorflow_onednn.Refused as error:
+    except onednn.Refused as error:
         return type(error).__name__ if rule.verdict == "ok" else ""
     except TypeError:  # a generator cannot be sent to it
         return ""
     if rule.verdict == "ok":
-        return "" if result.shape == rule.shape else TAKEN
+        return "" if np.array_equal(result, npconv.conv2d(**rule.call())) else TAKEN
     return "" if rule.tensorflow == "ok" else TAKEN
 
 
-def _word(rule: Row) -> str:
-    return "takes it" if rule.verdict == "ok" else rule.verdict.__name__
-
-
-def _live(row: Divergence) -> Found:
-    """Return what the row is found to be."""
-    if row.predicate:
-        calls = [call for shown in row.shown for call in ledger.calls(shown.expression)]
-        if not calls or not all(map(row.holds, calls)):
-            return Found("STALE: the predicate does not hold for every call of conv2d shown")
+def _live(row: Divergence) -> tuple[str, list[str]]:
+    """Return the status and the data of a row."""
+    calls = [written.call(shown.call) for shown in row.shown]
+    asked = [Facts(arguments) for name, arguments in calls if name == "conv2d"]
+    if not row.unpredicated and not (asked and all(map(row.holds, asked))):
+        return "STALE: the predicate does not hold for every call of conv2d shown", []
     if row.build == "eigen":
-        return _everywhere(row)
-    machine = tensorflow_onednn.machine()
+        return _everywhere(row), []
+    machine = onednn.machine()
     if not machine.instruction_set:
-        return Found("only where TensorFlow has oneDNN")
+        return "only where TensorFlow has oneDNN", []
     return _with_onednn(row, machine)
 
 
-def _everywhere(row: Divergence) -> Found:
+def _everywhere(row: Divergence) -> str:
     """Check a row that does not depend on the machine."""
-    if not row.lists(tensorflow_oracle.version()):
-        if any(_without_onednn(shown.expression) == shown.tensorflow for shown in row.shown):
-            return Found(f"STALE: it shows in {VERSION}, which is not listed")
-        return Found(f"only in TensorFlow {row.versions}")
-    for shown in row.shown_in(tensorflow_oracle.version()):
-        theirs = _without_onednn(shown.expression)
-        wrong = _wrong(shown, "TensorFlow", theirs, shown.tensorflow) or _wrong_of_npconv(shown)
-        if wrong:
-            return Found(wrong)
-    return Found("as written")
+    if not row.lists(eigen.version()):
+        if any(shown.by_tensorflow(outcome(shown.call, _eigen())) for shown in row.shown):
+            return f"STALE: it shows in {_release()}, which is not listed"
+        return f"only in TensorFlow {', '.join(row.versions)}"
+    wrong = (
+        _of_tensorflow(shown, outcome(shown.call, _eigen())) or _of_npconv(shown)
+        for shown in row.shown_in(eigen.version())
+    )
+    return next(filter(None, wrong), "as written")
 
 
-def _with_onednn(row: Divergence, machine: Machine) -> Found:
+def _with_onednn(row: Divergence, machine: Machine) -> tuple[str, list[str]]:
     """Check a row about oneDNN's kernels: what has been seen on this machine has to show."""
     held, data, unseen = 0, [], []
+    here = row.shown_in(eigen.version())
     for place, shown in enumerate(row.shown):
-        got = _onednn(shown.expression)
-        listed = shown in row.shown_in(tensorflow_oracle.version())
-        if listed:
-            if wrong := _wrong_of_npconv(shown) or _wrong_of_eigen(shown):
-                return Found(wrong)
-            if shown.seen_on(machine):
-                if wrong := _wrong(shown, "TensorFlow", got, shown.tensorflow):
-                    return Found(wrong)
-                held += 1
-                continue
-        elif _covered(row, shown):  # by another line, which has its own instruction sets
-            continue
-        if got != shown.tensorflow:
-            if listed:
-                unseen.append(got)
-        elif shown.seen_on(machine):
-            return Found(f"STALE: it shows in {VERSION}, which is not listed")
-        else:
+        listed = shown in here
+        if not listed and any(other.call == shown.call for other in here):
+            continue  # covered by another line, which has its own instruction sets
+        onednn.renew()  # an earlier call may have harmed another's memory
+        got = outcome(shown.call, ONEDNN)
+        seen = shown.seen_on(machine)
+        if listed and (wrong := _of_npconv(shown) or _of_eigen(shown)):
+            return wrong, []
+        if listed and seen:
+            if wrong := _of_tensorflow(shown, got):
+                return wrong, []
+            held += 1
+        elif shown.by_tensorflow(got):
+            if seen:
+                return f"STALE: it shows in {_release()}, which is not listed", []
             data.append(f"{row.id}, shown {place + 1}: {_line(shown, machine, listed)}")
+        elif listed:
+            unseen.append(got)
     told = [
         "as written" if held else "",
         f"seen here, on {machine}, for the first time" if data else "",
         f"not seen here, on {machine}: {', '.join(dict.fromkeys(unseen))}" if unseen else "",
     ]
-    words = "; ".join(filter(None, told)) or f"only in TensorFlow {row.versions}"
-    return Found(words, tuple(data))
+    return "; ".join(filter(None, told)) or f"only in TensorFlow {', '.join(row.versions)}", data
 
 
-def _covered(row: Divergence, shown: Shown) -> bool:
-    return any(
-        other.expression == shown.expression for other in row.shown_in(tensorflow_oracle.version())
-    )
+def _release() -> str:
+    return ledger.release(eigen.version())
+
+
+def _eigen(conv2d: Callable[..., Any] | None = None) -> Functions:
+    """Return TensorFlow without oneDNN; its own conv2d refuses every NCHW call."""
+    tf = eigen.tensorflow()
+    return Functions(*map(eigen.quietly, (conv2d or tf.nn.conv2d, tf.image.extract_patches)))
 
 
 def _line(shown: Shown, machine: Machine, listed: bool) -> str:
     """Return the fields that `shown` gets by what is seen, as the ledger writes them."""
     known = getattr(shown, machine.how) if listed else ()
     names = ", ".join(f'"{name}"' for name in (*known, machine.instruction_set))
-    return f"{machine.how} = [{names}]" + ("" if listed else f', versions = "{VERSION}"')
+    return f"{machine.how} = [{names}]" + ("" if listed else f', versions = ["{_release()}"]')
 
 
-def _wrong(shown: Shown, side: str, got: str, written: str) -> str:
-    return "" if got == written else f"STALE: {side} gives {got}, not {written}: {shown.expression}"
+def _wrong(shown: Shown, side: str, got: str, said: str) -> str:
+    return "" if got == said else f"STALE: {side} gives {got}, not {said}: {shown.call}"
 
 
-def _wrong_of_npconv(shown: Shown) -> str:
-    got = ledger.outcome(shown.expression, npconv.conv2d, npconv.extract_patches)
-    return _wrong(shown, "npconv", got, shown.npconv)
+def _of_tensorflow(shown: Shown, got: str) -> str:
+    return "" if shown.by_tensorflow(got) else _wrong(shown, "TensorFlow", got, shown.tensorflow)
 
 
-def _wrong_of_eigen(shown: Shown) -> str:
-    """Say where TensorFlow without oneDNN does the same: that belongs to no row about oneDNN.
+def _of_npconv(shown: Shown) -> str:
+    return _wrong(shown, "npconv", outcome(shown.call, NPCONV), shown.npconv)
 
-    It refuses every NCHW call: the same call in NHWC has to tell.
-    """
-    got = _without_onednn(shown.expression, tensorflow_oracle.conv2d)
+
+def _of_eigen(shown: Shown) -> str:
+    """Say where TensorFlow without oneDNN does the same: that belongs to no row about oneDNN."""
+    got = outcome(shown.call, _eigen(eigen.conv2d))
     return _wrong(shown, "TensorFlow without oneDNN", _CLASSES.get(got, got), shown.npconv)
-
-
-def _without_onednn(expression: str, conv2d: Any = None) -> str:
-    tf = tensorflow_oracle.tensorflow()
-    asked = (conv2d or tf.nn.conv2d, tf.image.extract_patches)
-    both = map(tensorflow_oracle.quietly, asked)
-    return ledger.outcome(expression, *both)
-
-
-def _onednn(expression: str) -> str:
-    """Ask a process in which nothing has run: an earlier call may have harmed another's memory."""
-    tensorflow_onednn.renew()
-    return ledger.outcome(expression, tensorflow_onednn.conv2d, tensorflow_onednn.extract_patches)
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        title=f"The ledger of differences, TensorFlow {tensorflow_oracle.version()}",
-        caption=f"oneDNN: {tensorflow_onednn.machine()}",
-    )
-    for heading in ("row", "build", "live"):
-        table.add_column(heading)
-    for row in rows:
-        style = "bold red" if row["stale"] else ""
-        table.add_row(row["id"], row["build"], escape(row["status"]), style=style)
-    return table

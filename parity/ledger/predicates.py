@@ -1,91 +1,116 @@
-"""What the predicates of divergences.toml may ask of a call.
+"""For which calls of conv2d, right or wrong, the rows of divergences.toml hold.
 
-A predicate is a Python expression over a call of conv2d, valid or not:
-
-``input``, ``filters``, ``strides``, ``padding``, ``data_format``, ``dilations``
-    The arguments as they are written.
-``dtype``, ``kind(array)``, ``least(array)``, ``finite(array)``
-    The name of the input's dtype ("" for what is no array); 0 for bool, 1 for integers, 2 for
-    floats, 3 for complex numbers, 4 for the rest; the smallest magnitude but 0; whether there
-    is no inf and no nan.
-``tiny``
-    The smallest normal numbers by the name of the dtype.
-``written(value)``, ``is_integer(number)``, ``integers(value)``
-    The numbers in strides, dilations or pads; whether Python takes one for an index; those that
-    it does.
-``outer``
-    The pads of batch and channels, where there are four pairs.
-``valid``
-    Whether the arguments have the form of a call.  Only then there are
-    ``N H W C KH KW IC OC SH SW DH DW OH OW`` (leading dimensions are in ``N``, ``IC`` are the
-    channels of the filters), ``top bottom left right`` (the padding that windows reach into)
-    and ``pads`` (the four as they are written, those of SAME worked out).
-``np``, ``gcd``
-    NumPy and math.gcd.
+A predicate asks what `Facts` have: the arguments as they are written and, where it is ``sized``,
+the `Sizes` of a call that has the form of one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable
 from math import gcd
-from operator import index
-from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.model import geometry
+from parity.model.call import as_index, integers, numbers, read
 from parity.model.case import DTYPES, Case
+from parity.model.geometry import Geometry, Pads
+from parity.model.written import Arguments
 from parity.oracles import bounds
 
-ARGUMENTS = ("input", "filters", "strides", "padding", "data_format", "dilations")
+HANDLED = ("float32", "bfloat16", "float16")
+"""The dtypes that TensorFlow hands to oneDNN."""
+_UNORDERED = (set, frozenset, dict, bytes, bytearray)
+_TINY = {name: float(bounds.limits(DTYPES[name]).smallest_normal) for name in bounds.FLUSHED}
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
-_TINY = {
-    name: float(bounds.limits(dtype).smallest_normal)
-    for name, dtype in DTYPES.items()
-    if name != "int32"
-}
-_SINGLE = (str, bytes, bytearray)
 
 
-def holds(predicate: str, arguments: Mapping[str, Any]) -> bool:
-    """Say whether `predicate` holds for the call with these arguments.
+class Sizes(NamedTuple):
+    """The geometry of a call that has the form of one.
 
-    Raises
-    ------
-    Exception
-        Whatever the expression raises: a predicate is an answer for every call.
+    Leading dimensions are in ``N``; ``IC`` are the channels of the filters; ``top bottom left
+    right`` the padding that windows reach into; ``pads`` the four as they are written, those of
+    SAME worked out.
     """
-    return bool(evaluated(predicate, arguments))
+
+    N: int
+    H: int
+    W: int
+    C: int
+    KH: int
+    KW: int
+    IC: int
+    OC: int
+    SH: int
+    SW: int
+    DH: int
+    DW: int
+    OH: int
+    OW: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+    pads: Pads
+
+    @classmethod
+    def of(cls, case: Case) -> Sizes:
+        """Return the sizes of a case."""
+        it = Geometry.of(case)
+        last = [
+            (axis.outputs - 1) * axis.stride - axis.before + axis.reach
+            for axis in (it.rows, it.columns)
+        ]
+        return cls(
+            *(math.prod(it.lead), it.rows.size, it.columns.size, it.channels, *case.filters_shape),
+            *(*case.strides, *case.dilations, *it.outputs),
+            *(it.rows.before, max(0, last[0] - it.rows.size)),
+            *(it.columns.before, max(0, last[1] - it.columns.size)),
+            it.pads,
+        )
 
 
-def evaluated(expression: str, arguments: Mapping[str, Any]) -> Any:
-    """Return what `expression` says of the call with these arguments."""
-    return eval(_compiled(expression), names(arguments))
+class Facts:
+    """The arguments of a call as they are written, None for those that are missing.
 
+    Attributes
+    ----------
+    dtype
+        The name of the input's dtype, "" for what is no array.
+    sizes
+        The geometry; None where the arguments have not the form of a call.
+    """
 
-def names(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a predicate may use; arguments that are missing are None."""
-    found = dict.fromkeys(ARGUMENTS) | {name: arguments.get(name) for name in ARGUMENTS}
-    case = read(arguments)
-    return {
-        **found,
-        "dtype": _dtype(found["input"]),
-        "kind": kind,
-        "least": least,
-        "finite": finite,
-        "written": written,
-        "is_integer": is_integer,
-        "integers": integers,
-        "outer": _outer(found["padding"], found["data_format"]),
-        "tiny": _TINY,
-        "np": np,
-        "gcd": gcd,
-        "valid": case is not None,
-        **(_sizes(case) if case is not None else {}),
-    }
+    def __init__(self, arguments: Arguments) -> None:
+        self.input: Any = arguments.get("input")
+        self.filters: Any = arguments.get("filters")
+        self.strides: Any = arguments.get("strides")
+        self.padding: Any = arguments.get("padding")
+        self.data_format: Any = arguments.get("data_format")
+        self.dilations: Any = arguments.get("dilations")
+        self.dtype = str(getattr(getattr(self.input, "dtype", None), "name", ""))
+        case = read(arguments)
+        sizes = None if case is None else Sizes.of(case)
+        self.sizes = sizes if sizes is not None and min(sizes.OH, sizes.OW) >= 0 else None
+
+    @property
+    def steps(self) -> list[int]:
+        """The integers among strides and dilations."""
+        return integers(self.strides) + integers(self.dilations)
+
+    @property
+    def pads(self) -> list[int]:
+        """The integers of explicit padding."""
+        return integers(self.padding)
+
+    @property
+    def outer_pads(self) -> list[int]:
+        """Those of batch and channels, where there are four pairs."""
+        pads = self.padding
+        if not isinstance(pads, (list, tuple)) or len(pads) != 4:
+            return []
+        return integers([pads[0], pads[1 if self.data_format == "NCHW" else 3]])
 
 
 def kind(array: Any) -> int:
@@ -110,112 +135,128 @@ def finite(array: Any) -> bool:
     return kind(array) > 3 or bool(np.isfinite(array).all())
 
 
-def written(value: Any) -> list[Any]:
-    """Return the numbers of which strides, dilations or explicit padding are made."""
-    if value is None or isinstance(value, _SINGLE):
-        return []
-    if isinstance(value, np.ndarray):
-        value = value.tolist() if value.dtype.kind in "iu" else list(value.ravel())
-    if isinstance(value, (list, tuple, range, set, frozenset, dict)):
-        return [number for element in value for number in written(element) or [element]]
-    return [value]
-
-
-def is_integer(number: Any) -> bool:
-    """Say whether `number` is one by operator.index, NumPy's bool apart."""
-    try:
-        as_index(number)
-    except TypeError:
+def truncated(value: Any) -> bool:
+    """Say whether strides, dilations or pads are no integers, and int() makes some of them."""
+    wrong = [number for number in numbers(value) if as_index(number) is None]
+    if any(isinstance(number, (str, bytes, np.complexfloating)) for number in wrong):
         return False
-    return True
-
-
-def integers(value: Any) -> list[int]:
-    """Return the integers of which strides, dilations or explicit padding are made."""
-    return [as_index(number) for number in written(value) if is_integer(number)]
-
-
-def read(arguments: Mapping[str, Any]) -> Case | None:
-    """Return the geometry of a call as a case, None where the arguments have no such form."""
     try:
-        layout = arguments.get("data_format", "NHWC") or "NHWC"
-        padding = arguments["padding"]
-        if isinstance(padding, bytes):
-            padding = padding.decode()
-        if not isinstance(padding, str):
-            four = [(as_index(before), as_index(after)) for before, after in padding]
-            padding = sum(_spatial(four, layout, (0, 0)), ())
-        filters = arguments["filters"].shape
-        case = Case(
-            input_shape=arguments["input"].shape,
-            filters_shape=filters,
-            strides=_steps(arguments["strides"], layout),
-            padding=padding,
-            data_format=layout,
-            dilations=_steps(arguments.get("dilations"), layout),
+        return bool([int(number) for number in wrong])
+    except (OverflowError, TypeError, ValueError):
+        return False
+
+
+Predicate = Callable[[Facts], object]
+
+
+def _sized(predicate: Callable[[Facts, Sizes], object]) -> Predicate:
+    """Return a predicate of those calls that have the form of one."""
+    return lambda call: call.sizes is not None and predicate(call, call.sizes)
+
+
+def _integers_by_index(c: Facts) -> bool:
+    steps = c.strides, c.dilations
+    pads = truncated(c.padding) and isinstance(c.padding, (list, tuple))
+    return pads or any(truncated(one) or isinstance(one, _UNORDERED) for one in steps)
+
+
+def _subnormals(c: Facts) -> bool:
+    if c.dtype not in _TINY:
+        return False
+    x, w = least(c.input), least(c.filters)
+    return min(x, w, x * w) < _TINY[c.dtype]
+
+
+def _width_by_float(c: Facts, s: Sizes) -> bool:
+    reach = (s.KW - 1) * s.DW + 1
+    windows = (np.float32(s.W + s.pads[2] + s.pads[3] - reach) + np.float32(1)) / np.float32(s.SW)
+    return int(np.ceil(windows)) != s.OW
+
+
+def _explicit_padding(c: Facts) -> bool:
+    return c.dtype in HANDLED and (
+        (isinstance(c.padding, bytes) and c.padding == b"EXPLICIT")
+        or any(c.outer_pads)
+        or min(c.pads, default=0) < 0
+    )
+
+
+def _huge_geometry(c: Facts) -> bool:
+    sizes = [*c.pads, 0]
+    if (s := c.sizes) is not None:
+        sizes += [s.KH * s.DH, s.KW * s.DW, s.H + sum(s.pads[:2]), s.W + sum(s.pads[2:])]
+    return c.dtype in HANDLED and max(sizes) >= 2**30
+
+
+def _unwritten_outputs(c: Facts, s: Sizes) -> bool:
+    plane = s.OW == 1 and s.OH > 1 and s.SH == 1 and s.SW > 1 and s.DW == 1 and s.KW > 1
+    near = s.left < s.KW and s.top < s.KH and s.bottom < s.KH
+    whole = s.left == s.right == 0 and gcd(s.KW, s.W, s.SW) > 1
+    float32 = c.dtype == "float32" and s.C == 1 and s.N > 1 and not whole
+    return s.IC == 1 and plane and near and (c.dtype == "bfloat16" or float32)
+
+
+def _window_in_padding(c: Facts, s: Sizes) -> bool:
+    first = -(-(s.W + s.left) // s.SW)  # the window that begins behind the image
+    return c.dtype == "bfloat16" and 0 < first < s.OW and first * s.SW < s.W + s.left + s.DW
+
+
+def _nothing_read(c: Facts, s: Sizes) -> bool:
+    taps = (
+        k * s.SW - s.left + j * s.DW for k in range(min(s.OW, 99)) for j in range(min(s.KW, 99))
+    )
+    return c.dtype in ("float32", "bfloat16") and s.W > 0 and not any(0 <= x < s.W for x in taps)
+
+
+def _unread_columns(c: Facts, s: Sizes) -> bool:
+    beyond = (s.OW - 1) * s.SW + (s.KW - 1) * s.DW + 1 - s.W
+    across = s.KW > 1 and s.OW > 1 and s.SW > 2 and s.left > 0
+    return c.dtype == "bfloat16" and across and 0 <= beyond <= 1
+
+
+PREDICATES: dict[str, Predicate] = {
+    "filters-dtype": lambda c: (
+        c.dtype in DTYPES and hasattr(c.filters, "dtype") and kind(c.filters) > kind(c.input)
+    ),
+    "integers-by-index": _integers_by_index,
+    "input-list": lambda c: isinstance(c.input, (list, tuple)) and kind(c.input) == 2,
+    "nchw": lambda c: isinstance(c.data_format, str) and c.data_format == "NCHW",
+    "subnormals": _subnormals,
+    "width-by-float": _sized(_width_by_float),
+    "out-of-memory": _sized(lambda c, s: s.N * s.OH * s.OW * s.OC >= 2**48),
+    "empty-output-onednn": _sized(
+        lambda c, s: c.dtype in HANDLED and 0 in (s.N, s.H, s.W, s.C, s.KH, s.KW, s.OH, s.OW, s.OC)
+    ),
+    "explicit-padding-onednn": _explicit_padding,
+    "rank-below-4-onednn": lambda c: c.dtype in HANDLED and np.ndim(c.input) < 4,
+    "huge-stride-onednn": lambda c: (
+        c.dtype in HANDLED and any(abs(step) > 2**31 - 1 for step in c.steps)
+    ),
+    "huge-geometry-onednn": _huge_geometry,
+    "negative-padding-onednn": lambda c: c.dtype in HANDLED and min(c.pads, default=0) < 0,
+    "unwritten-outputs-onednn": _sized(_unwritten_outputs),
+    "window-in-padding-onednn": _sized(_window_in_padding),
+    "nothing-read-onednn": _sized(_nothing_read),
+    "unread-columns-onednn": _sized(_unread_columns),
+    "odd-channels-onednn": _sized(
+        lambda c, s: c.dtype == "bfloat16" and s.IC % 2 == 1 and not finite(c.input)
+    ),
+    "odd-channels-nchw-onednn": _sized(
+        lambda c, s: (
+            (c.dtype, c.data_format, s.IC % 2) == ("bfloat16", "NCHW", 1) and not finite(c.filters)
         )
-        formed = (
-            padding in ("SAME", "VALID") or min(padding) >= 0,
-            layout in ("NHWC", "NCHW"),
-            len(case.input_shape) >= 4,
-            len(filters) == 4,
-            min(case.strides) > 0,
-            min(case.dilations) > 0,
+    ),
+    "bfloat16-onednn": _sized(lambda c, s: c.dtype == "bfloat16"),
+    "padding-skipped-onednn": _sized(
+        lambda c, s: (
+            c.dtype in HANDLED
+            and max(s.top, s.bottom, s.left, s.right) > 0
+            and not finite(c.filters)
         )
-        return case if all(formed) and min(geometry.output_geometry(case)[0]) >= 0 else None
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _sizes(case: Case) -> dict[str, Any]:
-    image = case.input_shape[-3:]
-    height, width, channels = image if case.data_format == "NHWC" else (*image[1:], image[0])
-    outputs, pads = geometry.output_geometry(case)
-    found = dict(zip(("KH", "KW", "IC", "OC"), case.filters_shape, strict=True))
-    found |= {"N": math.prod(case.input_shape[:-3]), "H": height, "W": width, "C": channels}
-    found |= {"SH": case.strides[0], "DH": case.dilations[0], "OH": outputs[0], "top": pads[0]}
-    found |= {"SW": case.strides[1], "DW": case.dilations[1], "OW": outputs[1], "left": pads[2]}
-    for after, axis, before in (("bottom", "H", "top"), ("right", "W", "left")):
-        reach = (found[f"K{axis}"] - 1) * found[f"D{axis}"] + 1
-        last = (found[f"O{axis}"] - 1) * found[f"S{axis}"] - found[before]
-        found[after] = max(0, last + reach - found[axis])
-    return {**found, "pads": pads}
-
-
-def _steps(value: Any, layout: str) -> tuple[int, int]:
-    steps = [1] if value is None else [as_index(step) for step in written(value)]
-    if len(steps) == 4:
-        steps = _spatial(steps, layout, 1)
-    rows, columns = steps * 2 if len(steps) == 1 else steps
-    return rows, columns
-
-
-def _spatial(four: list[Any], layout: str, outer: Any) -> list[Any]:
-    """Return what stands for rows and columns among four; the others have to be `outer`."""
-    batch, *others = four
-    rows, columns, channels = others if layout == "NHWC" else (*others[1:], others[0])
-    if (batch, channels) != (outer, outer):
-        raise ValueError("batch or channels")
-    return [rows, columns]
-
-
-def _outer(padding: Any, layout: Any) -> list[int]:
-    if not isinstance(padding, (list, tuple)) or len(padding) != 4:
-        return []
-    return integers([padding[0], padding[1 if layout == "NCHW" else 3]])
-
-
-def _dtype(array: Any) -> str:
-    return str(getattr(getattr(array, "dtype", None), "name", ""))
-
-
-def as_index(number: Any) -> int:
-    """Return what operator.index makes of `number`; of NumPy's bool a TypeError, in any NumPy."""
-    if isinstance(number, np.bool_):  # old NumPy takes it, with a warning
-        raise TypeError
-    return index(number)
-
-
-@cache
-def _compiled(predicate: str) -> CodeType:
-    return compile(f"({predicate})", "predicate", "eval")
+    ),
+}
+"""By the id of the row."""
+INSTEAD: dict[str, Callable[[Facts], Arguments]] = {
+    "input-list": lambda c: {"input": np.asarray(c.input)},
+}
+"""With what TensorFlow is asked what npconv has to make of a call, where that differs."""

@@ -1,75 +1,82 @@
-"""Reader of divergences.toml: where npconv deliberately differs from TensorFlow.
+"""The rows of divergences.toml: where npconv deliberately differs from TensorFlow.
 
-Every row shows itself by expressions, together with what each side makes of them; the outcome is
-one line, so that a row that no longer differs, or differs otherwise, is found out.  A predicate
-says for which calls the row holds.
+Every row shows itself by calls, together with what each side makes of them; the outcome is one
+line, so that a row that no longer differs, or differs otherwise, is found out.  A predicate says
+for which calls of conv2d the row holds.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
-from inspect import signature
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
-import npconv
-from parity.ledger import predicates
-from parity.model.case import DTYPES
+from parity.ledger.predicates import INSTEAD, PREDICATES, Facts
+from parity.model import written
+from parity.model.written import Arguments
 from parity.oracles.onednn import Killed, Machine
 
 LEDGER = Path(__file__).with_name("divergences.toml")
-BUILDS = ("eigen", "onednn")
-VERDICTS = ("", "TypeError", "ValueError")
 KILLED = "killed"
 TAKEN = "taken"
+OTHER = "other values"
+_VERDICTS: dict[str, type[Exception]] = {"TypeError": TypeError, "ValueError": ValueError}
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One expression and its outcome on either side.
+class Functions(NamedTuple):
+    """What the calls shown may call, of npconv or of TensorFlow."""
+
+    conv2d: Callable[..., Any]
+    extract_patches: Callable[..., Any]
+
+
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One call and its outcome on either side.
 
     Attributes
     ----------
-    expression
-        Python over ``np``, ``conv2d`` and ``extract_patches``; ``bfloat16`` is ml_dtypes'.
+    call
+        Of ``conv2d`` or ``extract_patches``, as `parity.model.written` reads it.
     tensorflow, npconv
-        What `outcome` says of it, or "killed" where the process does not survive.
+        What `outcome` says of it; "other values" of TensorFlow are any but npconv's.
     native, capped
         Of TensorFlow with oneDNN: the instruction sets, as ``ONEDNN_MAX_CPU_ISA`` names them, on
         which TensorFlow was seen to do so, by CPUs that have no wider one and by CPUs that were
         kept to it.
     versions
-        The TensorFlow versions in which that was seen; "" for all that the row lists.
+        The TensorFlow versions in which that was seen; none for all that the row lists.
     """
 
-    expression: str
+    call: str
     tensorflow: str
     npconv: str
     native: tuple[str, ...] = ()
     capped: tuple[str, ...] = ()
-    versions: str = ""
+    versions: tuple[str, ...] = ()
 
     def seen_on(self, machine: Machine) -> bool:
         """Say whether it was seen on the instruction set of `machine`, native or capped alike."""
         return machine.instruction_set in (self.native if machine.how == "native" else self.capped)
 
+    def by_tensorflow(self, got: str) -> bool:
+        """Say whether an outcome is TensorFlow's as it is written."""
+        if self.tensorflow == OTHER:
+            return sort(got) == TAKEN and got != self.npconv
+        return got == self.tensorflow
 
-@dataclass(frozen=True)
-class Divergence:
+
+class Divergence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A deliberate difference.
 
     Attributes
     ----------
     id
-        The name by which tests and tables refer to it.
+        The name by which tests, tables and its predicate refer to it.
     tensorflow, npconv, why
         One sentence each, for readers.
     build
@@ -77,17 +84,12 @@ class Divergence:
     versions
         The TensorFlow versions in which it was seen.
     shown
-        At least one expression that shows it.
-    predicate
-        The calls of conv2d that it is about; see `parity.ledger.predicates`.
+        At least one call that shows it.
     unpredicated
         Why there is no predicate, where there is none.
     verdict
-        What npconv makes of those calls where TensorFlow takes them: "TypeError", "ValueError",
-        or "" where the row is not about what is taken.
-    instead
-        The arguments, as a dict, with which TensorFlow is asked what npconv has to make of such
-        a call; "" for none.
+        What npconv makes of those calls where TensorFlow takes them, or "" where the row is not
+        about what is taken.
     url
         An issue about it, or "".
     at_times
@@ -99,28 +101,52 @@ class Divergence:
     npconv: str
     why: str
     build: Literal["eigen", "onednn"]
-    versions: str
+    versions: tuple[str, ...]
     shown: tuple[Shown, ...]
-    predicate: str = ""
     unpredicated: str = ""
-    verdict: str = ""
-    instead: str = ""
+    verdict: Literal["", "TypeError", "ValueError"] = ""
     url: str = ""
-    at_times: str = ""
+    at_times: Literal["", "killed"] = ""
 
-    def holds(self, arguments: Mapping[str, Any]) -> bool:
-        """Say whether the row is about the call of conv2d with these arguments."""
-        return bool(self.predicate) and predicates.holds(self.predicate, arguments)
+    def __post_init__(self) -> None:
+        onednn = self.build == "onednn"
+        versions = {name for one in self.shown for name in one.versions}
+        for wrong, reason in (
+            (not self.shown, "it needs a reproducer"),
+            (any(one.tensorflow == one.npconv for one in self.shown), "it shows no difference"),
+            (
+                any(bool(one.native + one.capped) != onednn for one in self.shown),
+                "what it shows with oneDNN, and nothing else, needs where it was seen",
+            ),
+            (not versions <= {*self.versions}, "it shows a version that it does not list"),
+            (
+                (self.id in PREDICATES) == bool(self.unpredicated),
+                "it needs a predicate or the reason why it has none",
+            ),
+        ):
+            if wrong:
+                raise ValueError(f"divergence {self.id}: {reason}")
+
+    @property
+    def error(self) -> type[Exception] | None:
+        """The class of `verdict`."""
+        return _VERDICTS.get(self.verdict)
+
+    def holds(self, call: Facts) -> bool:
+        """Say whether the row is about a call of conv2d."""
+        return self.id in PREDICATES and bool(PREDICATES[self.id](call))
+
+    def instead(self, call: Facts) -> Arguments:
+        """Return the arguments with which TensorFlow is asked what npconv has to make of it."""
+        return INSTEAD[self.id](call) if self.id in INSTEAD else {}
 
     def lists(self, version: str) -> bool:
         """Say whether the row is about the TensorFlow of this version, such as 2.22.0rc0."""
-        return release(version) in _listed(self.versions)
+        return release(version) in self.versions
 
     def shown_in(self, version: str) -> list[Shown]:
         """Return what shows the row in the TensorFlow of this version."""
-        return [
-            one for one in self.shown if release(version) in _listed(one.versions or self.versions)
-        ]
+        return [one for one in self.shown if release(version) in (one.versions or self.versions)]
 
     def sorts(self, version: str) -> set[str]:
         """Return what TensorFlow does there (see `sort`): the row excuses nothing else."""
@@ -132,48 +158,18 @@ class Divergence:
         return any(one.seen_on(machine) for one in self.shown_in(version))
 
 
-def load(path: Path = LEDGER) -> dict[str, Divergence]:
-    """Read the ledger.
+def load(text: str) -> tuple[Divergence, ...]:
+    """Read a ledger.
 
     Raises
     ------
     ValueError
-        If an id occurs twice, a build or a verdict is unknown, or a row shows nothing or no
-        difference, or has not either a predicate or the reason why there is none, or says
-        otherwise what is not allowed.
+        If an id occurs twice, or a row says what it may not.
     """
-    rows: dict[str, Divergence] = {}
-    for fields in tomllib.loads(path.read_text(encoding="utf-8"))["divergence"]:
-        row = Divergence(**fields | {"shown": tuple(map(_shown, fields["shown"]))})
-        if row.id in rows or row.build not in BUILDS or not row.shown:
-            raise ValueError(
-                f"divergence {row.id}: needs an id of its own, a build and a reproducer"
-            )
-        if any(one.tensorflow == one.npconv for one in row.shown):
-            raise ValueError(f"divergence {row.id}: shows no difference")
-        if any(bool(one.native + one.capped) != (row.build == "onednn") for one in row.shown):
-            raise ValueError(
-                f"divergence {row.id}: all that it shows with oneDNN, and nothing else, needs an"
-                " instruction set on which it was seen"
-            )
-        if not {name for one in row.shown for name in _listed(one.versions)} <= {
-            *_listed(row.versions)
-        }:
-            raise ValueError(f"divergence {row.id}: shows a version that it does not list")
-        if row.at_times not in ("", KILLED):
-            raise ValueError(f"divergence {row.id}: at_times has to be {KILLED!r} or nothing")
-        if bool(row.predicate) == bool(row.unpredicated) or row.verdict not in VERDICTS:
-            raise ValueError(
-                f"divergence {row.id}: needs a predicate or the reason why it has none, and a"
-                f" verdict among {VERDICTS}"
-            )
-        rows[row.id] = row
+    rows = msgspec.convert(tomllib.loads(text)["divergence"], tuple[Divergence, ...])
+    if len({row.id for row in rows}) < len(rows):
+        raise ValueError(f"a row needs an id of its own: {[row.id for row in rows]}")
     return rows
-
-
-def rows() -> tuple[Divergence, ...]:
-    """Return the rows of the ledger, or of the one that ``PARITY_LEDGER`` names."""
-    return _rows(Path(os.environ.get("PARITY_LEDGER", LEDGER)))
 
 
 def release(version: str) -> str:
@@ -181,27 +177,8 @@ def release(version: str) -> str:
     return ".".join(re.findall(r"\d+", version)[:2])
 
 
-def _listed(versions: str) -> list[str]:
-    return versions.split(", ") if versions else []
-
-
-def _shown(fields: dict[str, Any]) -> Shown:
-    """Read one line of a row; TOML has lists where `Shown` has tuples."""
-    for how in ("native", "capped"):
-        names = fields.get(how, [])
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"{how} has to be a list of instruction sets, not {names!r}")
-        fields = fields | {how: tuple(names)}
-    return Shown(**fields)
-
-
-@cache
-def _rows(path: Path) -> tuple[Divergence, ...]:
-    return tuple(load(path).values())
-
-
 def excuse(
-    arguments: Mapping[str, Any], found: str, *, version: str, machine: Machine
+    rows: Sequence[Divergence], arguments: Arguments, found: str, *, version: str, machine: Machine
 ) -> Divergence | None:
     """Return the row that excuses what TensorFlow with oneDNN makes of a call, None if none.
 
@@ -210,6 +187,8 @@ def excuse(
 
     Parameters
     ----------
+    rows
+        The ledger.
     arguments
         Of conv2d.
     found
@@ -220,12 +199,13 @@ def excuse(
     machine
         On which that was found.
     """
+    call = Facts(arguments)
     fitting = (
         row
-        for row in rows()
+        for row in rows
         if found in row.sorts(version)
         and (row.build == "onednn" or found != TAKEN)  # the values of both are held alike
-        and row.holds(arguments)
+        and row.holds(call)
     )
     return min(
         fitting,
@@ -234,25 +214,24 @@ def excuse(
     )
 
 
-def outcome(
-    expression: str, conv2d: Callable[..., Any], extract_patches: Callable[..., Any]
-) -> str:
-    """Evaluate `expression` and say in one line what came of it.
+def outcome(call: str, of: Functions) -> str:
+    """Run a call and say in one line what comes of it.
 
     Returns
     -------
     str
         The class of what was raised, "killed" if that is `Killed`, or the dtype and shape of the
-        result, with its values where they are at most four.
+        result, with its values where they are at most nine.
     """
+    name, arguments = written.call(call)
     try:
-        result = np.asarray(_evaluated(expression, conv2d, extract_patches))
+        result = np.asarray(getattr(of, name)(**arguments))
     except Killed:
         return KILLED
     except Exception as error:  # whatever it is: its class is the outcome
         return type(error).__name__
     shape = "x".join(map(str, result.shape))
-    values = f" {result.ravel().tolist()}" if 0 < result.size <= 4 else ""
+    values = f" {result.ravel().tolist()}" if 0 < result.size <= 9 else ""
     return f"{result.dtype.name} {shape}{values}"
 
 
@@ -261,20 +240,4 @@ def sort(said: str) -> str:
     return TAKEN if " " in said else said
 
 
-def calls(expression: str) -> list[dict[str, Any]]:
-    """Return the arguments of every call of conv2d that `expression` makes."""
-    made: list[dict[str, Any]] = []
-
-    def conv2d(*given: Any, **named: Any) -> None:
-        call = signature(npconv.conv2d).bind(*given, **named)
-        call.apply_defaults()
-        made.append({name: call.arguments[name] for name in predicates.ARGUMENTS})
-
-    with suppress(Exception):  # there is no result, whatever the expression does with it
-        _evaluated(expression, conv2d, lambda *_: None)
-    return made
-
-
-def _evaluated(expression: str, conv2d: Any, extract_patches: Any) -> Any:
-    names = {"np": np, "conv2d": conv2d, "extract_patches": extract_patches}
-    return eval(expression, {**names, "bfloat16": DTYPES["bfloat16"]})
+ROWS = load(LEDGER.read_text(encoding="utf-8"))

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
-from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from parity.cli import options, terminal
 from parity.examples import corners
 from parity.model import verdict
-from parity.report import document, forest, page, proof, questions, real_input
+from parity.model.settings import Settings
+from parity.mutants import MUTANTS
+from parity.mutants import command as mutants
+from parity.report import document, forest, page, photographs, samples
+from parity.search import command as fuzz
+from parity.search.campaign import Campaign
 from parity.speed import command as speed
-from parity.speed import document as speed_document
 from parity.speed import layers
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
-from parity.speed.arguments import add_settings, settings
-from parity.speed.failures import FAILURES, told
-from parity.speed.questions import command as asking
-from parity.speed.questions import document as answers
+from parity.sweep import command as sweep
+from parity.sweep.run import run_sweep
 
-_LAYERS = ("resnet50", "small", "mobilenetv2")
+_LAYERS = ("resnet50", "small", "mobilenetv2", "questions")
 _SECONDS = 2.5
 _QUICK = {
     "layers": ("small",),
@@ -32,15 +33,14 @@ _QUICK = {
     "memory": False,
     "minutes": 0.05,
     "every": 2000,
-    "questions": "none",
 }
 _STYLES = {
     verdict.AGREEMENT: "bold green",
     verdict.DISAGREEMENT: "bold red",
     verdict.MISTRUSTED: "bold yellow",
 }
-_FEW = 4
-"""A quick report times one layer in so many."""
+_FEW_LAYERS, _FEW_MUTANTS = 4, 20
+"""A quick report times one layer and hunts one mutant in so many."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,29 +67,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick",
         action="store_true",
         help="run as little as possible of everything, to see that it works here; the page says"
-        f" so. Sets {', '.join(f'--{name}' for name in _QUICK)}, leaves most real inputs, layers"
+        f" so. Sets {', '.join(f'--{name}' for name in _QUICK)}, leaves most photographs, layers"
         " and mutants out, and the ledger",
     )
     parser.add_argument(
-        "--regret",
-        metavar="FILE.json",
-        type=Path,
-        help="show also the planner's regret, written by speed --all-algorithms --json FILE.json",
+        "--minutes", type=float, default=1.0, help="of the campaign of fresh examples (default: 1)"
     )
+    parser.add_argument(
+        "--every",
+        type=options.positive,
+        default=10,
+        metavar="K",
+        help="one geometry of the sweep in K (default: 10)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the campaign (default: 0)")
     parser.epilog = (
         f"By default the layers of {', '.join(others)} are left out, and so are"
         " other numbers of threads than each library's own (--threads '1 default' doubles the"
-        " time), a busy machine (--busy), what bounds NumPy (--bounds), other libraries"
-        " (--beside), the largest rows of the questions (--questions all) and the planner's regret"
-        " (--regret)."
+        " time), a busy machine (--busy), what bounds NumPy (--bounds) and other libraries"
+        " (--beside)."
     )
+    options.add_processes(parser)
     options.add_subject(parser)
-    add_settings(parser, seconds=_SECONDS, memory=True)
-    questions.add_arguments(parser)
-    proof.add_arguments(parser)
+    speed.add_settings(parser, seconds=_SECONDS, memory=True)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> verdict.Verdict | int:
     """Compare, measure, write, print; return 1 if anything disagrees, 2 for a wrong call.
 
     3 if too little was compared for the agreement to be trusted.
@@ -99,106 +102,109 @@ def run(arguments: argparse.Namespace) -> int:
     console = terminal.console()
     start = time.monotonic()
     try:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-        run_settings = options.settings(arguments)
-        scope = run_settings.scope
-        optional = {}
-        if arguments.regret:  # what can be refused is refused before much time is spent
-            optional["regret"] = speed_document.read(arguments.regret, speed_document.REGRET)
-        asked = questions.chosen(arguments.questions, scope.dtypes)
-        examples = real_input.within(scope)
-        chosen = [
-            layer
-            for net in arguments.layers
-            for layer in layers.read(net)
-            if corners.within(layer.case, scope)
-        ]
-        if arguments.quick:
-            examples, chosen = real_input.fewest(examples), chosen[::_FEW]
-        if not chosen:
-            raise ValueError("no layer of the sets lies within what the subject supports")
-        with terminal.progress(console, "real input", len(examples)) as bar:
-            results = real_input.run(
-                scope.subject, examples, lambda name: bar.advance(bar.task_ids[0])
-            )
-        proved = proof.gather(arguments, run_settings, console)
-        times = speed.times(chosen, settings(arguments), console)
-        if asked:
-            name, seconds = scope.subject, arguments.question_seconds
-            optional["questions"] = asking.answer(asked, name, seconds, console)
-    except FAILURES as error:
-        return told("report", error)
-    data = document.build(results, times, proved, quick=arguments.quick, **optional)
+        made = _measured(arguments, console)
+    except speed.FAILURES as error:
+        return speed.told("report", error)
     html, numbers = arguments.output / "report.html", arguments.output / "report.json"
-    numbers.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    html.write_text(page.render(data, results), encoding="utf-8")
+    document.write(made, numbers)
+    html.write_text(page.render(made), encoding="utf-8")
     written = [html, numbers]
     if arguments.picture:
-        arguments.picture.write_text(forest.draw(times) + "\n", encoding="utf-8")
+        arguments.picture.write_text(forest.draw(made.speed) + "\n", encoding="utf-8")
         written.append(arguments.picture)
-    console.print(_real_table(data["real_input"]))
-    for note in real_input.notes(data["real_input"]):
-        console.print(note, style="yellow", markup=False, highlight=False)
-    speed.show(times, console)
-    if asked:
-        asking.show(optional["questions"], console)
-    for sentence in _disagreements(optional):
-        console.print(f"DISAGREES: {sentence}", style="bold red", markup=False)
     for path in written:
         console.print(f"{path}  {path.stat().st_size / 1024:.0f} kB", highlight=False)
-    agreeing = sum(result.agreement.verdict in AGREEING for result in results)
-    console.print(f"the proof: {proved['verdict']}", highlight=False)
-    layers_agreeing = sum(row["agreement"]["verdict"] in AGREEING for row in times["rows"])
-    took = f"{time.monotonic() - start:.0f} s"
+    agreeing, layers_agreeing = (
+        sum(one.agreement.verdict in AGREEING for one in rows)
+        for rows in (made.real_input, made.speed.rows)
+    )
     console.print(
-        f"real input: {agreeing} of {len(results)} agree; layers: {layers_agreeing} of"
-        f" {len(times['rows'])} agree; questions: {_answered(optional)}; {took}",
+        f"the proof: {made.proof.verdict}; photographs: {agreeing} of {len(made.real_input)} agree;"
+        f" layers: {layers_agreeing} of {len(made.speed.rows)} agree;"
+        f" {time.monotonic() - start:.0f} s",
         highlight=False,
     )
     console.print(
-        f"{'quick: ' if arguments.quick else ''}{data['verdict']}",
-        style=_STYLES[data["exit_code"]],
+        f"{'quick: ' if arguments.quick else ''}{made.verdict}",
+        style=_STYLES[made.exit_code],
         highlight=False,
     )
-    return int(data["exit_code"])
+    return made.told()
 
 
-def _answered(optional: dict[str, Any]) -> str:
-    if "questions" not in optional:
-        return "not asked"
-    rows = [row for one in optional["questions"]["questions"] for row in one["rows"]]
-    return f"{sum(row['agrees'] for row in rows)} of {len(rows)} rows agree"
+def _measured(arguments: argparse.Namespace, console: Console) -> document.Report:
+    """Run everything and print the tables; of a quick report a little, and no ledger."""
+    quick: bool = arguments.quick
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    given = options.settings(arguments)
+    if not arguments.minutes > 0:
+        raise ValueError(f"--minutes has to be positive, received {arguments.minutes}")
+    chosen = [
+        layer
+        for net in arguments.layers
+        for layer in layers.read(net)
+        if corners.within(layer.case, given.scope)
+    ][:: _FEW_LAYERS if quick else 1]
+    if not chosen:
+        raise ValueError("no layer of the sets lies within what the subject supports")
+    console.rule("sweep")
+    swept = run_sweep(given, every=arguments.every)
+    sweep.show(swept, console, given.scope)
+    console.rule("campaign")
+    seconds = 60 * arguments.minutes
+    campaign = Campaign(given, None, seed=arguments.seed, seconds=seconds)  # leaves no corpus
+    explored = fuzz.campaign(console, campaign)
+    if swept.interrupted or explored.interrupted:
+        raise KeyboardInterrupt
+    console.rule("mutants")
+    names, control = (list(MUTANTS)[::_FEW_MUTANTS], 0.01) if quick else (list(MUTANTS), 1.0)
+    hunted = mutants.hunt(console, names, seed=0, settings=given, control=control)
+    sampled = _sampled(given, console, quick=quick)
+    times = speed.times(chosen, speed.measurement(arguments), console)
+    speed.show(times, console)
+    return document.joined(swept, explored, hunted, sampled, times, quick=quick)
 
 
-def _disagreements(optional: dict[str, Any]) -> list[str]:
-    found = answers.disagreements(optional["questions"]) if "questions" in optional else []
-    for row in optional.get("regret", {"rows": []})["rows"]:
-        found += [f"{name}: {row['token']}" for name in row["disagree"]]
+def _sampled(given: Settings, console: Console, *, quick: bool) -> samples.Samples:
+    console.rule("photographs, errors by output" + (", ledger" if given.scope.is_npconv else ""))
+    found = samples.taken(given, quick=quick)
+    console.print(_table(found.real_input))
+    for note in photographs.notes(found.real_input):
+        console.print(note, style="yellow", markup=False, highlight=False)
+    if found.ledger:
+        rows, missing = found.ledger.rows, found.ledger.missing
+        stale = [f"the ledger's {row.id}: {row.status}" for row in rows if row.stale]
+        for line in (*stale, *(f"the ledger has no row for {call}" for call in missing)):
+            console.print(f"DISAGREES: {line}", style="bold red", markup=False)
+        console.print(f"ledger: {len(rows)} rows, {len(stale)} stale, {len(missing)} missing")
+    for line in found.failures:
+        console.print(f"DISAGREES: {line}", style="bold red", markup=False)
+    for line in found.doubts:
+        console.print(f"MISTRUSTED: {line}", style="bold yellow", markup=False)
     return found
 
 
-def _real_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(title="Real input: the subject beside TensorFlow")
-    names = list(dict.fromkeys(name for row in rows for name in row["agreement"]["yardsticks"]))
+def _table(rows: list[photographs.Compared]) -> Table:
+    table = Table(title="Photographs: the subject beside TensorFlow")
+    names = list(dict.fromkeys(name for row in rows for name in row.agreement.yardsticks))
     for heading in ("filter", "photograph", "dtype", "layout", *(f"TF {name}" for name in names)):
         table.add_column(heading)
     table.add_column("error / bound\nsubject, " + ", ".join(names))
     for row in rows:
-        agreement = row["agreement"]
-        found = [agreement["yardsticks"].get(name) for name in names]
-        verdicts = [one["verdict"] if one else agreement["verdict"] for one in found]
-        shares = [agreement["error"], *(one["error"] if one else None for one in found)]
+        beside = [row.agreement.yardsticks.get(name, row.agreement) for name in names]
         table.add_row(
-            row["name"],
-            row["photograph"],
-            row["dtype"] + (" (exact)" if row["exact"] else ""),
-            row["data_format"],
-            *map(_coloured, verdicts),
-            ", ".join("-" if share is None else f"{share:.2g}" for share in shares),
+            row.name,
+            row.photograph,
+            row.dtype + (" (exact)" if row.exact else ""),
+            row.data_format,
+            *(_coloured(one.verdict) for one in beside),
+            ", ".join(
+                "-" if one.error is None else f"{one.error:.2g}" for one in (row.agreement, *beside)
+            ),
         )
     return table
 
 
-def _coloured(verdict: str) -> str:
+def _coloured(word: str) -> str:
     colours: dict[str, str] = {DISAGREES: "bold red", NOT_COMPARED: "bold yellow"}
-    return f"[{colours.get(verdict, 'green')}]{verdict}[/]"
+    return f"[{colours.get(word, 'green')}]{word}[/]"

@@ -1,96 +1,139 @@
-"""The report's data: one JSON document, checked against its schema before it is written."""
+"""The report: one typed record, which is written as JSON, read back and drawn as a page."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-import jsonschema
-from referencing import Registry, Resource
+import msgspec
 
+from parity.ledger.command import Ledger
 from parity.model import verdict
-from parity.report.real_input import Result
+from parity.model.verdict import Part, Verdict
+from parity.mutants.command import Hunt
+from parity.report.errors import Errors
+from parity.report.photographs import Compared
+from parity.report.samples import Samples
+from parity.search.campaign import Record
 from parity.speed import command as speed_command
-from parity.speed import document as speed_document
 from parity.speed.agreement import DISAGREES, NOT_COMPARED
-
-_SCHEMA = Path(__file__).with_name("report.schema.json")
-# These parts are also files of their own, and have schemas of their own.
-_PARTS = {
-    "speed.schema.json": speed_document.SCHEMA,
-    "questions.schema.json": speed_document.QUESTIONS,
-    "regret.schema.json": speed_document.REGRET,
-}
+from parity.speed.records import Speed
+from parity.sweep.found import Swept
+from parity.sweep.run import exit_code
 
 
-def build(
-    results: list[Result],
-    speed: dict[str, Any],
-    proof: dict[str, Any],
-    *,
-    quick: bool = False,
-    questions: dict[str, Any] | None = None,
-    regret: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Proof:
+    """What was compared; failures and doubts are those of the errors by output.
+
+    `parts` are the exit codes; there is no ledger where the subject is not npconv.
+    """
+
+    parts: dict[str, int]
+    sweep: Swept
+    campaign: Record
+    errors: list[Errors]
+    failures: list[str]
+    doubts: list[str]
+    mutants: Hunt
+    ledger: Ledger | None
+
+    @property
+    def verdict(self) -> str:
+        """What all parts come to, in a word."""
+        return verdict.VERDICTS[verdict.worst(self.parts.values())]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows; of a quick one as little as possible was run."""
+
+    created: Annotated[datetime, msgspec.Meta(tz=True)]
+    exit_code: int
+    quick: bool
+    real_input: list[Compared]
+    proof: Proof
+    speed: Speed
+    parts: dict[str, int]
+    format: Literal["parity report 4"] = "parity report 4"
+
+    @property
+    def verdict(self) -> str:
+        """What all parts come to, in a word."""
+        return verdict.VERDICTS[self.exit_code]
+
+    def told(self) -> Verdict:
+        """Return the verdict with that of each part."""
+        words = (verdict.AGREES, verdict.DISAGREES, "", verdict.DOUBTED)
+        parts = [
+            Part(name, verdict.VERDICTS[code], words[code]) for name, code in self.parts.items()
+        ]
+        return Verdict(self.exit_code, f"report: {self.verdict}", tuple(parts))
+
+
+def joined(
+    sweep: Swept, campaign: Record, hunt: Hunt, samples: Samples, speed: Speed, *, quick: bool
+) -> Report:
     """Join what the report is made of, and say what comes of it.
 
-    One part that disagrees makes it disagreement; else one that is mistrusted, or a real input or
-    layer without any comparison, makes it mistrusted.
-
-    Parameters
-    ----------
-    results
-        Of the real input.
-    speed, proof
-        The documents on the layers' times and on the proof.
-    quick
-        Whether as little as possible was run.
-    questions, regret
-        The documents on the four questions and on the planner's regret, if there are any.
-
-    Raises
-    ------
-    jsonschema.ValidationError
-        If the document is not what the schema says.
+    One part that disagrees makes it disagreement; else one that is mistrusted, or a photograph or
+    layer without any comparison, makes it mistrusted.  A campaign of a `quick` report need not have
+    reached every class of examples: what it has compared must agree.
     """
-    real = [result.row() for result in results]
-    verdicts = [result.agreement.verdict for result in results] or [NOT_COMPARED]
-    codes = [
-        verdict.verdict(*([v for v in verdicts if v == one] for one in (DISAGREES, NOT_COMPARED))),
-        speed_command.verdict(speed),
-        proof["exit_code"],
-        verdict.verdict([] if questions is None or questions["agree"] else [questions], []),
-        verdict.verdict([row for row in regret["rows"] if row["disagree"]] if regret else [], []),
-    ]
-    code = verdict.worst(codes)
-    optional = {"questions": questions, "regret": regret}
-    document = {
-        "format": "parity report 3",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "exit_code": code,
-        "verdict": verdict.VERDICTS[code],
-        "quick": quick,
-        "real_input": real,
-        "proof": proof,
-        "speed": speed,
-        **{name: part for name, part in optional.items() if part is not None},
+    explored = campaign.exit_code
+    only_unreached = set(campaign.doubts) <= set(campaign.unreached) and campaign.total.examples
+    if quick and only_unreached and explored == verdict.MISTRUSTED:
+        explored = verdict.AGREEMENT
+    codes = {
+        "sweep": exit_code(sweep),
+        "campaign": explored,
+        "mutants": hunt.exit_code,
+        "errors by output": verdict.verdict(samples.failures, samples.doubts),
     }
-    check(document)
-    return document
+    if samples.ledger:
+        codes["ledger"] = samples.ledger.exit_code
+    compared = dict(codes)
+    verdicts = [one.agreement.verdict for one in samples.real_input] or [NOT_COMPARED]
+    wrong, unclear = (
+        [one for one in verdicts if one == word] for word in (DISAGREES, NOT_COMPARED)
+    )
+    codes |= {
+        "photographs": verdict.verdict(wrong, unclear),
+        "layers": speed_command.exit_code(speed),
+    }
+    return Report(
+        created=datetime.now(UTC).replace(microsecond=0),
+        exit_code=verdict.worst(codes.values()),
+        quick=quick,
+        real_input=samples.real_input,
+        proof=Proof(
+            compared,
+            sweep,
+            campaign,
+            samples.errors,
+            samples.failures,
+            samples.doubts,
+            hunt,
+            samples.ledger,
+        ),
+        speed=speed,
+        parts=codes,
+    )
 
 
-def check(document: dict[str, Any]) -> None:
-    """Validate a report.
+def write(report: Report, path: Path) -> None:
+    """Write a report as JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+
+
+def read(path: Path) -> Report:
+    """Read a report, and check it.
 
     Raises
     ------
-    jsonschema.ValidationError
-        Naming the place and the rule that is broken.
+    msgspec.ValidationError
+        Naming the place and what is expected there.
     """
-    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
-    registry: Registry[Any] = Registry().with_resources(
-        (name, Resource.from_contents(part)) for name, part in _PARTS.items()
-    )
-    jsonschema.Draft202012Validator(schema, registry=registry).validate(document)
+    return msgspec.json.decode(path.read_bytes(), type=Report)

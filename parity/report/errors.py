@@ -9,138 +9,132 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from parity.engine import jobs, note
-from parity.model.case import Case, Conv2d
+from parity.model.case import Array, Case, Conv2d
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 
 BINS_PER_OCTAVE = 2
 SIDES = ("subject", "TensorFlow")
 SEEDS = 40
-LAYER = {
-    "input_shape": (1, 24, 24, 8),
-    "filters_shape": (3, 3, 8, 8),
-    "padding": "SAME",
-    "kind": "normal",
-}
-"""The layer, where the subject has SAME and NHWC: deep enough to round, small enough for a picture
-of all of its output."""
-LOWEST = -30
 FLOATS = ("float32", "float64", "float16", "bfloat16")
+_LOWEST = -30
+_SIZE, _CHANNELS = 24, 8
+"""Deep enough to round, small enough for a picture of all of its output."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The least with which `numpy.testing` would take the subject's results for TensorFlow's."""
+
+    absolute: float | None
+    relative: float | None
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The errors of both sides in one dtype, over all seeds.
+
+    `histogram` counts the outputs that are "exact", and those in bin b, whose error is 2**(b/2) to
+    2**((b+1)/2) of the bound; `by_position` is the mean error / bound; the minimum tolerance is
+    None where a result is not finite.
+    """
+
+    dtype: str
+    layer: str
+    seeds: int
+    outputs: int
+    histogram: dict[str, dict[str, int]]
+    by_position: dict[str, list[list[float]]]
+    nearer: dict[str, int]
+    minimum_tolerance: Tolerance
+
+    @property
+    def beyond(self) -> bool:
+        """Whether an error of the subject is beyond the bound."""
+        return any(bin >= 0 for bin in self.bins("subject"))
+
+    def bins(self, side: str) -> dict[int, int]:
+        """Return the histogram of a side without what is exact."""
+        return {int(bin): n for bin, n in self.histogram[side].items() if bin != "exact"}
 
 
 def layer(scope: Scope, dtype: str, seed: int = 0) -> Case:
-    """Return the layer within `scope`."""
-    shape = LAYER["input_shape"]
-    if "NHWC" in scope.formats:
-        changes: dict[str, Any] = {}
-    else:
-        changes = {"input_shape": (shape[0], shape[3], *shape[1:3]), "data_format": "NCHW"}
-    if not scope.has("SAME"):
-        changes["padding"] = "VALID"
-    return Case(**LAYER | changes, dtype=dtype, seed=seed)
-
-
-def work(settings: Settings, dtype: str, send: Callable[[dict[str, Any] | str], None]) -> None:
-    """Compare both sides with the exact values for one dtype; send that, or why nothing is told."""
-    from parity.claims import check
-
-    try:
-        send(_compared(settings.scope, dtype))
-    except Exception as error:
-        if not (check.not_supported(error) or check.oracle_failed(error)):
-            raise
-        whose = note.raised_by(error)
-        send(f"{dtype}: {jobs.WHOSE[whose]} raises {type(error).__name__}: {error}")
-
-
-def _compared(scope: Scope, dtype: str) -> dict[str, Any]:
-    from parity.claims import check
-    from parity.oracles import eigen as tensorflow_oracle
-    from parity.speed import agreement
-
-    functions: dict[str, Conv2d] = dict(
-        zip(SIDES, (check.under_test(scope), tensorflow_oracle.conv2d), strict=True)
+    """Return the layer within `scope`: SAME and NHWC, where the subject has them."""
+    shapes = {"NHWC": (1, _SIZE, _SIZE, _CHANNELS), "NCHW": (1, _CHANNELS, _SIZE, _SIZE)}
+    data_format = "NHWC" if "NHWC" in scope.formats else "NCHW"
+    return Case(
+        input_shape=shapes[data_format],
+        filters_shape=(3, 3, _CHANNELS, _CHANNELS),
+        padding="SAME" if scope.has("SAME") else "VALID",
+        data_format=data_format,
+        kind="normal",
+        dtype=dtype,
+        seed=seed,
     )
-    bins: dict[str, Counter[int]] = {side: Counter() for side in SIDES}
-    zeros = dict.fromkeys(SIDES, 0)
-    sums: dict[str, Any] = {}
-    nearer = dict.fromkeys((*SIDES, "neither"), 0)
-    absolute = relative = 0.0
-    for seed in range(SEEDS):
-        case = layer(scope, dtype, seed)
+
+
+def measured(settings: Settings, dtype: str) -> Errors:
+    """Compare both sides with the exact values for one dtype."""
+    from parity.claims.check import under_test
+    from parity.engine import note
+    from parity.oracles import bounds, eigen
+
+    sides: dict[str, Conv2d] = {"subject": under_test(settings.scope), "TensorFlow": eigen.conv2d}
+    cases = [layer(settings.scope, dtype, seed) for seed in range(SEEDS)]
+    results: dict[str, list[Array]] = {side: [] for side in SIDES}
+    allowed = []
+    for case in cases:
         note.example(case.token())
         x, w = case.arrays()
-        scale = agreement.gauge(case, x, w)
-        results, errors = {}, {}
-        for side, function in functions.items():
-            got = case.call_on(function, x, w).astype(scale.exact.dtype)
-            results[side], errors[side] = got, np.abs(got - scale.exact)
-            shares = (errors[side] / scale.allowed).astype(np.float64)
-            zeros[side] += int(np.count_nonzero(shares == 0))
-            seen = np.log2(shares[shares > 0])
-            found = np.maximum(np.floor(BINS_PER_OCTAVE * seen), LOWEST).astype(int)
-            bins[side].update(found.tolist())
-            plane = shares.mean(axis=(0, case.data_format.index("C")))  # (OH, OW)
-            sums[side] = sums.get(side, 0) + plane / SEEDS
-        ours, theirs = (errors[side] for side in SIDES)
-        nearer["subject"] += int(np.count_nonzero(ours < theirs))
-        nearer["TensorFlow"] += int(np.count_nonzero(theirs < ours))
-        nearer["neither"] += int(np.count_nonzero(ours == theirs))
-        apart = np.abs(results["subject"] - results["TensorFlow"])
-        size = np.abs(results["TensorFlow"])
-        absolute = max(absolute, float(apart.max()))
-        relative = max(relative, float((apart[size > 0] / size[size > 0]).max()))
-    return {
-        "dtype": dtype,
-        "layer": layer(scope, dtype).token(),
-        "seeds": SEEDS,
-        "outputs": sum(nearer.values()),
-        "histogram": {
-            side: {"exact": zeros[side], **{str(b): bins[side][b] for b in sorted(bins[side])}}
-            for side in SIDES
+        allowed.append(bounds.allow(case, x, w, flush=True))
+        for side, conv2d in sides.items():
+            results[side].append(case.call_on(conv2d, x, w))
+    exact = np.stack([one.value for one in allowed])  # (seeds, *output)
+    got = {side: np.stack(some).astype(exact.dtype) for side, some in results.items()}
+    errors = {side: np.abs(some - exact) for side, some in got.items()}
+    bound = np.stack([one.bound for one in allowed])
+    shares = {side: (some / bound).astype(np.float64) for side, some in errors.items()}
+    ours, theirs = errors.values()
+    apart, size = np.abs(got["subject"] - got["TensorFlow"]), np.abs(got["TensorFlow"])
+    others = tuple(axis for axis in range(exact.ndim) if axis not in _plane(cases[0]))
+    return Errors(
+        dtype=dtype,
+        layer=cases[0].token(),
+        seeds=SEEDS,
+        outputs=exact.size,
+        histogram={side: _histogram(some) for side, some in shares.items()},
+        by_position={
+            side: np.round(np.nan_to_num(some.mean(axis=others)), 5).tolist()
+            for side, some in shares.items()
         },
-        "by_position": {side: np.round(sums[side], 5).tolist() for side in SIDES},
-        "nearer": nearer,
-        "minimum_tolerance": {"absolute": absolute, "relative": relative},
-    }
-
-
-def sample(
-    settings: Settings, dtypes: tuple[str, ...]
-) -> tuple[list[dict[str, Any]], list[str], list[str]]:
-    """Return the errors of each float dtype of `dtypes`, what went wrong, and what is in doubt."""
-    found: list[dict[str, Any]] = []
-    doubts: list[str] = []
-    chosen = [dtype for dtype in FLOATS if dtype in dtypes]
-
-    def listen(_: int, message: dict[str, Any] | str) -> None:
-        if isinstance(message, str):
-            doubts.append(message)
-        else:
-            found.append(message)
-
-    crashes = jobs.run(
-        "parity.report.errors:work",
-        chosen,
-        settings,
-        listen,
+        nearer={
+            "subject": int(np.count_nonzero(ours < theirs)),
+            "TensorFlow": int(np.count_nonzero(theirs < ours)),
+            "neither": int(np.count_nonzero(ours == theirs)),
+        },
+        minimum_tolerance=Tolerance(
+            _finite(apart.max()), _finite((apart[size > 0] / size[size > 0]).max())
+        ),
     )
-    found.sort(key=lambda one: chosen.index(one["dtype"]))
-    wrong: list[str] = []
-    for crash in crashes:
-        # What raised is the subject's, or a result of its that cannot be compared.
-        mine = crash.of_subject or crash.status is None
-        (wrong if mine else doubts).append(f"{crash.task}: {crash.reason}")
-    wrong += [
-        f"{one['dtype']}: an error beyond the bound"
-        for one in found
-        if any(int(b) >= 0 for b in one["histogram"]["subject"] if b != "exact")
-        or not math.isfinite(one["minimum_tolerance"]["absolute"])
-    ]
-    return found, wrong, doubts
+
+
+def _plane(case: Case) -> tuple[int, int]:
+    """Return the axes of rows and columns behind that of the seeds."""
+    rows = 1 + case.data_format.index("H")
+    return rows, rows + 1
+
+
+def _histogram(shares: Array) -> dict[str, int]:
+    exact = shares == 0
+    # What is not finite is in a bin beyond the bound.
+    octaves = np.log2(np.nan_to_num(shares[~exact], nan=2.0**40, posinf=2.0**40))
+    found = Counter(np.maximum(np.floor(BINS_PER_OCTAVE * octaves), _LOWEST).astype(int).tolist())
+    return {"exact": int(exact.sum()), **{str(bin): found[bin] for bin in sorted(found)}}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

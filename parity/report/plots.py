@@ -107,19 +107,7 @@ def history(points: Sequence[Point], title: str, *, log: bool = False) -> str:
 def histogram(
     title: str, bins: Mapping[str, Mapping[int, int]], labels: Mapping[str, str], per_octave: int
 ) -> str:
-    """Return how many outputs have which error, as a share of the proven bound.
-
-    Parameters
-    ----------
-    title
-        Of the picture.
-    bins
-        For each side the outputs in bin b, from 2**(b / per_octave) to the next.
-    labels
-        What the legend says of each side.
-    per_octave
-        Bins of an octave.
-    """
+    """Return how many outputs have which error / bound: bin b begins at 2**(b / per_octave)."""
     low = max(min((b for one in bins.values() for b in one), default=-8), -16 * per_octave)
     numbers = range(low, per_octave + 1)  # up to twice the bound
     figure = Figure((380 / 72, 240 / 72), layout="constrained")

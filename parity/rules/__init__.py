@@ -1,1 +1,22 @@
-"""Every acceptance rule of conv2d as rows."""
+"""The acceptance rules of `conv2d`, one row a call: what is taken, what is refused, and why.
+
+The rules are numbered in the order in which TensorFlow applies them: 1 signature, 2 padding list,
+3 data_format, 4 lengths of strides and dilations, 5 input's rank, 6 integers, 7 dtypes,
+8 strings, 9 int32 range, 10-13 strides and dilations, 14 explicit padding, 15 ranks,
+16 size limits, 17 in_channels, 18 output size, 19 result too large, 20 empty output,
+21 empty input, 22 NCHW, 23 huge padding, 24 empty kernel, 25 groups.
+
+A row is plain data, so that the same table can be asked of npconv and of TensorFlow.  Of
+TensorFlow's exceptions only "rejected" is compared: the classes differ on purpose.
+"""
+
+from __future__ import annotations
+
+from parity.rules import arrays, attributes, sizes
+from parity.rules.row import Row
+
+__all__ = ["ROWS", "Row"]
+
+ROWS: tuple[Row, ...] = tuple(
+    sorted((*attributes.every(), *arrays.every(), *sizes.every()), key=lambda row: row.rule)
+)

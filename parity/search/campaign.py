@@ -176,14 +176,21 @@ class Campaign:
     def take(self, outcome: Outcome[Turn, Found]) -> list[Turn]:
         """Take what came of a turn, when all before it are taken; return turns that shall follow.
 
-        A failure is sought again and made smaller in a turn of its own, which may die of it.
+        A failure is sought again and made smaller in a turn of its own, which may die of it, and
+        looked at in a third, whose draws are no examples of the campaign.
         """
-        turn = outcome.task
+        turn, found = outcome.task, outcome.result
+        if turn.look:
+            if found:
+                failures = self.failures[turn.number]
+                failures[0] = replace(failures[0], looks_like=found.looks)
+            return []
         if turn.smaller:
             if outcome.crash:
                 self._crash(outcome, outcome.crash)
-            elif outcome.result and outcome.result.failures:
-                self._fail(outcome, outcome.result.failures)
+            elif found and found.failures:
+                self._fail(outcome, found.failures)
+                return [replace(turn, look=found.failures[0].token)]
             return []
         self._waiting[turn.number] = outcome
         follow: list[Turn] = []

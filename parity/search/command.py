@@ -52,43 +52,41 @@ def run(arguments: argparse.Namespace) -> Verdict:
     minutes, turns = arguments.minutes, arguments.turns
     if minutes is None and turns is None:
         minutes = 1.0
-    try:
-        settings = options.settings(arguments)
-        claims.asked(settings.scope)
-        if minutes is not None and not minutes > 0:
-            raise WrongCall(f"--minutes has to be positive, received {minutes}")
-        if arguments.output and not arguments.output.parent.is_dir():
-            raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
-        store = Store(arguments.store)
-        seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
-        seconds = None if minutes is None else 60 * minutes
-        record = campaign(
-            console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns)
-        )
-    except ValueError as error:
-        raise WrongCall(str(error)) from error
-    counts = tuple(Count(c.claim, c.dtype, c.examples, c.outputs) for c in record.counts)
-    store.record_run(
-        Run.of(
-            settings.scope,
-            what="fuzz",
-            seconds=record.seconds,
-            exit_code=record.exit_code,
-            seed=seed,
-            counts=counts,
-            failures=tuple(record.failures),
-        )
-    )
+    settings = options.settings(arguments)
+    if minutes is not None and not minutes > 0:
+        raise WrongCall(f"--minutes has to be positive, received {minutes}")
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
+    store = Store(arguments.store)
+    seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
+    seconds = None if minutes is None else 60 * minutes
+    record = campaign(console, Campaign(settings, store, seed=seed, seconds=seconds, turns=turns))
+    store.record_run(recorded(record, settings.scope))
     store.close()
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
     return Verdict.of(
         record.exit_code,
         f"{record.subject} and TensorFlow {record.tensorflow}, --seed {record.seed}",
-        agreeing=((f"{one.claim} {one.dtype}", f"{one.examples:,} examples") for one in counts),
+        agreeing=(
+            (f"{one.claim} {one.dtype}", f"{one.examples:,} examples") for one in record.counts
+        ),
         failures=_failed(record),
         doubts=record.doubts,
         left_out=((one.token, f"known: {one.reason}") for one in record.known),
+    )
+
+
+def recorded(record: Record, scope: Scope) -> Run:
+    """Return what the store keeps of a campaign."""
+    return Run.of(
+        scope,
+        what="fuzz",
+        seconds=record.seconds,
+        exit_code=record.exit_code,
+        seed=record.seed,
+        counts=tuple(Count(c.claim, c.dtype, c.examples, c.outputs) for c in record.counts),
+        failures=tuple(record.failures),
     )
 
 

@@ -31,6 +31,8 @@ class Turn:
         Whether the simplest example, which Hypothesis always draws first, is checked as well.
     smaller
         Whether the failure, known from the same turn without this, is made smaller.
+    look
+        The token of that failure if it is to be told what it looks like; "" otherwise.
     """
 
     number: int
@@ -41,15 +43,17 @@ class Turn:
     start: int = 0
     simplest: bool = False
     smaller: bool = False
+    look: str = ""
 
 
 @dataclass
 class Found:
-    """What a turn has counted, what disagrees, and what is worth checking first next time."""
+    """What a turn has counted, what disagrees and looks like what, what is worth checking first."""
 
     counts: list[Count] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     interesting: dict[str, Interesting] = field(default_factory=dict)
+    looks: str = ""
 
     def keep(self, claim: Claim, dtype: str, example: Example, told: Told) -> None:
         """Keep an example that is the first of a class, or has the largest error, of its turn."""
@@ -60,9 +64,9 @@ class Found:
                 why = f"{claim.name} {dtype}: largest error of {side}"
                 keep(self.interesting, Interesting(example.token(), why, ratio))
 
-    def fail(self, found: Disagreement, looks: str = "") -> None:
+    def fail(self, found: Disagreement) -> None:
         """Keep a failure."""
-        self.failures.append(Failure(found.claim, found.example.token(), str(found), looks))
+        self.failures.append(Failure(found.claim, found.example.token(), str(found)))
 
 
 def keep(kept: dict[str, Interesting], found: Interesting) -> None:
@@ -74,7 +78,9 @@ def keep(kept: dict[str, Interesting], found: Interesting) -> None:
 def play(settings: Settings, turn: Turn) -> Found:
     """Do a turn."""
     found, conv2d = Found(), under_test(settings.scope)
-    if turn.token:
+    if turn.look:
+        found.looks = looks_like(conv2d, claims.parse(turn.look), settings.scope)
+    elif turn.token:
         example = claims.parse(turn.token)
         if claims.within(example, settings.scope):
             for claim in claims.admitting(example, settings.scope):
@@ -111,7 +117,5 @@ def _draw(turn: Turn, conv2d: Subject, found: Found) -> None:
             after=lambda example, told: found.keep(claim, turn.dtype, example, told),
         )
     except Disagreement as error:
-        if turn.smaller:
-            error = reduced(claim, error, conv2d)
-        found.fail(error, looks_like(conv2d, error.example, conv2d.scope) if turn.smaller else "")
+        found.fail(reduced(claim, error, conv2d) if turn.smaller else error)
     found.counts.append(count)

@@ -21,7 +21,7 @@ MOST_OF_SCIPY = 30_000_000
 """Multiply-adds of the largest layer that scipy's loop is asked for; it may take seconds."""
 MOST_OF_LOOP = 200_000
 """Outputs of the largest layer that Python's loop is asked for: it takes 5 us for each."""
-MOST_BYTES_OF_PATCHES = 2 << 30
+MOST_BYTES_OF_PATCHES = 1 << 30
 DENSE = 500
 """Outputs of the fully connected layer."""
 

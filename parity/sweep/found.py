@@ -88,13 +88,14 @@ class OfLayers(Counts):
 class Swept(Heading):
     """The result of a sweep; after Ctrl-C what was found until then.
 
-    `geometries` are those compared, `resumed` of them in an earlier run; `left_out` are
-    combinations of the first grid that are no valid calls; `first` are disagreements in the order
-    of the grids, and `simplest` is the first made small.  `known` of the disagreements are no
-    news, and `gone` are the known ones that there are no longer.
+    `machines` say how many tasks ran where; `geometries` are those compared, `resumed` of them in
+    an earlier run; `left_out` are combinations of the first grid that are no valid calls; `first`
+    are disagreements in the order of the grids, and `simplest` is the first made small.  `known` of
+    the disagreements are no news, and `gone` are the known ones that there are no longer.
     """
 
     jobs: int
+    machines: dict[str, int]
     geometries: int
     by_dtype: dict[str, OfDtype]
     layers: OfLayers

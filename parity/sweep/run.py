@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from parity.claims.trust import MOST_NOT_SUPPORTED
 from parity.engine import Crash, Outcome
 from parity.engine import run as run_tasks
+from parity.engine.outcome import this_machine
 from parity.examples import corners
 from parity.model.known import Known
 from parity.model.settings import Settings
@@ -66,17 +67,19 @@ def run_sweep(
     resumed = compared = sum(found.compared for found in parts)
     progress(compared, total)
     crashes: list[tuple[int, Crash]] = []
+    machines: Counter[str] = Counter()
 
     def heard(outcome: Outcome[Block, Found]) -> Sequence[Block]:
         nonlocal compared
         block, found = outcome.task, outcome.result
+        machines[outcome.machine] += 1
         if found is None:
             assert outcome.crash is not None
             crashes.append((block.number, outcome.crash))
             left = block.without(outcome.crash.note)  # what has compared nothing wrong
             return [left] if 0 < left.size < block.size else []
         parts.append(found)
-        if store and block == blocks[block.number]:
+        if store and block == blocks[block.number] and _alike(outcome.machine):
             store.add_block(scope.subject, heading, block.number, found)
         compared += found.compared
         progress(compared, total)
@@ -96,6 +99,7 @@ def run_sweep(
     swept = Swept(
         **vars(heading),
         jobs=settings.jobs,
+        machines=dict(machines),
         geometries=compared,
         by_dtype={
             dtype: OfDtype(
@@ -169,6 +173,12 @@ def _earlier(store: Store, heading: Heading, blocks: Mapping[int, Block]) -> lis
     return parts
 
 
+def _alike(machine: str) -> bool:
+    """Say whether a machine has the versions of this one, which the heading names."""
+    theirs, here = (one.partition(", Python ")[2] for one in (machine, this_machine()))
+    return theirs == here
+
+
 def _first(parts: Iterable[Found], deaths: Iterable[tuple[int, Crash]]) -> list[Remark]:
     """Return the first disagreements in the order of the grids."""
     found = [(part.block, one) for part in parts for one in part.listed]
@@ -195,6 +205,7 @@ def doubts(
 ) -> list[str]:
     """Say why a sweep cannot be trusted."""
     said = [f"a worker failed: {one}" for one in crashes if not one.of_subject]
+    said += [f"a worker has other versions: {one}" for one in swept.machines if not _alike(one)]
     if swept.unanswered:
         first = next(one for found in parts for one in found.failed)
         said.append(

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from parity.claims import metamorphic, tally, trust
 from parity.claims.laws import LAWS, Instance
 from parity.examples.strategies import cases
-from parity.ledger import predicates
 from parity.model import geometry
+from parity.model.call import read
 from parity.model.case import DTYPES, Array, Case
 from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.oracles import bounds
@@ -28,7 +28,7 @@ def faulty(fault: Fault) -> Callable[..., Array]:
     """Return a conv2d that does what `fault` makes of a case and its arrays."""
 
     def conv2d(input: Array, filters: Array, **named: Any) -> Array:
-        case = predicates.read({"input": input, "filters": filters, **named})
+        case = read({"input": input, "filters": filters, **named})
         assert case
         case = replace(case, dtype=input.dtype.name)
         return np.ascontiguousarray(fault(case, input, filters))

@@ -53,7 +53,7 @@ def test_one_command_that_is_not_green_fails_the_visit(
     monkeypatch.setattr(elsewhere, "PLACES", (CAPPED,))
     text = io.StringIO()
     monkeypatch.setattr(terminal, "console", lambda: Console(file=text, width=190))
-    assert elsewhere.run(argparse.Namespace(only=None)) == verdict
+    assert elsewhere.run(argparse.Namespace(only=None)).exit_code == verdict
     assert "oneDNN on AVX2: first: AVX2" in text.getvalue()
     assert "the reason" in text.getvalue()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import npconv
-from parity.ledger import predicates
+from parity.model.call import read
 from parity.model.case import Array, Case
 from parity.model.geometry import Geometry
 
@@ -137,7 +137,7 @@ def wrong_where(condition: Condition) -> Callable[..., Array]:
 
     def conv2d(input: Array, filters: Array, **named: Any) -> Array:
         result: Array = npconv.conv2d(input, filters, **named)
-        case = predicates.read({"input": input, "filters": filters, **named})
+        case = read({"input": input, "filters": filters, **named})
         if case is not None and condition(Sizes.of(case)):
             result[(-1,) * result.ndim] += 1
         return result

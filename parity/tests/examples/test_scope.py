@@ -26,7 +26,7 @@ from parity.model.case import Array
 from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.mutants import MUTANTS
 from parity.oracles import bounds
-from parity.rules.rows import ROWS
+from parity.rules import ROWS
 from parity.search import regressions
 from parity.search.explore import Disagreement, explore
 from parity.sweep.grid import Grid

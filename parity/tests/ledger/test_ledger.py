@@ -3,307 +3,290 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+from msgspec import structs
 from rich.console import Console
 
-from parity.ledger import command as ledger_command
-from parity.ledger import predicates
+from parity.ledger import command
 from parity.ledger import rows as ledger
+from parity.ledger.predicates import INSTEAD, PREDICATES, Facts, kind
+from parity.ledger.rows import ROWS, Divergence, Functions, Shown
 from parity.oracles import build as tensorflow_build
-from parity.oracles import onednn as tensorflow_onednn
+from parity.oracles import eigen, onednn
 from parity.oracles.onednn import Machine
-from parity.rules.rows import ROWS
+from parity.rules import ROWS as RULES
 
-ROW = """
+VERSIONS = ("2.16", "2.17", "2.18", "2.19", "2.20", "2.21", "2.22")
+ONE = np.ones((1, 1, 1, 1), np.float32)
+CAST = Shown(
+    "conv2d(input=np.full((1, 1, 1, 1), 1, 'int32'),"
+    " filters=np.full((1, 1, 1, 1), 1.7, 'float64'), strides=1, padding='VALID')",
+    "int32 1x1x1x1 [1]",
+    "TypeError",
+)
+EMPTY = Shown(  # what TensorFlow with oneDNN does on every instruction set
+    "conv2d(input=np.full((0, 1, 1, 3), 1.0, 'float32'),"
+    " filters=np.full((1, 1, 3, 2), 1.0, 'float32'), strides=1, padding='SAME')",
+    "float32 0x1x1x3",
+    "float32 0x1x1x2",
+)
+TEXTS: dict[str, Any] = {"tensorflow": "Does this.", "npconv": "Does that.", "why": "Planted."}
+A = structs.replace(ROWS[0], shown=(CAST,))
+TOML = """
 [[divergence]]
-id = "a"
-tensorflow = "Casts filters."
-npconv = "Refuses them."
+id = "filters-dtype"
+tensorflow = "Casts."
+npconv = "Refuses."
 why = "Planted."
 build = "eigen"
-versions = "2.16, 2.17, 2.18, 2.19, 2.20, 2.21, 2.22"
-predicate = "kind(filters) > kind(input)"
-shown = [{ expression = "conv2d(np.ones((1, 1, 1, 1), 'i4'), np.full((1, 1, 1, 1), 1.7), 1, \
-'VALID')", tensorflow = "int32 1x1x1x1 [1]", npconv = "TypeError" }]
+versions = ["2.21"]
+shown = [{ call = "conv2d()", tensorflow = "int32 1 [1]", npconv = "TypeError" }]
 """
-# What TensorFlow with oneDNN does on every instruction set.
-SHOWN = """{ expression = "conv2d(np.ones((0, 1, 1, 3), 'f4'), np.ones((1, 1, 3, 2), 'f4'), 1, \
-'SAME')", tensorflow = "float32 0x1x1x3", npconv = "float32 0x1x1x2\""""
-ONEDNN = """
-[[divergence]]
-id = "b"
-tensorflow = "Gives an empty result the shape of the input."
-npconv = "The right shape."
-why = "Planted."
-build = "onednn"
-versions = "2.16, 2.17, 2.18, 2.19, 2.20, 2.21, 2.22"
-predicate = "dtype == 'float32'"
-shown = ["""
-Plant = Callable[[str], Path]
-ONE = np.ones((1, 1, 1, 1), np.float32)
-
-
-@pytest.fixture
-def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
-    def write(text: str) -> Path:
-        path = tmp_path / f"{abs(hash(text))}.toml"
-        path.write_text(text)
-        monkeypatch.setenv("PARITY_LEDGER", str(path))
-        return path
-
-    return write
 
 
 @pytest.fixture
 def machine() -> Machine:
-    found = tensorflow_onednn.machine()
+    found = onednn.machine()
     if not found.instruction_set:
         pytest.skip("TensorFlow has no oneDNN here")
     return found
 
 
-def seen(machine: Machine, versions: str = "") -> str:
-    """Return the end of a line that was seen on `machine`."""
-    ending = f', versions = "{versions}"' if versions else ""
-    return f', {machine.how} = ["{machine.instruction_set}"]{ending} }}'
+@pytest.fixture(autouse=True)
+def _predicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PREDICATES, "b", lambda call: call.dtype == "float32")
 
 
-def checked() -> dict[str, Any]:
-    [row] = ledger_command.checked()
-    return row
+def about_onednn(*shown: Shown, versions: tuple[str, ...] = VERSIONS) -> Divergence:
+    return Divergence("b", **TEXTS, build="onednn", versions=versions, shown=shown)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("", ROW),  # the same id twice
-        ('"eigen"', '"gpu"'),
-        ('"TypeError"', '"int32 1x1x1x1 [1]"'),  # no difference
-        ("predicate = ", "why_not = "),
-        ("why = ", 'unpredicated = "both"\nwhy = '),
-        ("why = ", 'verdict = "KeyError"\nwhy = '),
-        ("why = ", 'at_times = "late"\nwhy = '),
-        ('"eigen"', '"onednn"'),  # on which instruction set?
-        ('npconv = "TypeError" }', 'npconv = "TypeError", native = ["AVX2"] }'),
-        ('npconv = "TypeError" }', 'npconv = "TypeError", versions = "1.15" }'),
-    ],
-)
-def test_rows_that_say_nothing_are_refused(old: str, new: str, plant: Plant) -> None:
-    wrong = ROW + new if not old else ROW.replace(old, new)
-    with pytest.raises((ValueError, TypeError), match=r"divergence a|why_not"):
-        ledger.load(plant(wrong))
+def seen(machine: Machine, *versions: str, shown: Shown = EMPTY) -> Shown:
+    """Return a line that was seen on `machine`."""
+    return structs.replace(shown, **{machine.how: (machine.instruction_set,)}, versions=versions)
 
 
-def test_a_row_needs_a_reproducer(plant: Plant) -> None:
-    with pytest.raises(ValueError, match="reproducer"):
-        ledger.load(plant(ROW[: ROW.index("shown")] + "shown = []\n"))
+def release() -> str:
+    return ledger.release(eigen.version())
 
 
-def test_a_row_that_holds_is_not_stale(plant: Plant) -> None:
-    plant(ROW)
-    assert checked() | {"stale": False, "status": "as written"} == checked()
+def elsewhere(version: str) -> tuple[str, ...]:
+    """Return other versions than this one."""
+    return tuple(one for one in VERSIONS if one != version)
+
+
+def test_a_row_is_read() -> None:
+    [row] = ledger.load(TOML)
+    assert (row.id, row.versions, row.shown[0].npconv) == ("filters-dtype", ("2.21",), "TypeError")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "status"),
+    ("old", "new", "said"),
     [
-        ('"int32 1x1x1x1 [1]"', '"int32 1x1x1x1 [2]"', "TensorFlow gives int32 1x1x1x1 [1]"),
-        ('npconv = "TypeError"', 'npconv = "ValueError"', "npconv gives TypeError"),
-        ("kind(filters) > kind(input)", "dtype == 'float32'", "the predicate does not hold"),
-        (ledger_command.VERSION, "1.15", f"it shows in {ledger_command.VERSION}"),
+        ("", TOML, "id of its own"),
+        ('"eigen"', '"gpu"', "gpu"),
+        ('"TypeError"', '"int32 1 [1]"', "no difference"),
+        ("filters-dtype", "unknown", "predicate"),
+        ("why = ", 'unpredicated = "both"\nwhy = ', "predicate"),
+        ("why = ", 'verdict = "KeyError"\nwhy = ', "KeyError"),
+        ("why = ", 'at_times = "late"\nwhy = ', "late"),
+        ("why = ", "because = ", "because|why"),
+        ('"eigen"', '"onednn"', "where it was seen"),
+        ('"TypeError" }', '"TypeError", native = ["AVX2"] }', "where it was seen"),
+        ('"TypeError" }', '"TypeError", native = "AVX2" }', "array"),
+        ('"TypeError" }', '"TypeError", versions = ["1.15"] }', "does not list"),
+        (TOML[TOML.index("[{") :], "[]", "reproducer"),
     ],
 )
-def test_a_stale_row_is_found(old: str, new: str, status: str, plant: Plant) -> None:
-    plant(ROW.replace(old, new))
-    row = checked()
-    assert row["stale"]
-    assert status in row["status"]
+def test_rows_that_say_nothing_are_refused(old: str, new: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ledger.load(TOML.replace(old, new) if old else TOML + new)
 
 
-def test_a_row_about_onednn_is_not_about_what_eigen_does_too(
-    plant: Plant, machine: Machine
-) -> None:
-    plant(ROW.replace('"eigen"', '"onednn"').replace(" }]", seen(machine) + "]"))
-    assert "TensorFlow without oneDNN gives int32" in checked()["status"]
+def test_every_predicate_has_a_row() -> None:
+    assert {*PREDICATES, *INSTEAD} - {"b"} == {row.id for row in ROWS if not row.unpredicated}
 
 
-def test_a_row_of_another_version_is_left(plant: Plant) -> None:
-    plant(ROW.replace(ledger_command.VERSION, "1.15").replace("x1 [1]", "x1 [7]"))
-    row = checked()
-    assert not row["stale"]
-    assert row["status"].startswith("only in TensorFlow")
+def test_every_ledger_row_named_by_a_rule_exists() -> None:
+    assert {rule.ledger for rule in RULES} - {""} <= {row.id for row in ROWS}
 
 
-def test_a_row_that_no_longer_shows_where_it_was_seen_is_stale(
-    plant: Plant, machine: Machine
-) -> None:
-    row = ONEDNN + SHOWN + seen(machine) + "]"
-    plant(row)
-    assert checked()["status"] == "as written"
-    plant(row.replace("float32 0x1x1x3", "killed"))
-    assert checked()["stale"]
-    assert "TensorFlow gives float32 0x1x1x3, not killed" in checked()["status"]
+def test_a_row_that_holds_is_not_stale() -> None:
+    found = command.checked(A)
+    assert (found.stale, found.status) == (False, "as written")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"tensorflow": "int32 1x1x1x1 [2]"}, "TensorFlow gives int32 1x1x1x1 [1], not"),
+        ({"npconv": "ValueError"}, "npconv gives TypeError, not ValueError: conv2d("),
+        ({"call": CAST.call.replace("int32", "float64")}, "the predicate does not hold"),
+        ({"call": CAST.call.replace("conv2d", "extract_patches")}, "the predicate does not hold"),
+    ],
+)
+def test_a_stale_row_is_found(changes: dict[str, str], status: str) -> None:
+    found = command.checked(structs.replace(A, shown=(structs.replace(CAST, **changes),)))
+    assert found.stale
+    assert status in found.status
+
+
+def test_other_values_are_any_but_those_of_npconv() -> None:
+    call, right = CAST.call.replace("1.7", "2.0"), "int32 1x1x1x1 [2]"
+    for npconv, same in ((right, True), ("int32 1x1x1x1 [3]", False)):
+        other = Shown(call, ledger.OTHER, npconv)
+        assert other.by_tensorflow(right) != same
+    assert not Shown(call, ledger.OTHER, right).by_tensorflow("killed")
+
+
+def test_a_row_of_another_version_is_left() -> None:
+    row = structs.replace(A, versions=elsewhere(release()))
+    assert command.checked(row).status == f"STALE: it shows in {release()}, which is not listed"
+    shown = structs.replace(CAST, tensorflow="int32 1x1x1x1 [7]")
+    found = command.checked(structs.replace(row, shown=(shown,)))
+    assert not found.stale
+    assert found.status.startswith("only in TensorFlow")
+
+
+def test_a_row_about_onednn_is_not_about_what_eigen_does_too(machine: Machine) -> None:
+    row = structs.replace(A, build="onednn", shown=(seen(machine, shown=CAST),))
+    assert "TensorFlow without oneDNN gives int32" in command.checked(row).status
+
+
+def test_a_row_that_no_longer_shows_where_it_was_seen_is_stale(machine: Machine) -> None:
+    shown = seen(machine)
+    assert command.checked(about_onednn(shown)).status == "as written"
+    found = command.checked(about_onednn(structs.replace(shown, tensorflow="killed")))
+    assert found.stale
+    assert "TensorFlow gives float32 0x1x1x3, not killed" in found.status
 
 
 @pytest.mark.parametrize("how", ["native", "capped"])
 def test_a_row_that_was_seen_elsewhere_is_reported(
-    how: Literal["native", "capped"],
-    plant: Plant,
-    machine: Machine,
-    monkeypatch: pytest.MonkeyPatch,
+    how: Literal["native", "capped"], machine: Machine
 ) -> None:
-    monkeypatch.setattr(ledger_command, "ROWS", [])  # it is not about missing rows
     # The same instruction set with a cap is another machine than without one.
-    other = Machine(machine.instruction_set if how != machine.how else "SVE", how)
-    row = ONEDNN + SHOWN + seen(other) + "]"
-    plant(row.replace("float32 0x1x1x3", "killed"))
-    found = checked()
-    assert not found["stale"]
-    assert found["status"] == f"not seen here, on {machine}: float32 0x1x1x3"
-    assert found["data"] == []
-    plant(row)
+    other = seen(Machine(machine.instruction_set if how != machine.how else "SVE", how))
+    found = command.checked(about_onednn(structs.replace(other, tensorflow="killed")))
+    assert found.status == f"not seen here, on {machine}: float32 0x1x1x3"
+    assert not found.data
     text = io.StringIO()
-    document = ledger_command.check(Console(file=text, width=200))
-    [found] = document["rows"]
-    assert document["machine"] == str(machine)
-    assert not found["stale"]
-    assert found["status"] == f"seen here, on {machine}, for the first time"
-    [line] = found["data"]
+    document = command.check(Console(file=text, width=200), [about_onednn(other)], [])
+    [found] = document.rows
+    assert (document.machine, document.exit_code, found.stale) == (str(machine), 0, False)
+    assert found.status == f"seen here, on {machine}, for the first time"
+    [line] = found.data
+    assert line.endswith(f'{machine.instruction_set}"]')
     assert f"SEEN HERE: {line}" in text.getvalue()
-    # With what is printed the row is held to it.
-    plant(ONEDNN + SHOWN + f", {line.removeprefix('b, shown 1: ')} }}]")
-    assert checked()["status"] == "as written"
     # npconv is held to the row everywhere.
-    plant(row.replace('"float32 0x1x1x2"', '"float32 0x1x1x7"'))
-    assert "npconv gives float32 0x1x1x2" in checked()["status"]
+    wrong = command.checked(about_onednn(structs.replace(other, npconv="float32 0x1x1x7")))
+    assert "npconv gives float32 0x1x1x2" in wrong.status
 
 
 def test_what_a_cpu_with_avx2_alone_was_seen_to_give_is_not_stale(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With oneDNN forced on, and not capped (Zen 3, TensorFlow 2.21)."""
-    gives = {
-        shown.expression: shown.tensorflow
-        for row in ledger.load().values()
-        for shown in row.shown
-        if row.build == "onednn"
-    }
-    [survived, skipped] = [
-        ledger.load()[name].shown[place].expression
-        for name, place in (("huge-geometry-onednn", 1), ("padding-skipped-onednn", 0))
-    ]
-    gives[survived] = "float32 1x1x1x1 [0.0]"
-    gives[skipped] = "float32 1x2x1x1 [inf, nan]"
-    monkeypatch.setattr(ledger_command, "_onednn", gives.__getitem__)
-    monkeypatch.setattr(tensorflow_onednn, "machine", lambda: Machine("AVX2"))
-    rows = {row["id"]: row for row in ledger_command.checked()}
-    assert not [row["status"] for row in rows.values() if row["stale"]]
+    rows = {row.id: row for row in ROWS if row.build == "onednn"}
+    gives = {shown.call: shown.tensorflow for row in rows.values() for shown in row.shown}
+    gives[rows["huge-geometry-onednn"].shown[1].call] = "float32 1x1x1x1 [0.0]"
+    gives[rows["padding-skipped-onednn"].shown[0].call] = "float32 1x2x1x1 [inf, nan]"
+    outcome = ledger.outcome
+    monkeypatch.setattr(
+        command,
+        "outcome",
+        lambda call, of: gives[call] if of is command.ONEDNN else outcome(call, of),
+    )
+    monkeypatch.setattr(onednn, "renew", lambda: None)
+    monkeypatch.setattr(onednn, "machine", lambda: Machine("AVX2"))
+    found = {name: command.checked(row) for name, row in rows.items()}
+    assert not [one.status for one in found.values() if one.stale]
     for name in ("huge-geometry-onednn", "padding-skipped-onednn"):
-        assert "not seen here, on AVX2 (native)" in rows[name]["status"]
-    monkeypatch.setattr(ledger_command, "_onednn", lambda _: "float32 0")
-    stale = {row["id"] for row in ledger_command.checked() if row["stale"]}
+        assert "not seen here, on AVX2 (native)" in found[name].status
+    gives = dict.fromkeys(gives, "float32 0")
+    stale = {name for name, row in rows.items() if command.checked(row).stale}
     assert {"empty-output-onednn", "explicit-padding-onednn"} <= stale  # what was seen there
 
 
-def test_a_row_about_onednn_that_shows_in_another_version(plant: Plant, machine: Machine) -> None:
-    version, sve = ledger_command.VERSION, Machine("SVE")
-    others = ONEDNN.replace(version, "1.15")
-    plant(others + SHOWN + seen(machine) + "]")
-    assert checked()["status"] == f"STALE: it shows in {version}, which is not listed"
-    plant(others + SHOWN + seen(sve) + "]")
-    [line] = checked()["data"]
-    assert (
-        line == f'b, shown 1: {machine.how} = ["{machine.instruction_set}"], versions = "{version}"'
-    )
+def test_a_row_about_onednn_that_shows_in_another_version(machine: Machine) -> None:
+    version, sve = release(), Machine("SVE")
+    others = elsewhere(version)
+    found = command.checked(about_onednn(seen(machine), versions=others))
+    assert found.status == f"STALE: it shows in {version}, which is not listed"
+    [line] = command.checked(about_onednn(seen(sve), versions=others)).data
+    named = f'{machine.how} = ["{machine.instruction_set}"], versions = ["{version}"]'
+    assert line == f"b, shown 1: {named}"
     # A line of its own says where it shows in this one.
-    lines = [SHOWN + seen(sve, "1.15"), SHOWN + seen(machine, version)]
-    plant(ONEDNN.replace("2.16", "1.15, 2.16") + ", ".join(lines) + "]")
-    assert checked()["status"] == "as written"
+    both = about_onednn(seen(sve, others[0]), seen(machine, version))
+    assert command.checked(both).status == "as written"
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_missing_row_fails_the_command(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = [row for row in ROWS if row.rule in (14, 15)]
-    monkeypatch.setattr(ledger_command, "ROWS", few)
-    assert list(ledger_command.missing()) == []
-    plant(ROW)  # the only row: rank below 4 kills TensorFlow with oneDNN, and nothing says so
+def test_a_missing_row_fails_the_command() -> None:
+    few = [rule for rule in RULES if rule.rule == 15 or rule.ledger == "nchw"]
+    assert list(command.missing(ROWS, few)) == []
     text = io.StringIO()
-    document = ledger_command.check(Console(file=text, width=200))
-    assert document["exit_code"] == 1
-    assert any(": killed" in line for line in document["missing"])
-    assert "MISSING: 1" in text.getvalue()
-
-
-def test_every_ledger_row_named_by_a_rule_exists() -> None:
-    assert {row.ledger for row in ROWS if row.ledger} <= set(ledger.load())
-
-
-def test_every_predicate_answers_for_every_call_of_the_rules() -> None:
-    held = {
-        row.id
-        for row in ledger.load().values()
-        for rule in ROWS
-        if row.predicate and row.holds(rule.call())
-    }
-    assert {"filters-dtype", "integers-by-index", "nchw", "rank-below-4-onednn"} <= held
+    # The only row: rank below 4 kills TensorFlow with oneDNN, and nothing says so.
+    document = command.check(Console(file=text, width=200), [A], few)
+    assert document.exit_code == 1
+    assert any(": killed" in line for line in document.missing)
+    assert any("no row 'nchw'" in line for line in document.missing)
+    assert "MISSING: 15" in text.getvalue()
 
 
 def test_outcomes_are_one_line() -> None:
-    def double(x: float) -> float:
+    def double(x: Any) -> Any:
         return x + x
 
-    assert ledger.outcome("conv2d(np.float32(2))", double, double) == "float32  [4.0]"
-    assert ledger.outcome("conv2d(np.zeros((2, 3)))", double, double) == "float64 2x3"
-    assert ledger.outcome("conv2d(1, 2)", double, double) == "TypeError"
+    def dies(x: Any) -> Any:
+        raise onednn.Killed
 
-    def dies(_: float) -> float:
-        raise tensorflow_onednn.Killed
+    def outcome(call: str) -> str:
+        return ledger.outcome(call, Functions(double, dies))
 
-    assert ledger.outcome("conv2d(1)", dies, dies) == "killed"
-    assert [*map(ledger.sort, ("float32  [4.0]", "TypeError", "killed"))] == [
-        "taken",
-        "TypeError",
-        "killed",
-    ]
+    assert outcome("conv2d(x=np.float32(2))") == "float32  [4.0]"
+    assert outcome("conv2d(x=np.full((2, 5), 0.0, 'float64'))") == "float64 2x5"
+    assert outcome("conv2d(y=1)") == "TypeError"
+    assert outcome("extract_patches(x=1)") == "killed"
+    sorts = map(ledger.sort, ("float32  [4.0]", "TypeError", "killed"))
+    assert [*sorts] == ["taken", "TypeError", "killed"]
 
 
-def test_an_excuse_needs_row_version_and_sort(plant: Plant) -> None:
-    row = ROW.replace('"eigen"', '"onednn"').replace('"TypeError" }', '"TypeError", SEEN }')
-    plant(row.replace("SEEN", 'native = ["AVX2"]'))
+def test_an_excuse_needs_row_version_and_sort() -> None:
+    shown = structs.replace(CAST, native=("AVX2",))
+    row = structs.replace(A, build="onednn", shown=(shown,))
     call = {"input": ONE.astype("i4"), "filters": ONE, "strides": 1, "padding": "SAME"}
-    fine: dict[str, Any] = {"version": "2.16.2", "machine": Machine("AVX2")}
-    found = ledger.excuse(call, "taken", **fine)
-    assert found is not None
-    assert found.id == "a"
-    assert ledger.excuse(call, "taken", **fine | {"version": "1.15.0"}) is None
-    assert ledger.excuse(call, "taken", **fine | {"version": "2.22.0rc0"}) is not None
-    assert ledger.excuse(call | {"filters": ONE.astype("i4")}, "taken", **fine) is None
-    assert ledger.excuse(call, "killed", **fine) is None
-    times = row.replace("why =", 'at_times = "killed"\nwhy =')
-    plant(times.replace("SEEN", 'native = ["AVX2"]'))
-    assert ledger.excuse(call, "killed", **fine) is not None
+
+    def excuse(
+        found: str = "taken", version: str = "2.16.2", row: Divergence = row, call: Any = call
+    ) -> Divergence | None:
+        return ledger.excuse([row], call, found, version=version, machine=Machine("AVX2"))
+
+    assert excuse() is row
+    assert excuse(version="1.15.0") is None
+    assert excuse(version="2.22.0rc0") is row
+    assert excuse(call=call | {"filters": ONE.astype("i4")}) is None
+    assert excuse("killed") is None
+    assert excuse("killed", row=structs.replace(row, at_times="killed")) is not None
+    assert excuse(row=structs.replace(A)) is None  # the values of both are held alike
 
 
-def test_a_row_that_was_seen_on_the_machine_is_the_first_excuse(plant: Plant) -> None:
-    row = ROW.replace('"eigen"', '"onednn"').replace('"TypeError" }', '"TypeError", SEEN }')
-    avx2 = row.replace("SEEN", 'native = ["AVX2"], capped = ["SSE41"]')
-    sse41 = row.replace("SEEN", 'native = ["SSE41"]').replace('"a"', '"b"')
-    plant(avx2 + sse41)
-    call = {"input": ONE.astype("i4"), "filters": ONE, "strides": 1, "padding": "SAME"}
-    for machine, name in (
-        (Machine("AVX2"), "a"),
-        (Machine("SSE41"), "b"),
-        (Machine("SSE41", "capped"), "a"),
-        (Machine("SVE"), "a"),  # nobody has seen it there: it shows all the same
+def test_a_row_that_was_seen_on_the_machine_is_the_first_excuse() -> None:
+    avx2 = about_onednn(structs.replace(EMPTY, native=("AVX2",), capped=("SSE41",)))
+    sse41 = about_onednn(structs.replace(EMPTY, native=("SSE41",)))
+    call = {"input": ONE, "filters": ONE, "strides": 1, "padding": "SAME"}
+    for machine, row in (
+        (Machine("AVX2"), avx2),
+        (Machine("SSE41"), sse41),
+        (Machine("SSE41", "capped"), avx2),
+        (Machine("SVE"), avx2),  # nobody has seen it there: it shows all the same
     ):
-        found = ledger.excuse(call, "taken", version="2.21.0", machine=machine)
-        assert found is not None
-        assert found.id == name
+        rows = [avx2, sse41]
+        found = ledger.excuse(rows, call, "taken", version="2.21.0", machine=machine)
+        assert found is row
 
 
 @pytest.mark.parametrize("version", ["2.22.0", "2.22.1", "2.22.0rc0", "2.22.0-rc0", "2.22"])
@@ -312,58 +295,69 @@ def test_a_pre_release_belongs_to_its_release(version: str) -> None:
 
 
 def test_instruction_sets_have_the_names_that_cap_them() -> None:
-    names = {
-        name
-        for row in ledger.load().values()
-        for shown in row.shown
-        for name in shown.native + shown.capped
-    }
+    names = {one for row in ROWS for shown in row.shown for one in shown.native + shown.capped}
     assert names <= set(tensorflow_build.INSTRUCTION_SETS)
 
 
-def test_the_calls_of_an_expression_are_read_from_it() -> None:
-    [one] = ledger.calls("conv2d(np.ones(3), 2, [1, 2], 'SAME', dilations=7).shape")
-    assert (one["filters"], one["strides"], one["padding"]) == (2, [1, 2], "SAME")
-    assert (one["data_format"], one["dilations"]) == ("NHWC", 7)
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.ones(1, bool), 0),
+        ([1], 1),
+        (np.float16(1), 2),
+        ([1j], 3),
+        (["a"], 4),
+        ([[1], [1, 2]], 4),
+    ],
+)
+def test_kinds_of_numbers(value: Any, expected: int) -> None:
+    assert kind(value) == expected
 
 
 def test_predicates_know_the_padding_that_windows_reach() -> None:
-    x = np.ones((1, 5, 7, 2), np.float32)
-    w = np.ones((2, 3, 2, 1), np.float32)
+    x, w = np.ones((1, 5, 7, 2), np.float32), np.ones((2, 3, 2, 1), np.float32)
     call = {"input": x, "filters": w, "strides": 2, "padding": "SAME"}
-    known = predicates.names(call)
-    assert [known[name] for name in ("top", "bottom", "left", "right")] == [0, 1, 1, 1]
-    pads = [[0, 0], [0, 0], [3, 0], [1, 5]]
-    known = predicates.names(call | {"padding": pads, "data_format": "NCHW"})
-    assert not known["valid"] or known["IC"] == 2
-    turned = {"input": x.transpose(0, 3, 1, 2), "data_format": "NCHW", "strides": [1, 1, 2, 3]}
-    known = predicates.names(call | turned | {"padding": pads})
-    assert (known["H"], known["W"], known["C"], known["SW"]) == (5, 7, 2, 3)
+    sizes = Facts(call).sizes
+    assert sizes is not None
+    assert (sizes.top, sizes.bottom, sizes.left, sizes.right) == (0, 1, 1, 1)
+    turned = {
+        "input": x.transpose(0, 3, 1, 2),
+        "data_format": "NCHW",
+        "strides": [1, 1, 2, 3],
+        "padding": [[0, 0], [0, 0], [3, 0], [1, 5]],
+    }
+    sizes = Facts(call | turned).sizes
+    assert sizes is not None
+    assert (sizes.H, sizes.W, sizes.C, sizes.SW) == (5, 7, 2, 3)
     # 5 + 3 rows in steps of 2, the last one beyond the last window; 7 + 6 columns in steps of 3.
-    assert [known[name] for name in ("top", "bottom", "left", "right")] == [3, 0, 1, 4]
+    assert (sizes.top, sizes.bottom, sizes.left, sizes.right) == (3, 0, 1, 4)
+    assert Facts(call | {"strides": 2.5}).sizes is None
+
+
+# The process that TensorFlow with oneDNN runs in.
 
 
 @pytest.mark.usefixtures("machine")
 def test_a_killed_process_is_reported_and_the_next_call_is_answered() -> None:
     same = {"strides": 1, "padding": "SAME"}
-    running = tensorflow_onednn.child()
+    running = onednn.child()
     for _ in range(2):
-        with pytest.raises(tensorflow_onednn.Killed, match="status"):
-            tensorflow_onednn.conv2d(ONE[0], ONE, **same)
-        assert tensorflow_onednn.conv2d(ONE, ONE, **same) == ONE
-    tensorflow_onednn.renew()
-    assert tensorflow_onednn.conv2d(ONE, ONE, **same) == ONE
-    assert tensorflow_onednn.child() is running
-    with pytest.raises(tensorflow_onednn.Refused, match="Stride must be > 0") as raised:
-        tensorflow_onednn.conv2d(ONE, ONE, 0, "SAME")
+        with pytest.raises(onednn.Killed, match="status"):
+            onednn.conv2d(ONE[0], ONE, **same)
+        assert onednn.conv2d(ONE, ONE, **same) == ONE
+    onednn.renew()
+    assert onednn.conv2d(ONE, ONE, **same) == ONE
+    assert onednn.child() is running
+    with pytest.raises(onednn.Refused, match="Stride must be > 0") as raised:
+        onednn.conv2d(ONE, ONE, 0, "SAME")
     assert type(raised.value).__name__ == "InvalidArgumentError"
 
 
 @pytest.mark.usefixtures("machine")
 def test_a_child_that_does_not_answer_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    running = tensorflow_onednn.child()
-    monkeypatch.setattr(tensorflow_onednn, "SECONDS", 0.0)
-    with pytest.raises(tensorflow_onednn.Killed, match="no answer"):
-        tensorflow_onednn.conv2d(np.ones((64, 64, 64, 16), np.float32), ONE, 1, "SAME")
+    running = onednn.child()
+    monkeypatch.setattr(onednn, "SECONDS", 0.0)
+    with pytest.raises(onednn.Killed, match="no answer"):
+        onednn.conv2d(np.ones((64, 64, 64, 16), np.float32), ONE, 1, "SAME")
     monkeypatch.undo()
-    assert tensorflow_onednn.child() is not running
+    assert onednn.child() is not running

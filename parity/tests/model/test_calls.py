@@ -12,6 +12,7 @@ from hypothesis import find, given, settings
 
 import npconv
 from parity.claims import accept_reject
+from parity.claims.check import Subject
 from parity.examples.faults import FAULTS, RULES, nearly_valid_calls
 from parity.model.call import Call
 from parity.model.case import Case
@@ -88,7 +89,7 @@ def test_what_is_no_call_is_refused(token: str) -> None:
 
 def test_a_case_as_a_call_has_its_geometry() -> None:
     case = Case((1, 5, 6, 2), (2, 3, 2, 4), strides=(2, 1), padding=(1, 0, 0, 2), dtype="int32")
-    made = Call.of(case).fresh()
+    made = dict(Call.of(case).fresh())
     assert made.pop("input").shape == case.input_shape
     assert made.pop("filters").dtype == np.int32
     assert made == case.arguments()
@@ -148,14 +149,14 @@ def test_a_planted_fault_is_found(
         accept_reject.check(call, fault)
 
 
-def test_a_message_that_names_another_argument_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_names_another_argument_is_found() -> None:
     call = Call(RIGHT | {"strides": 0}, ("strides not positive",))
     accept_reject.check(call, npconv.conv2d)
     mislabelled = Call(RIGHT | {"strides": 0}, ("dilations not positive",))
     with pytest.raises(AssertionError, match="names none of dilations"):
         accept_reject.check(mislabelled, npconv.conv2d)
-    monkeypatch.setenv("PARITY_SUBJECT", "parity.mutants.textbook:conv2d")
-    accept_reject.check(mislabelled, npconv.conv2d)  # only npconv's messages are ours to demand
+    another = Subject(npconv.conv2d, Scope(subject="parity.mutants.textbook:conv2d"))
+    accept_reject.check(mislabelled, another)  # only npconv's messages are ours to demand
 
 
 @pytest.mark.parametrize("value", [2.5, np.float32(1), "1"])

@@ -20,7 +20,7 @@ from parity.model.subject import Scope
 from parity.mutants import MUTANTS, Mutant, fast_paths, textbook
 from parity.oracles import bounds
 from parity.oracles.compare import assert_exact, assert_special
-from parity.rules.rows import ROWS, Row
+from parity.rules import ROWS, Row
 from parity.search.regressions import regressions
 
 

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import npconv
 from parity.claims import CLAIMS, default_build
+from parity.ledger.predicates import PREDICATES
+from parity.ledger.rows import Divergence, Shown
 from parity.model.case import Case
 from parity.oracles import onednn as tensorflow_onednn
 from parity.oracles.onednn import Killed, Machine, Refused
 
 CASE = Case.parse("float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 VALID distinct:0")
 PADDED = Case.parse("float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 SAME distinct:0")
-ROW = """
-[[divergence]]
-id = "planted"
-tensorflow = "Is wrong where there is padding."
-npconv = "Is right."
-why = "Planted."
-build = "onednn"
-versions = "2.21"
-predicate = "valid and padding == 'SAME'"
-shown = [{ expression = "conv2d(1)", tensorflow = "float32 1 [1.0]", npconv = "float32 1 [2.0]", \
-native = ["AVX2"] }]
-"""
+SHOWN = Shown("conv2d()", "float32 1 [1.0]", "float32 1 [2.0]", native=("AVX2",))
+TEXTS: dict[str, Any] = {
+    "tensorflow": "Wrong where there is padding.",
+    "npconv": "Right.",
+    "why": "Planted.",
+}
+ROW = Divergence(
+    "padding-skipped-onednn",
+    **TEXTS,
+    build="onednn",
+    versions=("2.21",),
+    shown=(SHOWN,),
+)
 
 
 class Answers:
@@ -35,11 +38,11 @@ class Answers:
 
     version = "2.21.0"
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.renewed = 0
         self.next: list[Any] = []
-        path.write_text(ROW)
-        monkeypatch.setenv("PARITY_LEDGER", str(path))
+        monkeypatch.setitem(PREDICATES, ROW.id, lambda call: call.padding == "SAME")
+        monkeypatch.setattr(default_build, "ROWS", (ROW,))
         monkeypatch.setattr(tensorflow_onednn, "conv2d", self.conv2d)
         monkeypatch.setattr(tensorflow_onednn, "renew", self.renew)
         monkeypatch.setattr(tensorflow_onednn, "child", lambda: self)
@@ -58,8 +61,8 @@ class Answers:
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Answers:
-    return Answers(monkeypatch, tmp_path / "ledger.toml")
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    return Answers(monkeypatch)
 
 
 def check(case: Case) -> Any:
@@ -96,7 +99,7 @@ def test_a_wrong_first_answer_fails_whatever_the_second_is(
 
 def test_a_row_of_the_ledger_excuses_a_wrong_first_answer(answers: Answers) -> None:
     answers.next = [7]
-    assert check(PADDED).classes == ("excused: planted",)
+    assert check(PADDED).classes == (f"excused: {ROW.id}",)
     answers.next = [Killed("status -6"), 0]  # the row is about values
     with pytest.raises(AssertionError, match="status -6"):
         check(PADDED)
@@ -107,16 +110,15 @@ def test_a_row_that_shows_where_it_was_not_seen_is_told(
 ) -> None:
     monkeypatch.setattr(tensorflow_onednn, "machine", lambda: Machine("AVX2", "capped"))
     answers.next = [7]
-    assert check(PADDED).classes == ("excused: planted, first seen on AVX2 (capped)",)
+    assert check(PADDED).classes == (f"excused: {ROW.id}, first seen on AVX2 (capped)",)
 
 
 def test_what_may_harm_the_process_is_its_last_call(
-    answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "harmful.toml"
-    path.write_text(ROW.replace("why =", 'at_times = "killed"\nwhy ='))
-    monkeypatch.setenv("PARITY_LEDGER", str(path))
+    row = structs.replace(ROW, at_times="killed")
+    monkeypatch.setattr(default_build, "ROWS", (row,))
     answers.next = [0, 0]
     renewed = [(check(case), answers.renewed)[1] for case in (CASE, PADDED)]
     assert renewed == [0, 1]
-    assert default_build.harmful({"input": np.ones(1), **PADDED.arguments()}) is False
+    assert default_build.harmful({"input": np.ones(1), **CASE.arguments()}, [row]) is False

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import npconv
 from parity.__main__ import main
 from parity.claims import CLAIMS
+from parity.claims.tally import dtypes
 from parity.model.case import Case
+from parity.model.settings import Settings
+from parity.model.subject import Scope
 from parity.oracles import eigen as tensorflow_oracle
-from parity.search.campaign import Interesting, Job, _start
-from parity.search.corpus import Corpus, regressions
+from parity.search import campaign
+from parity.search.campaign import Campaign, Record
+from parity.search.regressions import regressions
+from parity.store.store import Store
 
-ROOT = Path(__file__).parents[3]
 HERE = "parity.tests.search.test_fuzz"
 NARROW = ["--claims", "exact", "--dtypes", "int32", "--jobs", "1", "--seed", "5"]
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SUBJECT", "CLAIMS", "DTYPES", "LAYOUTS", "WITHOUT"):
-        # Set first, so that what a command puts there is taken back.
-        monkeypatch.setenv(f"PARITY_{name}", "")
 
 
 def wrong_at_stride_3(x: Any, w: Any, strides: Any, *rest: Any, **named: Any) -> Any:
@@ -46,6 +42,12 @@ def dying_at_stride_3(x: Any, w: Any, strides: Any, *rest: Any, **named: Any) ->
     return npconv.conv2d(x, w, strides, *rest, **named)
 
 
+def wrong_or_dying(x: Any, w: Any, strides: Any, *rest: Any, **named: Any) -> Any:
+    if strides[0] == 2 and w.shape[0] == 2:
+        os.abort()
+    return wrong_at_stride_3(x, w, strides, *rest, **named)
+
+
 def dying(*arguments: Any, **named: Any) -> Any:
     os.abort()
 
@@ -57,11 +59,9 @@ def hanging_at_stride_3(x: Any, w: Any, strides: Any, *rest: Any, **named: Any) 
 
 
 def wrong_then_dying(x: Any, w: Any, strides: Any, *rest: Any, **named: Any) -> Any:
-    """Be wrong once, and end the process while the failure is made smaller."""
-    if strides[0] == 3:
-        if hasattr(wrong_then_dying, "before"):
-            os.abort()
-        wrong_then_dying.before = True  # type: ignore[attr-defined]
+    """Be wrong, and end the process on the plain data with which a failure is made smaller."""
+    if strides[0] == 3 and (x == 1).all():
+        os.abort()
     return wrong_at_stride_3(x, w, strides, *rest, **named)
 
 
@@ -84,7 +84,7 @@ def _break_the_oracle(how: str) -> None:
         raise RuntimeError("out of order")
 
     nn = type("", (), {"conv2d": staticmethod(broken)})
-    tensorflow_oracle.tensorflow = lambda: type("", (), {"nn": nn})  # type: ignore[assignment]
+    setattr(tensorflow_oracle, "tensorflow", lambda: type("", (), {"nn": nn}))  # noqa: B010
 
 
 def beside_a_broken_oracle(*arguments: Any, **named: Any) -> Any:
@@ -97,195 +97,187 @@ def beside_a_dying_oracle(*arguments: Any, **named: Any) -> Any:
     return npconv.conv2d(*arguments, **named)
 
 
-def fuzz(folder: Path, subject: str = "", *options: str) -> tuple[int, dict[str, Any]]:
+def fuzz(folder: Path, subject: str = "", *options: str) -> Record:
+    """Return what a campaign of 25 turns, or as the options say, has found."""
     output = folder / "fuzz.json"
-    files = ["--corpus", str(folder / "corpus.txt"), "--output", str(output)]
+    given = [*NARROW, "--store", str(folder / "store"), "--output", str(output), *options]
+    if not {"--turns", "--minutes"} & {*options}:
+        given += ["--turns", "25"]
     if subject:
-        files += ["--subject", f"{HERE}:{subject}"]
-    code = main(["fuzz", *NARROW, *files, *options])
-    return code, json.loads(output.read_text())
+        given += ["--subject", f"{HERE}:{subject}"]
+    code = main(["fuzz", *given])
+    record = msgspec.json.decode(output.read_bytes(), type=Record)
+    assert record.exit_code == code
+    return record
+
+
+def failed(folder: Path) -> set[str]:
+    """Return the tokens that the next campaign begins with."""
+    return {one.token for one in Store(folder / "store").corpus() if one.failed}
 
 
 def test_agreement_and_its_corpus(tmp_path: Path) -> None:
-    code, document = fuzz(tmp_path, "", "--minutes", "0.15")
-    assert (code, document["failures"], document["doubts"]) == (0, [], [])
-    [count] = document["counts"]
-    assert count["examples"] == document["total"]["examples"] > 100
-    assert count["distinct"] > 0.9 * count["examples"]  # each turn does not begin with the same
-    tokens = Corpus(tmp_path / "corpus.txt").tokens
-    assert len(tokens) > 5
+    first = fuzz(tmp_path, "", "--turns", "30")
+    assert (first.failures, first.crashes) == ([], [])
+    [count] = first.counts
+    assert count.examples == first.total.examples > 100
+    assert count.distinct > 0.9 * count.examples  # each turn does not begin with the same
+    assert first.turns == 30
+    tokens = [one.token for one in Store(tmp_path / "store").corpus()]
+    assert len(set(tokens)) > 5
     assert all(Case.parse(token).dtype == "int32" for token in tokens)
+    [run] = Store(tmp_path / "store").runs()
+    assert (run.what, run.seed, run.counts[0].examples) == ("fuzz", 5, count.examples)
 
 
 def test_a_wrong_subject_is_reduced_to_a_token_that_replays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     subject = f"{HERE}:wrong_at_stride_3"
-    code, document = fuzz(tmp_path, "wrong_at_stride_3", "--minutes", "0.3")
-    assert code == 1
-    tokens = [failure["token"] for failure in document["failures"]]
+    record = fuzz(tmp_path, "wrong_at_stride_3")
+    assert record.exit_code == 1
+    tokens = [failure.token for failure in record.failures]
     assert {Case.parse(token).strides[0] for token in tokens} == {3}
     # What was drawn is reduced, in the place of what was first found; regressions are left alone.
     drawn = [token for token in tokens if token not in regressions()]
     assert drawn
+    assert record.failures[0].looks_like == ""  # nobody has misunderstood a convolution like that
     assert all(" ones:0" in token or "only x" in token for token in drawn)
-    token = drawn[0]
     said = capsys.readouterr().out
-    assert f"python -m parity replay '{token}' --subject {subject}\n" in said
+    assert f"python -m parity replay '{drawn[0]}' --subject {subject}" in said
     assert "import parity.tests.search.test_fuzz" in said
-    assert main(["replay", token, "--subject", subject]) == 1
-    assert main(["replay", token, "--subject", "npconv:conv2d"]) == 0
-    assert token in Corpus(tmp_path / "corpus.txt").failed  # the next campaign begins with it
+    assert set(tokens) <= failed(tmp_path)
+    # The next one begins with them.
+    again = fuzz(tmp_path, "wrong_at_stride_3", "--turns", str(len(tokens)))
+    assert {one.token for one in again.failures} == set(tokens)
 
 
-def test_a_job_goes_on_after_its_subject_has_died(
+def test_a_campaign_goes_on_after_its_subject_has_died(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, document = fuzz(tmp_path, "dying_at_stride_3", "--minutes", "0.6")
-    assert code == 1
-    crashes = document["crashes"]
-    assert len(crashes) > 1
-    tokens = [crash["note"] for crash in crashes]
-    assert len(set(tokens)) > 1  # the other examples are drawn from other seeds
-    assert document["total"]["examples"] > 0  # what the dead job had compared is counted
+    record = fuzz(tmp_path, "dying_at_stride_3")
+    assert record.exit_code == 1
+    tokens = {crash.note for crash in record.crashes}
+    assert len(tokens) > 1  # the other examples are drawn from other seeds
+    assert record.total.examples > 0
     said = capsys.readouterr().out
     for token in tokens:
         assert Case.parse(token).strides[0] == 3
-        assert f"python -m parity replay '{token}' --subject {HERE}:dying_at_stride_3\n" in said
+        assert f"python -m parity replay '{token}' --subject {HERE}:dying_at_stride_3" in said
     assert "killed by SIGKILL, in a call of the subject" in said
-    assert set(tokens) <= set(Corpus(tmp_path / "corpus.txt").failed)
+    assert tokens <= failed(tmp_path)
 
 
-def test_a_subject_that_dies_of_everything_ends_in_time(tmp_path: Path) -> None:
-    began = time.monotonic()
-    code, document = fuzz(tmp_path, "dying", "--minutes", "0.5", "--claims", "exact,bounded")
-    assert code == 1
-    assert 0 < len(document["crashes"]) <= 20
-    assert document["total"]["examples"] == 0
-    assert time.monotonic() - began < 300  # far beyond half a minute: it ends
+def test_the_same_seed_finds_and_counts_the_same_on_any_number_of_processes(tmp_path: Path) -> None:
+    """With failures to be reduced, deaths, and claims that are left alone meanwhile."""
+    options = ("--claims", "exact,bounded", "--dtypes", "int32,float32", "--turns", "30")
+    records = []
+    for jobs in "13":
+        (tmp_path / jobs).mkdir()
+        record = fuzz(tmp_path / jobs, "wrong_or_dying", *options, "--jobs", jobs)
+        records.append(msgspec.to_builtins(record))
+        for name in ("seconds", "examples_per_second_and_job", "jobs"):
+            del records[-1][name]
+    assert records[0] == records[1]
+    assert records[0]["failures"]
+    assert records[0]["crashes"]
 
 
-def test_a_call_that_hangs_is_told_by_its_token(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = ("--minutes", "0.1", "--call-seconds", "2")
-    code, document = fuzz(tmp_path, "hanging_at_stride_3", *options)
-    assert code == 1
-    crash = document["crashes"][0]
-    assert Case.parse(crash["note"]).strides[0] == 3
-    assert crash["reason"] == "no answer within 2 s, in a call of the subject"
-    assert main(["replay", crash["note"], "--subject", f"{HERE}:hanging_at_stride_3",
-                 "--call-seconds", "2"]) == 1  # fmt: skip
-    assert "DISAGREES: the process: no answer within 2 s" in capsys.readouterr().out
+def test_a_subject_that_dies_of_everything_is_left_alone(tmp_path: Path) -> None:
+    record = fuzz(tmp_path, "dying", "--turns", "1000")
+    assert record.exit_code == 1
+    assert len([one for one in record.crashes if one.note not in regressions()]) == campaign.ENOUGH
+    assert record.total.examples == 0
+
+
+def test_a_call_that_hangs_is_told_by_its_token(tmp_path: Path) -> None:
+    record = fuzz(tmp_path, "hanging_at_stride_3", "--turns", "12", "--call-seconds", "1")
+    assert record.exit_code == 1
+    crash = record.crashes[0]
+    assert Case.parse(crash.note).strides[0] == 3
+    assert crash.reason == "no answer within 1 s, in a call of the subject"
 
 
 def test_a_failure_outlives_the_death_of_its_reduction(tmp_path: Path) -> None:
-    code, document = fuzz(tmp_path, "wrong_then_dying", "--minutes", "0.1")
-    assert code == 1
-    failure, crash = document["failures"][0], document["crashes"][0]
-    assert "outputs differ" in failure["reason"]
-    assert Case.parse(failure["token"]).strides[0] == Case.parse(crash["note"]).strides[0] == 3
-    assert {failure["token"], crash["note"]} <= set(Corpus(tmp_path / "corpus.txt").failed)
+    record = fuzz(tmp_path, "wrong_then_dying")
+    assert record.exit_code == 1
+    [failure, *_] = [one for one in record.failures if one.token not in regressions()]
+    assert "outputs differ" in failure.reason
+    assert " ones:0" not in failure.token
+    tokens = [failure.token, record.crashes[0].note]
+    assert {Case.parse(token).strides[0] for token in tokens} == {3}
+    assert set(tokens) <= failed(tmp_path)
 
 
-@pytest.mark.parametrize(("subject", "code"), [("npconv:conv2d", 130), ("wrong_at_stride_3", 1)])
-def test_after_ctrl_c_what_was_found_is_written(subject: str, code: int, tmp_path: Path) -> None:
-    subject = subject if ":" in subject else f"{HERE}:{subject}"
-    files = ["--corpus", str(tmp_path / "corpus.txt"), "--output", str(tmp_path / "fuzz.json")]
-    script = (
-        "import signal, sys\n"
-        # A shell's background jobs ignore SIGINT, and so do their children.
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from parity import fuzz\n"
-        "from parity.__main__ import main\n"
-        "hear = fuzz._Heard.message\n"
-        "def message(self, job, one):\n"
-        "    hear(self, job, one)\n"
-        f"    if self.counts and len(self.failures) >= {code == 1}: print('heard', flush=True)\n"
-        "fuzz._Heard.message = message\n"
-        f"sys.exit(main({['fuzz', *NARROW, *files, '--minutes', '9', '--subject', subject]}))"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        start_new_session=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        while "heard" not in process.stdout.readline():
-            assert process.poll() is None
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
-        said, _ = process.communicate()
-    assert process.returncode == code
-    assert ("interrupted: " if code == 130 else "DISAGREES") in said
-    document = json.loads((tmp_path / "fuzz.json").read_text())
-    assert document["interrupted"]
-    assert document["exit_code"] == code
-    assert bool(document["failures"]) == (code == 1)
-    assert document["counts"]
-    assert Corpus(tmp_path / "corpus.txt").tokens
+@pytest.mark.parametrize(("subject", "code"), [("", 130), ("wrong_at_stride_3", 1)])
+def test_after_ctrl_c_what_was_found_is_written(
+    subject: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    take = Campaign.take
+
+    def taken(self: Campaign, outcome: Any) -> Any:
+        found = take(self, outcome)
+        if self.counts and len(self.failures) >= (code == 1):
+            signal.raise_signal(signal.SIGINT)
+        return found
+
+    monkeypatch.setattr(Campaign, "take", taken)
+    record = fuzz(tmp_path, subject, "--minutes", "9")
+    assert (record.exit_code, record.interrupted, bool(record.failures)) == (code, True, code == 1)
+    assert ("interrupted: " if code == 130 else "DISAGREES") in capsys.readouterr().out
+    assert record.counts
+    assert Store(tmp_path / "store").corpus()
 
 
 def test_what_is_not_supported_is_counted_and_no_disagreement(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, document = fuzz(tmp_path, "refusing_stride_3", "--minutes", "0.05")
-    [count] = document["counts"]
-    assert (code, document["failures"]) == (3, [])  # a fifth of all examples is too much
-    assert 0.1 * count["examples"] < count["not_supported"] < 0.5 * count["examples"]
-    [doubt] = [one for one in document["doubts"] if "supported" in one]
+    record = fuzz(tmp_path, "refusing_stride_3")
+    [count] = record.counts
+    assert (record.exit_code, record.failures) == (3, [])  # a fifth of all examples is too much
+    assert 0.1 * count.examples < count.not_supported < 0.5 * count.examples
+    [doubt] = [one for one in record.doubts if "supported" in one]
     assert "--without, --dtypes or --layouts" in doubt
     assert "NotImplementedError: strides of 3" in doubt
     assert "MISTRUSTED" in capsys.readouterr().out
 
 
-def test_nothing_compared_is_no_agreement(tmp_path: Path) -> None:
-    code, document = fuzz(tmp_path, "refusing", "--minutes", "0.02")
-    assert (code, document["failures"], document["total"]["examples"]) == (3, [], 0)
-    assert "exact: no example" in document["doubts"]
+def test_what_says_nothing_of_the_subject_is_no_agreement(tmp_path: Path) -> None:
+    nothing = fuzz(tmp_path, "refusing", "--turns", "2")
+    assert (nothing.exit_code, nothing.failures, nothing.total.examples) == (3, [], 0)
+    assert "exact: no example" in nothing.doubts
+    broken = fuzz(tmp_path, "beside_a_broken_oracle", "--turns", "2")
+    assert (broken.exit_code, broken.failures, broken.crashes) == (3, [], [])
+    assert any("RuntimeError: out of order" in doubt for doubt in broken.doubts)
+    dying = fuzz(tmp_path, "beside_a_dying_oracle", "--turns", "2")
+    assert (dying.exit_code, dying.failures, dying.crashes[0].side) == (3, [], "TensorFlow")
+    assert any("SIGABRT, in a call of TensorFlow" in doubt for doubt in dying.doubts)
 
 
-def test_what_the_oracle_does_is_never_told_as_the_subjects(tmp_path: Path) -> None:
-    code, document = fuzz(tmp_path, "beside_a_broken_oracle", "--minutes", "0.02")
-    assert (code, document["failures"], document["crashes"]) == (3, [], [])
-    assert any("RuntimeError: out of order" in doubt for doubt in document["doubts"])
-    code, document = fuzz(tmp_path, "beside_a_dying_oracle", "--minutes", "0.02")
-    assert (code, document["failures"]) == (3, [])
-    assert document["crashes"][0]["side"] == "TensorFlow"
-    assert any("SIGABRT, in a call of TensorFlow" in doubt for doubt in document["doubts"])
-
-
-def test_every_claim_has_its_turn_before_any_has_its_second(monkeypatch: Any) -> None:
-    from parity.claims.tally import dtypes
-    from parity.model.subject import Scope
-    from parity.search import campaign
-
-    turns = {(one.name, dtype) for one in CLAIMS.values() for dtype in dtypes(one, Scope())}
-    seen: list[list[tuple[str, str]]] = []
-    examples: list[int] = []
-
-    def explored(claim: Any, dtype: str, *_: Any, **options: Any) -> None:
-        if seen[-1][-1:] != [(claim.name, dtype)]:  # a claim's first turn is tried and then filled
-            seen[-1].append((claim.name, dtype))
-        examples.append(options["examples"])
-        if len(seen[-1]) == 2 * len(turns):
-            raise StopIteration
-
-    monkeypatch.setattr(campaign, "explore", explored)
-    monkeypatch.setattr("gc.freeze", lambda: None)
-    for number in range(2):
-        seen.append([])
-        with pytest.raises(StopIteration):
-            campaign.work(Job(number, 0, 3600.0, 2, known=0), lambda _: None)
-        half = len(turns) // 2 + 1
-        assert set(seen[-1][: len(turns)]) == set(seen[-1][len(turns) :]) == turns
-        assert max(examples[: len(turns)]) <= max(one.examples for one in CLAIMS.values())
-    # Two jobs have seen everything when each has done a half.
-    assert set(seen[0][:half]) | set(seen[1][:half]) == turns
+def test_every_claim_has_its_turn_before_any_has_its_second_and_seeds_differ() -> None:
+    one = Campaign(Settings(), None, seed=0, turns=2000)
+    turns = list(itertools.islice(one.planned(), 2000))
+    assert [turn.number for turn in turns] == list(range(2000))
+    drawn = [turn for turn in turns if turn.claim]
+    pairs = {(claim.name, dtype) for claim in CLAIMS.values() for dtype in dtypes(claim, Scope())}
+    for first in range(0, len(drawn) - len(pairs), len(pairs)):
+        a_round = drawn[first : first + len(pairs)]
+        assert {(turn.claim, turn.dtype) for turn in a_round} == pairs
+        assert all(turn.examples <= CLAIMS[turn.claim].examples for turn in a_round[:-1])
+    assert drawn[0].examples <= campaign.FIRST < drawn[-len(pairs)].examples
+    assert {turn.token for turn in turns if turn.token} == set(regressions())
+    other = Campaign(Settings(), None, seed=1, turns=1)
+    starts = {
+        turn.start for turn in (*drawn, *itertools.islice(other.planned(), 2000)) if turn.claim
+    }
+    assert len(starts) == 2 * len(drawn)
 
 
 def test_a_campaign_too_short_is_mistrusted(tmp_path: Path) -> None:
-    code, document = fuzz(tmp_path, "", "--minutes", "0.0001", "--dtypes", "int32,float32")
-    assert code == 3
-    assert any("no example" in doubt for doubt in document["doubts"])
+    record = fuzz(tmp_path, "", "--minutes", "0.0001", "--dtypes", "int32,float32")
+    assert record.exit_code == 3
+    assert any("no example" in doubt for doubt in record.doubts)
 
 
 @pytest.mark.parametrize(
@@ -296,81 +288,17 @@ def test_a_campaign_too_short_is_mistrusted(tmp_path: Path) -> None:
         ["--claims", "hope"],
         ["--minutes", "0"],
         ["--claims", "bounded", "--dtypes", "int32"],
+        ["--store", "{file}/below"],
+        ["--output", "{file}/below"],
     ],
 )
-def test_wrong_calls(wrong: list[str], tmp_path: Path) -> None:
-    assert main(["fuzz", "--corpus", str(tmp_path / "c.txt"), *wrong]) == 2
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "float32 rubbish  # why",
-        "conv2d(input=__import__('os').system('touch {canary}'))  # why",
-        "conv2d(input=ints((100000, 100000, 1, 1), 'float32'))",
-        "float32 NHWC 1x5x5x3 w3x3x3x2 s1,1 d1,1 SAME lattice:0 only x75 wall",
-        "float32 NHWC 99999x99999x5x3 w3x3x3x2 s1,1 d1,1 SAME lattice:0",
-        "float32 NHWC 1x5x5x3 w3x3x3x2 s0,1 d1,1 SAME lattice:0",
-    ],
-)
-def test_a_broken_corpus_is_a_wrong_call_and_not_run(
-    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path, canary = tmp_path / "c.txt", tmp_path / "canary"
-    path.write_text(f"# heading\n{regressions()[0]}  # fine\n{line.format(canary=canary)}\n")
-    assert main(["fuzz", "--corpus", str(path)]) == 2
-    assert f"{path}, line 3: " in capsys.readouterr().err.replace("\n", "")
-    assert not canary.exists()
-
-
-def test_a_corpus_that_is_no_text_is_a_wrong_call(tmp_path: Path) -> None:
-    (tmp_path / "c.txt").write_bytes(b"\xff\xfe")
-    assert main(["fuzz", "--corpus", str(tmp_path / "c.txt")]) == 2
-
-
-def test_the_corpus_keeps_one_token_a_reason_and_the_larger_ratio(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "corpus.txt"
-    corpus = Corpus(path)
-    first, second = regressions()[:2]
-    for found in (
-        Interesting(first, "a", 0.5),
-        Interesting(second, "a", 0.25),
-        Interesting(second, "b"),
-        Interesting(first, "b"),
-    ):
-        corpus.add(found)
-    corpus.add_failure(second)
-    corpus.write()
-    again = Corpus(path)
-    assert list(again.tokens) == list(corpus.tokens) == [first, second]
-    assert again.failed == (second,)
-    again.add(Interesting(second, "a", 0.75))
-    assert list(again.tokens) == [second]
-
-
-def test_no_two_turns_draw_from_the_same_seed() -> None:
-    starts = {
-        _start(Job(number, seed, 1.0), turn, tried=tried)
-        for seed in range(10)
-        for number in range(10)
-        for turn in range(100)
-        for tried in (False, True)
-    }
-    assert len(starts) == 20_000
+def test_wrong_calls(wrong: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.search.turns.play", lambda *_: pytest.fail("it has begun"))
+    (tmp_path / "file").touch()
+    given = ["fuzz", "--store", str(tmp_path / "store"), *wrong]
+    assert main([one.format(file=tmp_path / "file") for one in given]) == 2
 
 
 def test_every_regression_is_admitted_by_a_claim() -> None:
     for token in regressions():
         assert any(claim.admits(Case.parse(token)) for claim in CLAIMS.values())
-
-
-@pytest.mark.parametrize("option", ["--corpus", "--output"])
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_drawn(
-    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(
-        "parity.search.command.campaign", lambda *_, **__: pytest.fail("it has begun")
-    )
-    files = {"--corpus": str(tmp_path / "c.txt")} | {option: str(tmp_path / "file" / "below")}
-    assert main(["fuzz", *(word for pair in files.items() for word in pair)]) == 2

@@ -61,7 +61,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def counts(swept: Swept) -> dict[str, Any]:
     """Return what of a result does not depend on the machine's pace."""
-    paces = {"seconds", "resumed", "rate", "rate_per_job", "rate_per_cpu_second"}
+    paces = {"machines", "seconds", "resumed", "rate", "rate_per_job", "rate_per_cpu_second"}
     names = {one.name for one in fields(Swept)} - paces
     return {name: getattr(swept, name) for name in names}
 
@@ -158,6 +158,7 @@ def test_a_run_is_mistrusted_that_compared_too_little() -> None:
         not_supported=0,
         unanswered=0,
         disagreements=0,
+        machines={this_machine(): 1},
         geometries=5,
         by_dtype={"float32": OfDtype(expected=5, compared=5)},
         layers=OfLayers(),
@@ -188,6 +189,8 @@ def test_a_run_is_mistrusted_that_compared_too_little() -> None:
     assert doubts(nonzero=4) == ["only 4 of 10 outputs are not 0"]
     fewer = {name: 1 for name in good.classes if name != "odd SAME pad"}
     assert doubts(classes=fewer) == ["no geometry of the class 'odd SAME pad'"]
+    other = this_machine().replace(", NumPy ", ", NumPy 9")
+    assert doubts(machines={this_machine(): 1, other: 1})[0].endswith(f"other versions: {other}")
     assert "worker" in doubts([Crash.raised("", "Traceback")])[0]
     for side in (note.ORACLE, ""):  # it was no call of the subject that died
         (said,) = doubts([Crash.died("a token", side, -6, 0)])
