@@ -245,19 +245,18 @@ def _summed(
     """Sum the products of padded images and filters, tap by tap: it needs little memory."""
     it = Geometry.of(case)
     rows, columns = it.outputs
-    shape = (it.groups, math.prod(it.lead), rows, columns, it.filters // it.groups)
-    y = np.zeros((shape[0], math.prod(shape[1:4]), shape[4]), x.dtype)
+    y = np.zeros((it.groups, math.prod(it.lead), rows, columns, it.filters // it.groups), x.dtype)
     for i, j in np.ndindex(w.shape[:2]) if x.size and y.size else ():
         seen = x[:, i * it.rows.dilation :: it.rows.stride][:, :rows]
         seen = seen[:, :, j * it.columns.dilation :: it.columns.stride][:, :, :columns]
-        pixels = seen.reshape(-1, it.groups, it.depth).swapaxes(0, 1)
+        pixels = seen.reshape(*seen.shape[:3], it.groups, it.depth)  # a view, as the next
         taps = w[i, j].reshape(it.depth, it.groups, -1).swapaxes(0, 1)
-        y += multiply(pixels, taps)  # (groups, N * OH * OW, OC / groups)
-    y = y.swapaxes(0, 1).reshape(*it.lead, rows, columns, it.filters)
+        y += multiply(np.moveaxis(pixels, 3, 0), taps[:, None, None])  # row by row
+    y = np.moveaxis(y, 0, 3).reshape(*it.lead, rows, columns, it.filters)
     return np.moveaxis(y, -1, -3) if case.data_format == "NCHW" else y
 
 
 def _multiplied_by_ieee_rules(one: Array, other: Array) -> Array:
     """Multiply matrices by NumPy's own loops: a BLAS may pass over zeros that meet a NaN."""
-    product: Array = np.einsum("gmk,gkn->gmn", one, other)
+    product: Array = np.einsum("...mk,...kn->...mn", one, other)
     return product

@@ -1,6 +1,8 @@
 """TensorFlow is asked which build it is: by two ways that have to agree, in each environment."""
 
+import os
 import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,13 @@ LINES = """
 onednn_verbose,v1,info,oneDNN v3.7.3 (commit N/A)
 onednn_verbose,v1,info,cpu,isa:{isa}
 onednn_verbose,v1,primitive,exec,cpu,{primitive},brg_conv_fwd:avx2,forward_training
+"""
+ORACLE_LEAVES = """
+import os
+import parity.oracles.eigen as oracle
+from parity.oracles.build import runs_onednn
+without = not runs_onednn(oracle.tensorflow())
+print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"), without)
 """
 
 
@@ -68,3 +77,19 @@ def test_two_ways_that_do_not_agree_are_an_error(monkeypatch: pytest.MonkeyPatch
 def test_a_tensorflow_that_does_not_start_says_why() -> None:
     with pytest.raises(RuntimeError, match="does not convolve"):
         tensorflow_build.ask({"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"})
+
+
+@pytest.mark.parametrize("setting", [None, "1"])
+def test_the_oracle_leaves_the_environment_as_the_user_has_it(setting: str | None) -> None:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
+    if setting is not None:
+        environment["TF_ENABLE_ONEDNN_OPTS"] = setting
+    said = subprocess.run(
+        [sys.executable, "-c", ORACLE_LEAVES],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == [str(setting), "True"]

