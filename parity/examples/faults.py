@@ -70,24 +70,24 @@ def nearly_valid_calls(draw: st.DrawFn, scope: Scope) -> Call:
 @cache
 def faults_within(scope: Scope) -> dict[str, Fault]:
     """Return the faults that a subject of `scope` is asked about: in the plainest of its calls."""
-    kept = {}
-    for name, fault in FAULTS.items():
-        for place in range(12):
+    return {
+        name: fault
+        for name, fault in FAULTS.items()
+        if any(scoped.within(plain(name, scope, place).arguments, scope) for place in range(12))
+    }
 
-            def pick(values: Sequence[Any], place: int = place) -> Any:
-                return values[place % len(values)]
 
-            call: Arguments = {
-                "input": ((1, 4, 4, 4), scope.dtypes[0]),
-                "filters": ((2, 2, 4, 4), scope.dtypes[0]),
-                "strides": [1, 1],
-                "padding": "VALID",
-                "data_format": scope.formats[0],
-            }
-            fault.inject(pick, call)
-            if scoped.within(call, scope):
-                kept[name] = fault
-    return kept
+def plain(fault: str, scope: Scope, place: int) -> Call:
+    """Return a plain call of `scope` with a fault, made of the values at `place` (or round it)."""
+    call: Arguments = {
+        "input": ((1, 4, 4, 4), scope.dtypes[0]),
+        "filters": ((2, 2, 4, 4), scope.dtypes[0]),
+        "strides": [1, 1],
+        "padding": "VALID",
+        "data_format": scope.formats[0],
+    }
+    FAULTS[fault].inject(lambda values: values[place % len(values)], call)
+    return Call(call, (fault,))
 
 
 def _spelled(draw: st.DrawFn, case: Case) -> Arguments:
