@@ -25,7 +25,7 @@ from parity.sweep import command as sweep
 from parity.sweep.run import run_sweep
 
 _LAYERS = ("resnet50", "small", "mobilenetv2", "questions")
-_SECONDS = 2.5
+_SECONDS = 1.25
 _QUICK = {
     "layers": ("small",),
     "rounds": 6,  # the fewest of which an interval says something

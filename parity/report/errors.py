@@ -22,6 +22,7 @@ SIDES = ("subject", "TensorFlow")
 SEEDS = 40
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 _LOWEST = -30
+_BEYOND = 2.0**40
 _SIZE, _CHANNELS = 24, 8
 """Deep enough to round, small enough for a picture of all of its output."""
 
@@ -94,12 +95,19 @@ def measured(settings: Settings, dtype: str) -> Errors:
         for side, conv2d in sides.items():
             results[side].append(case.call_on(conv2d, x, w))
     exact = np.stack([one.value for one in allowed])  # (seeds, *output)
-    got = {side: np.stack(some).astype(exact.dtype) for side, some in results.items()}
-    errors = {side: np.abs(some - exact) for side, some in got.items()}
     bound = np.stack([one.bound for one in allowed])
-    shares = {side: (some / bound).astype(np.float64) for side, some in errors.items()}
+    got = {side: np.stack(some).astype(exact.dtype) for side, some in results.items()}
+    with np.errstate(all="ignore"):  # what is not finite is beyond the bound
+        errors = {side: np.abs(some - exact) for side, some in got.items()}
+        shares = {
+            side: np.nan_to_num((some / bound).astype(np.float64), nan=_BEYOND, posinf=_BEYOND)
+            for side, some in errors.items()
+        }
     ours, theirs = errors.values()
-    apart, size = np.abs(got["subject"] - got["TensorFlow"]), np.abs(got["TensorFlow"])
+    with np.errstate(all="ignore"):
+        size = np.abs(got["TensorFlow"])
+        apart = np.abs(got["subject"] - got["TensorFlow"])
+        relative = (apart[size > 0] / size[size > 0]).max()
     others = tuple(axis for axis in range(exact.ndim) if axis not in _plane(cases[0]))
     return Errors(
         dtype=dtype,
@@ -108,17 +116,14 @@ def measured(settings: Settings, dtype: str) -> Errors:
         outputs=exact.size,
         histogram={side: _histogram(some) for side, some in shares.items()},
         by_position={
-            side: np.round(np.nan_to_num(some.mean(axis=others)), 5).tolist()
-            for side, some in shares.items()
+            side: np.round(some.mean(axis=others), 5).tolist() for side, some in shares.items()
         },
         nearer={
             "subject": int(np.count_nonzero(ours < theirs)),
             "TensorFlow": int(np.count_nonzero(theirs < ours)),
             "neither": int(np.count_nonzero(ours == theirs)),
         },
-        minimum_tolerance=Tolerance(
-            _finite(apart.max()), _finite((apart[size > 0] / size[size > 0]).max())
-        ),
+        minimum_tolerance=Tolerance(_finite(apart.max()), _finite(relative)),
     )
 
 
@@ -130,8 +135,7 @@ def _plane(case: Case) -> tuple[int, int]:
 
 def _histogram(shares: Array) -> dict[str, int]:
     exact = shares == 0
-    # What is not finite is in a bin beyond the bound.
-    octaves = np.log2(np.nan_to_num(shares[~exact], nan=2.0**40, posinf=2.0**40))
+    octaves = np.log2(shares[~exact])
     found = Counter(np.maximum(np.floor(BINS_PER_OCTAVE * octaves), _LOWEST).astype(int).tolist())
     return {"exact": int(exact.sum()), **{str(bin): found[bin] for bin in sorted(found)}}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from parity import engine
@@ -43,6 +44,19 @@ def test_a_fault_of_the_padding_shows_as_a_stripe() -> None:
     assert min(plane[0] + plane[-1]) > 1000  # in bounds
     assert max(value for row in plane[1:-1] for value in row[1:-1]) < 1
     assert found.beyond
+
+
+def holed(x: Any, w: Any, **call: Any) -> Any:
+    result = eigen.conv2d(x, w, **call)
+    result[0, 0, 0, :2] = float("nan"), float("inf")
+    return result
+
+
+def test_what_is_not_finite_is_beyond_the_bound_and_can_be_written() -> None:
+    found = errors.measured(Settings(Scope(f"{__name__}:holed")), "float32")
+    assert found.beyond
+    assert found.minimum_tolerance == errors.Tolerance(None, None)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=errors.Errors) == found
 
 
 def test_the_layer_keeps_to_the_scope() -> None:
