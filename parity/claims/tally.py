@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,12 +103,6 @@ class Count:
     def drawn(self) -> int:
         """Examples, also those that say nothing of the subject."""
         return self.examples + self.not_supported.examples + self.oracle_failed.examples
-
-    def taken(self) -> Count:
-        """Return what was counted so far, and begin again."""
-        taken = replace(self)
-        vars(self).update(vars(Count(self.claim, self.dtype)))
-        return taken
 
     def add(self, example: Example, told: Told, classes: Iterable[str]) -> None:
         """Count one example."""

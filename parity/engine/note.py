@@ -24,17 +24,7 @@ R = TypeVar("R")
 
 
 class Note(ctypes.Structure):
-    """What a process writes.
-
-    Attributes
-    ----------
-    calls
-        How many calls it has begun.
-    side
-        Whose call runs: `SUBJECT`, `ORACLE` or, between calls, nothing.
-    example
-        The token of the example, cut to `BYTES` - 1 bytes.
-    """
+    """How many calls it has begun, whose runs ("" for none), and the example's token, cut."""
 
     _fields_ = (
         ("calls", ctypes.c_uint64),

@@ -20,18 +20,8 @@ R = TypeVar("R")
 class Crash:
     """How a task ended that raised, or that took its process with it.
 
-    Attributes
-    ----------
-    note
-        The example that was last noted.
-    side
-        Whose call ran when the process ended: `note.SUBJECT`, `note.ORACLE` or nobody's, "".
-    reason
-        What happened, in a few words.
-    status
-        The exit status of the process, negative for a signal; None if the task raised.
-    traceback
-        Of what the task raised.
+    The note is the example that was last noted, the side whose call ran then; the status is that of
+    the process, negative for a signal and None if the task raised.
     """
 
     note: str

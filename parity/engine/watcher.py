@@ -16,13 +16,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 
 class Watcher:
-    """The watcher of this process, which writes its note where the watcher reads it.
-
-    Parameters
-    ----------
-    settings
-        How long a call may take, and whose it may be.
-    """
+    """The watcher of this process, which writes its note where the watcher reads it."""
 
     def __init__(self, settings: Settings) -> None:
         shared: Note = _CONTEXT.RawValue(Note)

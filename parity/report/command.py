@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from parity.search.campaign import Campaign
 from parity.speed import command as speed
 from parity.speed import layers
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
+from parity.store.store import Store
 from parity.sweep import command as sweep
 from parity.sweep.run import run_sweep
 
@@ -88,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " (--beside)."
     )
     options.add_processes(parser)
+    options.add_store(parser)
     options.add_subject(parser)
     speed.add_settings(parser, seconds=_SECONDS, memory=True)
 
@@ -162,6 +165,11 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
     sampled = _sampled(given, console, quick=quick)
     times = speed.times(chosen, speed.measurement(arguments), console)
     speed.show(times, console)
+    if arguments.store:
+        with closing(Store(arguments.store)) as store:
+            store.record_run(sweep.recorded(swept, given.scope))
+            store.record_run(fuzz.recorded(explored, given.scope))
+            store.record_run(speed.recorded(times, given.scope, speed.exit_code(times)))
     return document.joined(swept, explored, hunted, sampled, times, quick=quick)
 
 

@@ -217,7 +217,14 @@ class _Columns:
     def band(self, y: float, words: str, tips: dict[str, str]) -> None:
         """Have `words` shown where a row is hovered."""
         whole = Rectangle(
-            (0.01, y - 0.5), 0.98, 1, fill=False, lw=0, transform=self._place, clip_on=False
+            (0.01, y - 0.5),
+            0.98,
+            1,
+            fill=False,
+            lw=0,
+            transform=self._place,
+            clip_on=False,
+            zorder=9,
         )
         plots.tip(tips, self.axes.add_patch(whole), words)
 

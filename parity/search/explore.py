@@ -49,7 +49,6 @@ def explore(
     shrink: bool = True,
     simplest: bool = True,
     after: Kept | None = None,
-    found: Callable[[Disagreement], None] | None = None,
 ) -> None:
     """Check `claim` on drawn examples of one dtype and count them.
 
@@ -64,8 +63,6 @@ def explore(
         is none of `examples` if not.
     after
         Called with each example that was compared and with what it told.
-    found
-        Called with the first failing example: making it smaller may end the process.
 
     Raises
     ------
@@ -86,11 +83,9 @@ def explore(
             return  # no smaller one is sought, but the smallest so far has to fail again
         try:
             told = checked(claim, example, within, count)
-        except Exception as error:
+        except Exception:
             if not failing:
                 until = time.monotonic() + SHRINK_SECONDS
-                if found is not None:
-                    found(Disagreement(claim.name, example, describe(error), scope.subject))
             failing[:] = [example]
             failed.add(example.token())
             raise

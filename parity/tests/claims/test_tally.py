@@ -116,18 +116,6 @@ def test_chance_alone_misses_a_class_once_in_a_million(share: float, examples: i
         assert asked == math.ceil(share * examples)
 
 
-def test_what_was_taken_from_a_count_is_counted_once() -> None:
-    count = Count("planted", "float32")
-    count.add(CASE, Told(4, 3), ["SAME"])
-    count.not_supported.add("why")
-    first = count.taken()
-    assert (count.drawn, count.tokens, count.classes) == (0, set(), Counter())
-    count.add(CASE, Told(1, 1), ["SAME"])
-    first.merge(count)
-    assert (first.examples, first.outputs, first.not_supported.examples) == (2, 5, 1)
-    assert first.drawn == 3
-
-
 def test_what_is_counted_and_merged() -> None:
     one, two = Count("planted", "float32"), Count("planted", "float32")
     told = Told(4, 3, {"subject": 0.5}, ("extra",))

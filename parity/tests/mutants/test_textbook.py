@@ -97,7 +97,7 @@ def test_the_textbook_follows_the_rules(row: Row) -> None:
 def arguments(example: Case | Call) -> dict[str, Any]:
     """Return the example's arguments afresh."""
     if isinstance(example, Call):
-        return example.fresh()
+        return dict(example.fresh())
     x, w = example.arrays()
     return {"input": x, "filters": w, **example.arguments()}
 

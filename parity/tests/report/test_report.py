@@ -149,7 +149,9 @@ def test_a_table_of_the_terminal_keeps_its_colours_and_nothing_else() -> None:
 
 def test_the_forest_has_a_title_and_figures_for_each_layer() -> None:
     speed = made.speed()
-    root = read(forest.draw(speed))
+    svg = forest.draw(speed)
+    assert svg.index('class="tip"') > svg.index(">4.00<")  # what is hovered lies on top
+    root = read(svg)
     told = tips(root)
     assert len(told) == 1 + len(speed.rows)
     for row in speed.rows:
