@@ -18,10 +18,11 @@ from rich.console import Console
 from parity import engine
 from parity.cli import options
 from parity.engine import Outcome
-from parity.model import verdict
+from parity.model import known, verdict
 from parity.model.case import Case
 from parity.model.settings import Settings
 from parity.model.subject import DEFAULT, Scope
+from parity.store.records import Failure
 
 HOLDS, FAILS, DOUBTED, OPEN = "holds", "DISAGREES", "MISTRUSTED", "not supported"
 
@@ -83,8 +84,8 @@ def _found_by(subject: str) -> str:
     return "" if folder in usual else f"PYTHONPATH={shlex.quote(str(folder))} "
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print what each claim says; return 1 if one fails, 2 for no token, 3 if nothing tells."""
+def run(arguments: argparse.Namespace) -> verdict.Verdict:
+    """Print what each claim says: 1 if one fails that is not known, 3 if nothing tells."""
     from parity import claims
 
     console = Console()
@@ -102,12 +103,14 @@ def run(arguments: argparse.Namespace) -> int:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     kinds: list[str] = []
+    answers: dict[str, list[tuple[str, str]]] = {kind: [] for kind in (HOLDS, FAILS, DOUBTED, OPEN)}
     smallest = [token]
 
     def heard(outcome: Outcome[Question, Answer]) -> Iterable[Question]:
         asked, answer, crash = outcome.task, outcome.result, outcome.crash
         if crash is not None:
             kinds.append(FAILS if crash.of_subject else DOUBTED)
+            answers[kinds[-1]].append((asked.claim, str(crash)))
             say(f"{asked.claim}: {kinds[-1]}: the process: {crash}")
         elif answer is not None and (asked.reduce or asked.look):
             if answer.said:
@@ -118,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
         elif answer is not None:
             first = answer.kind == FAILS and FAILS not in kinds
             kinds.append(answer.kind)
+            answers[answer.kind].append((asked.claim, answer.said))
             say(f"{asked.claim}: {answer.said}")
             if first and isinstance(example, Case):
                 return [replace(asked, reduce=True)]
@@ -134,7 +138,25 @@ def run(arguments: argparse.Namespace) -> int:
     if not {HOLDS, FAILS, DOUBTED} & set(kinds):
         doubts.append("nothing was compared")
         say("MISTRUSTED: nothing was compared")
-    return verdict.verdict([kind for kind in kinds if kind == FAILS], doubts)
+    failures = [Failure(claim, token, said) for claim, said in answers[FAILS]]
+    judged = known.judged(
+        settings.known, failures, lambda entry: bool(entry.token) and entry.token == token
+    )
+    for one in judged.known:
+        say(f"KNOWN {one.claim}: {token}")
+    for entry in judged.gone:
+        say(f"KNOWN, but no longer fails: remove it from --known: {entry}")
+    return verdict.Verdict.of(
+        verdict.verdict([*judged.new, *judged.gone], doubts),
+        token,
+        agreeing=answers[HOLDS],
+        failures=[
+            *((one.claim, one.reason) for one in judged.new),
+            *((str(entry), "no longer fails: remove it from --known") for entry in judged.gone),
+        ],
+        doubts=doubts,
+        left_out=[*answers[OPEN], *((one.claim, f"known: {one.reason}") for one in judged.known)],
+    )
 
 
 def answered(settings: Settings, question: Question) -> Answer:

@@ -27,7 +27,7 @@ from parity.ledger import rows as ledger
 from parity.ledger.predicates import Facts
 from parity.ledger.rows import KILLED, ROWS, TAKEN, Divergence, Functions, Shown, outcome
 from parity.model import written
-from parity.model.verdict import verdict
+from parity.model.verdict import Verdict, verdict
 from parity.oracles import eigen, onednn
 from parity.oracles.onednn import Machine
 from parity.rules import ROWS as RULES
@@ -80,9 +80,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     del parser
 
 
-def run(_: argparse.Namespace) -> int:
-    """Print a table of the rows; return 1 if one is stale or missing."""
-    return check(Console()).exit_code
+def run(_: argparse.Namespace) -> Verdict:
+    """Print a table of the rows: 1 if one is stale or missing."""
+    found = check(Console())
+    return Verdict.of(
+        found.exit_code,
+        f"the ledger of differences, TensorFlow {eigen.version()}",
+        agreeing=((row.id, row.status) for row in found.rows if not row.stale),
+        failures=[
+            *((row.id, row.status) for row in found.rows if row.stale),
+            *((call, "differs, and no row says so") for call in found.missing),
+        ],
+    )
 
 
 def check(

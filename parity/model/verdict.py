@@ -40,17 +40,7 @@ AGREES, DISAGREES, DOUBTED, LEFT_OUT = "agrees", "DISAGREES", "MISTRUSTED", "lef
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that a run has asked, such as a claim, a layer or a mutant.
-
-    Attributes
-    ----------
-    name
-        What was asked.
-    said
-        What came of it: how much was compared; or a reason, of any number of lines.
-    status
-        `AGREES`, `DISAGREES`, `DOUBTED` or `LEFT_OUT`.
-    """
+    """One thing that a run has asked, as a claim or a mutant, and what came of it, in words."""
 
     name: str
     said: str = ""

@@ -17,6 +17,13 @@ from parity.rules.row import Row
 
 __all__ = ["ROWS", "Row"]
 
+_PARTS = (
+    *(attributes.signature(), attributes.steps("strides", 10, 11)),
+    *(attributes.steps("dilations", 12, 13), attributes.pads(), attributes.paddings()),
+    *(attributes.data_formats(), arrays.dtypes(), arrays.lists(), arrays.ranks(), arrays.limits()),
+    *(sizes.channels(), sizes.outputs(), sizes.no_output(), sizes.no_input()),
+    *(sizes.huge_padding(), sizes.kernels_and_groups()),
+)
 ROWS: tuple[Row, ...] = tuple(
-    sorted((*attributes.every(), *arrays.every(), *sizes.every()), key=lambda row: row.rule)
+    sorted((row for part in _PARTS for row in part), key=lambda row: row.rule)
 )

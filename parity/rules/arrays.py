@@ -21,14 +21,6 @@ _NO_INPUT = (
 )
 
 
-def every() -> Iterator[Row]:
-    """Return all of them."""
-    yield from dtypes()
-    yield from lists()
-    yield from ranks()
-    yield from limits()
-
-
 def objects() -> Any:
     """Return filters of Python's numbers."""
     return np.ones((3, 3, 2, 4), object)

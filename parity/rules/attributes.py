@@ -91,16 +91,6 @@ _NCHW: dict[str, Any] = {"filters": (1, 1, 5, 0), "data_format": "NCHW"}
 _NONE = [0, 0]
 
 
-def every() -> Iterator[Row]:
-    """Return all of them."""
-    yield from signature()
-    yield from steps("strides", 10, 11)
-    yield from steps("dilations", 12, 13)
-    yield from pads()
-    yield from paddings()
-    yield from data_formats()
-
-
 def signature() -> Iterator[Row]:
     """Rule 1, and `name`, which is ignored."""
     for keyword in ("filter", "inputs", "x", "kernel", "groups", "rate", "use_cudnn_on_gpu"):

@@ -23,16 +23,6 @@ def _pads(rows: list[int], columns: list[int] = _NONE) -> list[list[int]]:
     return [_NONE, rows, columns, _NONE]
 
 
-def every() -> Iterator[Row]:
-    """Return all of them."""
-    yield from channels()
-    yield from outputs()
-    yield from no_output()
-    yield from no_input()
-    yield from huge_padding()
-    yield from kernels_and_groups()
-
-
 def channels() -> Iterator[Row]:
     """Rule 17."""
     for ci in (6, 3, 2, 1):

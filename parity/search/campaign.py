@@ -111,8 +111,10 @@ class Campaign:
         kept = [one.token for one in store.corpus() if one.failed] if store else []
         others = [one.token for one in store.corpus()] if store else []
         listed = [one.token for one in settings.known if one.token]
-        for token in listed:
-            claims.parse(token)  # what is no token is told at once
+        try:  # what is no token is told at once
+            listed = [claims.parse(token).token() for token in listed]
+        except ValueError as error:
+            raise verdict.WrongCall(f"--known: {error}") from error
         self._known = list(dict.fromkeys(listed + kept))
         self._tokens = [one for one in dict.fromkeys([*regressions(), *others]) if one not in kept]
         self._waiting: dict[int, Outcome[Turn, Found] | None] = {}

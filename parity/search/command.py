@@ -69,7 +69,9 @@ def run(arguments: argparse.Namespace) -> Verdict:
         record.exit_code,
         f"{record.subject} and TensorFlow {record.tensorflow}, --seed {record.seed}",
         agreeing=(
-            (f"{one.claim} {one.dtype}", f"{one.examples:,} examples") for one in record.counts
+            (f"{one.claim} {one.dtype}", f"{one.examples:,} examples")
+            for one in record.counts
+            if all(failure.claim != one.claim for failure in (*record.failures, *record.known))
         ),
         failures=_failed(record),
         doubts=record.doubts,

@@ -51,6 +51,13 @@ def test_failures_are_held_against_what_is_known(
     assert not known.judged(entries, failures, lambda _: False).gone
 
 
+def test_what_is_no_token_is_told_at_once(tmp_path: Path, capsys: Any) -> None:
+    path = listed(tmp_path, 'token = "what"')
+    store = ["--store", str(tmp_path / "store")]
+    assert main(["fuzz", "--minutes", "60", "--known", str(path), *store]) == 2
+    assert "--known: not a case token: 'what'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "entry", ["", 'token = "a"\nclaim = "b"', 'claim = "a"\nwhy = "b"', "claim = 3", "claim ="]
 )
@@ -97,4 +104,5 @@ def test_commands_know(
     for line in said:
         assert line in printed
     assert ("<failure" in junit.read_text()) == (code == 1)
+    assert ("<system-out" in junit.read_text()) == (subject != FLIPPED)  # what agrees
     assert page.read_text().startswith(f"## {VERDICTS[code]}")

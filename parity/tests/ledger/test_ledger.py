@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 from rich.console import Console
 
+import npconv
 from parity.ledger import command
 from parity.ledger import rows as ledger
 from parity.ledger.predicates import INSTEAD, PREDICATES, Facts, kind
@@ -18,6 +19,7 @@ from parity.oracles import build as tensorflow_build
 from parity.oracles import eigen, onednn
 from parity.oracles.onednn import Machine
 from parity.rules import ROWS as RULES
+from parity.suite import test_rules
 
 VERSIONS = ("2.16", "2.17", "2.18", "2.19", "2.20", "2.21", "2.22")
 ONE = np.ones((1, 1, 1, 1), np.float32)
@@ -114,6 +116,23 @@ def test_every_ledger_row_named_by_a_rule_exists() -> None:
     assert {rule.ledger for rule in RULES} - {""} <= {row.id for row in ROWS}
 
 
+@pytest.mark.parametrize(
+    ("id", "predicate", "said"),
+    [
+        ("7 int8,float32", lambda call: kind(call.filters) > kind(call.input), "too wide"),
+        ("7 int32,float32", lambda call: False, "too narrow"),
+    ],
+)
+def test_a_predicate_is_no_wider_and_no_narrower_than_the_difference(
+    id: str, predicate: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [rule] = [rule for rule in RULES if rule.id == id]
+    test_rules.compare(rule, npconv.conv2d)
+    monkeypatch.setitem(PREDICATES, "filters-dtype", predicate)
+    with pytest.raises(AssertionError, match=said):
+        test_rules.compare(rule, npconv.conv2d)
+
+
 def test_a_row_that_holds_is_not_stale() -> None:
     found = command.checked(A)
     assert (found.stale, found.status) == (False, "as written")
@@ -136,8 +155,8 @@ def test_a_stale_row_is_found(changes: dict[str, str], status: str) -> None:
 
 def test_other_values_are_any_but_those_of_npconv() -> None:
     call, right = CAST.call.replace("1.7", "2.0"), "int32 1x1x1x1 [2]"
-    for npconv, same in ((right, True), ("int32 1x1x1x1 [3]", False)):
-        other = Shown(call, ledger.OTHER, npconv)
+    for expected, same in ((right, True), ("int32 1x1x1x1 [3]", False)):
+        other = Shown(call, ledger.OTHER, expected)
         assert other.by_tensorflow(right) != same
     assert not Shown(call, ledger.OTHER, right).by_tensorflow("killed")
 

@@ -5,12 +5,11 @@ Runs where ONNX and PyTorch are installed: ``tox -e outsiders``.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 
+from parity.__main__ import main
 from parity.claims import CLAIMS, tally, trust
 from parity.claims.tally import Count
 from parity.model import subject
@@ -18,6 +17,7 @@ from parity.model.case import Case, Conv2d
 from parity.model.subject import Scope
 from parity.oracles import onednn as tensorflow_onednn
 from parity.search.explore import Disagreement, describe, explore
+from parity.search.looks import looks_like
 
 pytest.importorskip("onnx", "1.23")
 torch = pytest.importorskip("torch")
@@ -123,5 +123,12 @@ def test_transforms_of_nnpack_are_found(claim: str, token: str) -> None:
     ],
 )
 def test_replay_tells_by_its_exit_code(conv2d: str, token: str, code: int) -> None:
-    command = [sys.executable, "-m", "parity", "replay", token, "--subject", conv2d]
-    assert subprocess.run(command, check=False).returncode == code
+    assert main(["replay", token, "--subject", conv2d]) == code
+
+
+@pytest.mark.parametrize(
+    "conv2d", [f"{PYTORCH}conv2d_native", f"{PYTORCH}conv2d_without_onednn", f"{ONNX}conv2d"]
+)
+@pytest.mark.parametrize("token", [DILATION, *(token for _, token in TRANSFORMS)])
+def test_what_others_do_for_reasons_of_their_own_is_not_explained(conv2d: str, token: str) -> None:
+    assert looks_like(subject.load(conv2d), Case.parse(token), TORCH_SCOPE) == ""
