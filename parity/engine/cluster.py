@@ -31,7 +31,7 @@ class Cluster(Generic[T, R]):
     Raises
     ------
     WrongCall
-        If nobody answers there, or a worker cannot have processes of its own.
+        If nobody answers there, or a worker has no parity or no processes of its own.
     """
 
     def __init__(self, function: Callable[[Settings, T], R], settings: Settings) -> None:
@@ -40,7 +40,7 @@ class Cluster(Generic[T, R]):
             self._client = Client(settings.cluster, timeout=SECONDS, set_as_default=False)
             self._client.wait_for_workers(1, SECONDS)
             self._client.register_plugin(_Holder(function, settings), self._name)
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # a worker's own among them, such as that it has no parity
             raise WrongCall(f"--cluster {settings.cluster}: {error}") from error
 
     @property
