@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -107,6 +108,7 @@ def test_a_photograph_is_compared(settings: Settings, verdict: str) -> None:
 
 def test_a_result_off_by_more_than_the_bound_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
     stem = photographs.examples()[9]  # in float64
+    stem = replace(stem, filters=stem.filters[..., :2])
     right = photographs.compared(TRUE, stem).agreement.error
     assert right is not None
     assert 0 < right < 1
