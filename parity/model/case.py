@@ -14,7 +14,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import ml_dtypes
 import numpy as np
@@ -45,6 +45,15 @@ _TOKEN = re.compile(
     r"(?: x:(?P<input_layout>\w+) w:(?P<filters_layout>\w+))?"
     r"(?: only x(?P<input_only>[\d,]*|all) w(?P<filters_only>[\d,]*|all))?"
 )
+
+
+class Attributes(TypedDict):
+    """The keyword arguments of conv2d besides the two arrays."""
+
+    strides: list[int]
+    padding: str | list[list[int]]
+    data_format: str
+    dilations: list[int]
 
 
 @dataclass(frozen=True)
@@ -160,7 +169,7 @@ class Case:
         x, w = _only(x, self.input_only), _only(w, self.filters_only)
         return LAYOUTS[self.input_layout](x), LAYOUTS[self.filters_layout](w)
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> Attributes:
         """Return the keyword arguments of conv2d besides the two arrays."""
         return {
             "strides": list(self.strides),

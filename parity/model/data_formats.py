@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 
-def in_nhwc(call: dict[str, Any]) -> dict[str, Any]:
+def in_nhwc(call: Mapping[str, Any]) -> Mapping[str, Any]:
     """Turn the keyword arguments of an NCHW call into those of the same call in NHWC.
 
     Whatever has not the form that carries an order is passed on as it is, to be refused.

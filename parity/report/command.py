@@ -27,7 +27,7 @@ from parity.sweep import command as sweep
 from parity.sweep.run import run_sweep
 
 _LAYERS = ("resnet50", "small", "mobilenetv2", "questions")
-_SECONDS = 1.25
+_SECONDS = 1.0
 _QUICK = {
     "layers": ("small",),
     "rounds": 6,  # the fewest of which an interval says something
@@ -160,7 +160,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
     if swept.interrupted or explored.interrupted:
         raise KeyboardInterrupt
     console.rule("mutants")
-    names, control = (list(MUTANTS)[::_FEW_MUTANTS], 0.01) if quick else (list(MUTANTS), 1.0)
+    names, control = (list(MUTANTS)[::_FEW_MUTANTS], 0.01) if quick else (list(MUTANTS), 0.25)
     hunted = mutants.hunt(console, names, seed=0, settings=given, control=control)
     sampled = _sampled(given, console, quick=quick)
     times = speed.times(chosen, speed.measurement(arguments), console)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from parity.model.case import Array
@@ -11,7 +11,7 @@ from parity.model.subject import load
 from parity.oracles.build import runs_onednn
 
 Call = Callable[[], Any]
-Arguments = dict[str, Any]
+Arguments = Mapping[str, Any]
 """Of conv2d, but for the arrays."""
 Facts = dict[str, str | int]
 

@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 import tracemalloc
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -67,8 +68,8 @@ class Requests:
         self._calls = {}  # an earlier layer's arrays
         x, w, arguments = _read(token)
         if by_nhwc:
-            arguments = in_nhwc({"input": x, **arguments})
-            x = np.ascontiguousarray(arguments.pop("input"))
+            turned = dict(in_nhwc({"input": x, **arguments}))
+            x, arguments = np.ascontiguousarray(turned.pop("input")), turned
         bind = self._implementation.bind
         self._calls = {mode: bind(mode, x, w, arguments) for mode in modes}
         result = self._implementation.run(x, w, arguments)
@@ -150,7 +151,7 @@ def timed(call: Call, repeats: int) -> float:
         gc.enable()
 
 
-def _read(token: str) -> tuple[Array, Array, dict[str, Any]]:
+def _read(token: str) -> tuple[Array, Array, Mapping[str, Any]]:
     case = Case.parse(token)
     return *case.arrays(), case.arguments()
 

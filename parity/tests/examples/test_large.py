@@ -49,7 +49,7 @@ def groups(case: Case) -> int:
 def blocks(case: Case) -> Counter[str]:
     """Count the directions in which npconv cuts, and in which its last block is not full."""
     shapes = case.input_shape, case.filters_shape
-    said = npconv.explain(*shapes, **case.arguments(), dtype=DTYPES[case.dtype])
+    said = npconv.explain(*shapes, **dict[str, Any](case.arguments()), dtype=DTYPES[case.dtype])
     tile = re.search(r"(\d+) x (\d+) x (\d+) outputs at once", said.tiles)
     some = re.search(r"(\d+) of \d+ groups", said.tiles)
     part = re.search(r"(\d+) of (\d+) filters", said.tiles)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -211,7 +211,7 @@ class Counted:
         """Return nothing."""
         return {}
 
-    def bind(self, mode: str, x: Any, w: Any, arguments: dict[str, Any]) -> Callable[[], None]:
+    def bind(self, mode: str, x: Any, w: Any, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Return a call that counts itself."""
 
         def call() -> None:
@@ -219,7 +219,7 @@ class Counted:
 
         return call
 
-    def run(self, x: Any, w: Any, arguments: dict[str, Any]) -> Any:
+    def run(self, x: Any, w: Any, arguments: Mapping[str, Any]) -> Any:
         """Return nothing."""
 
 
