@@ -33,6 +33,10 @@ def blas_threads():
     return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
 
+# NumPy 1 counts error states over all threads at once: one that ends its own may end another's.
+@pytest.mark.filterwarnings(
+    *["ignore::RuntimeWarning"] * (np.lib.NumpyVersion(np.__version__) < "2.0.0")
+)
 def test_eight_at_once(threads):
     threads(3)
     before, work = blas_threads(), []

@@ -115,7 +115,9 @@ def _word(value: Any) -> str:
         return "x".join(map(str, value[0])) or "()"
     if isinstance(value, (FunctionType, type)):
         return value.__name__
-    return source(value) if isinstance(value, (np.ndarray, np.generic)) else repr(value)
+    # As repr would; but NumPy 1 shows its scalars within lists like numbers of Python.
+    numpy = isinstance(value, (np.ndarray, np.generic)) or type(value) is list
+    return source(value) if numpy else repr(value)
 
 
 def refused(name: str, error: type[ValueError] | type[TypeError] = ValueError) -> Refusal:
