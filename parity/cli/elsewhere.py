@@ -17,11 +17,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from parity import suite as suite_room
 from parity.cli import terminal
 from parity.model import machine
 from parity.model.verdict import Verdict, verdict
@@ -144,7 +146,8 @@ def visit(place: Place, console: Console) -> Visit:
 
 def commands(folder: str) -> dict[str, list[str]]:
     """Return the quick suite, which writes its report into `folder`, as arguments of Python."""
-    suite = ["-p", "parity.suite.plugin", "--pyargs", "parity.suite"]
+    # A folder and no name: for that pytest would read the conftest.py of whatever lies here.
+    suite = ["-p", "parity.suite.plugin", str(Path(suite_room.__file__).parent)]
     jobs = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
     return {
         "claims": ["-m", "pytest", *suite, *jobs, "-p", "no:cacheprovider"],
