@@ -223,7 +223,12 @@ def test_after_ctrl_c_what_was_found_is_written(
         return found
 
     monkeypatch.setattr(Campaign, "take", taken)
-    record = fuzz(tmp_path, subject, "--minutes", "9")
+    # A shell's background jobs ignore SIGINT, and so do their children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        record = fuzz(tmp_path, subject, "--minutes", "9")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (record.exit_code, record.interrupted, bool(record.failures)) == (code, True, code == 1)
     assert ("interrupted: " if code == 130 else "DISAGREES") in capsys.readouterr().out
     assert record.counts
