@@ -25,6 +25,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 TOKEN = "float32 NHWC 1x4x4x2 w1x1x2x3 s1,1 d1,1 VALID normal:0"
 PREPARE = ("prepare", TOKEN, ["kernel"])
 PARENT = """
+# A shell's background jobs ignore SIGINT, and so do their children.
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import time
 from parity.speed.processes import Workers
 workers = Workers()
