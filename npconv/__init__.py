@@ -2,6 +2,7 @@
 
 from npconv import reference
 from npconv._conv2d import conv2d
+from npconv._convolution import Convolution
 from npconv._depthwise import depthwise_conv2d, separable_conv2d
 from npconv._engine.threads import get_num_threads, set_num_threads
 from npconv._explain import Explanation, explain
@@ -12,6 +13,7 @@ from npconv._patches import extract_patches
 __version__ = "0.1.0"
 
 __all__ = [
+    "Convolution",
     "Explanation",
     "__version__",
     "atrous_conv2d",
