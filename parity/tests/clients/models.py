@@ -73,7 +73,7 @@ def main(file: str) -> None:
     found: dict[str, Any] = {}
     for model in (mobilenet(), unet()):
         kernels = [summed(layer, one) + 1 for layer in model.layers for one in layer.weights]
-        # Ten are enough for a normalisation (a root, a quotient, products, sums), or a pooling of 4.
+        # Ten are enough for a normalisation (root, quotient, products, sums) or a pooling of 4.
         found[f"{model.name} roundings"] = sum(kernels) + 10 * len(model.layers)
         for kind in ("integers", "positive"):
             rng = np.random.default_rng(zlib.crc32(kind.encode()))
