@@ -209,11 +209,11 @@ def _readings(
         *sides, depth, count = kernel
         turned = f"{name}.transpose{(*range(2, axes + 2), 1, 0)}"
         for text, taps in ((turned, (*kernel[2:], *kernel[1::-1])), (name, kernel)):
-            if operation.depthwise and taps[-2] == 1 < channels and taps[-1] % channels == 0:
+            if not operation.depthwise:
+                yield layout, changed + 1, text, taps
+            elif taps[-2] == 1 < channels and taps[-1] % channels == 0:
                 taps = (*taps[:-2], channels, taps[-1] // channels)
                 yield layout, changed + 1, f"{text}.reshape{taps}", taps
-            elif text == turned:
-                yield layout, changed + 1, text, taps
         if out is not None and depth == channels and not operation.depthwise:
             taps = (*sides, 1, depth * count)
             yield layout, changed + 1, f"{name}.reshape{taps}", taps
