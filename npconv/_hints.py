@@ -206,13 +206,15 @@ def _readings(
         channels = shape[-1 if layout == last else -1 - axes]
         *sides, depth, count = kernel
         turned = f"{name}.transpose{(*range(2, axes + 2), 1, 0)}"
-        for text, taps in ((turned, (*kernel[2:], *kernel[1::-1])), (name, kernel)):
-            if not operation.depthwise:
-                yield layout, changed + 1, text, taps
-            elif taps[-2] == 1 < channels and taps[-1] % channels == 0:
-                taps = (*taps[:-2], channels, taps[-1] // channels)
-                yield layout, changed + 1, f"{text}.reshape{taps}", taps
-        if out is not None and depth == channels and not operation.depthwise:
+        hwio = (*kernel[2:], kernel[1], kernel[0])
+        if operation.depthwise:  # those of conv2d in groups
+            for text, taps in ((name, kernel), (turned, hwio)):
+                if taps[-2] == 1 < channels and taps[-1] % channels == 0:
+                    taps = (*taps[:-2], channels, taps[-1] // channels)
+                    yield layout, changed + 1, f"{text}.reshape{taps}", taps
+            continue
+        yield layout, changed + 1, turned, hwio
+        if out is not None and depth == channels:  # those of depthwise_conv2d
             taps = (*sides, 1, depth * count)
             yield layout, changed + 1, f"{name}.reshape{taps}", taps
 
