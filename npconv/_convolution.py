@@ -102,7 +102,7 @@ class Convolution:
             call = bind(_OPERATION, checked, images, weights, out)
         except (TypeError, ValueError) as error:
             values = input, self._flat.reshape(self._shape), *self._attributes
-            raise better(error, known, values, {"out": out}) from error.__cause__
+            raise better(error, known, values, {"out": out}, _OPERATION) from error.__cause__
         with np.errstate(), np.errstate(all="ignore"):  # see conv2d
             for source, result in call.batches:
                 right_multiply(source, weights, call.geometry, result, kept)

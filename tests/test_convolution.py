@@ -206,8 +206,8 @@ def test_repr():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.ones((3, 4)), 1, "SAME"), "filters: expected three dimensions"),
-        ((np.ones((2,) * 6), 1, "SAME"), "filters: expected five dimensions"),
+        ((np.ones((3, 4)), 1, "SAME"), "filters: expected three, four or five dimensions"),
+        ((np.ones((2,) * 6), 1, "SAME"), "filters: expected three, four or five dimensions"),
         ((np.ones((3, 3, 4, 5), complex), 1, "SAME"), "received complex128"),
         ((np.ones((3, 3, 4, 5)), 0, "SAME"), "strides: expected steps from 1"),
         ((np.ones((3, 3, 4, 5)), 1, "same"), "padding: expected 'SAME', 'VALID'"),
