@@ -188,6 +188,15 @@ def test_a_phase_without_pixels_is_padding_that_is_multiplied():
         assert_same(result, in_phases(x, w, (2, 1), [(2, 6), (0, 0)], (3, 3)))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_phases_of_many_tiles(dtype):
+    x, w = lattice((2, 60, 61, 40), (3, 2, 40, 2), dtype)
+    expected = in_phases(x, w, (1, 2), "SAME", (2, 3))
+    with pytest.warns(UserWarning, match="^When dilation rate"):
+        result = npconv.depthwise_conv2d(x, w, (1, 2), "SAME", None, (2, 3))
+    assert_same(result, np.where(expected == 0, np.zeros((), x.dtype), expected))
+
+
 def test_a_separable_intermediate_is_rounded():
     ones = np.ones((1, 1, 2049, 1), np.float16)
     taps, point = np.ones((1, 2049, 1, 1), np.float16), np.full((1, 1, 1, 1), 0.5, np.float16)
