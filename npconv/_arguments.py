@@ -1,4 +1,4 @@
-"""Arguments -> normalised values, by the rules of ``tf.nn.conv2d`` on a CPU without oneDNN.
+"""Arguments -> normalised values, by the rules of ``tf.nn`` on a CPU without oneDNN.
 
 All sizes are checked in exact integers before any memory is taken.
 """
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from npconv._attributes import Array, Format, Shape, read_attributes, read_mode, read_quad, show
+from npconv._attributes import Array, Layout, Shape, read_attributes, read_mode, read_quad, show
 from npconv._geometry import Axis, Geometry, merged
+from npconv._operation import Operation
 from npconv._shapes import check_bytes, check_outputs, resolve, wrong_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _DTYPES = {(dtype.kind, dtype.itemsize): dtype for dtype in map(np.dtype, ("f2", "f4", "f8", "i4"))}
 _DTYPE_NAMES = "float16, bfloat16, float32, float64 or int32"
@@ -24,25 +25,29 @@ _DTYPE_NAMES = "float16, bfloat16, float32, float64 or int32"
 class Call(NamedTuple):
     """A checked call: what is multiplied, by which geometry, and where the result goes."""
 
-    batches: Iterable[tuple[Array, Array]]  # NHWC views of input and `out`, if there is any to do
+    # Views of input and `out`, (N, *axes, C), if there is any to do.
+    batches: Iterable[tuple[Array, Array]]
     filters: Array
     geometry: Geometry
     out: Array
 
 
 def read_call(
-    input: Any, filters: Any, strides: Any, padding: Any, data_format: Any, dilations: Any, out: Any
-) -> Call:
-    """Check the arguments of ``conv2d`` and bring them into one form."""
-    images = input if type(input) is np.ndarray else read_array("input", input)
-    kernels = filters if type(filters) is np.ndarray else read_array("filters", filters)
+    operation: Operation, input: Any, filters: Any,
+    strides: Any, padding: Any, data_format: Any, dilations: Any, out: Any,
+) -> Call:  # fmt: skip
+    """Check the arguments of a convolution and bring them into one form."""
+    images = input if type(input) is np.ndarray else read_array(operation.input, input)
+    kernels = filters if type(filters) is np.ndarray else read_array(operation.filters, filters)
+    if operation.alike and images.dtype != kernels.dtype:
+        images, kernels = read_alike(**{operation.input: input, operation.filters: filters})
     arrays = (images.shape, images.dtype, kernels.shape, kernels.dtype)
     attributes = (strides, padding, data_format, dilations)
-    key = (arrays, _key(attributes))
+    key = (operation, arrays, _key(attributes))
     checked = _checked.get(key)
     if checked is None:
-        checked = check(*arrays, *attributes)
-        if key[1] is not _Unknown:
+        checked = check(operation, *arrays, *attributes)
+        if key[2] is not _Unknown:
             if len(_checked) >= _MOST_CHECKED:
                 _checked.clear()
             _checked[key] = checked
@@ -50,19 +55,23 @@ def read_call(
     if out is None:
         out = result = np.empty(out_shape, dtype)
     else:
-        check_out(out, out_shape, dtype, images, kernels)
+        check_out(out, out_shape, dtype, {operation.input: images, operation.filters: kernels})
         result = out.view(np.ndarray)
     if kernels.dtype != dtype:
         with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
             kernels = kernels.astype(dtype)
-    if not images.size or not out.size:  # nothing is read: where TensorFlow gives any, it is zeros
+    if not (
+        images.size and kernels.size and out.size
+    ):  # nothing is read: where TensorFlow gives any, it is zeros
         result[...] = 0
         return Call((), kernels, geometry, out)
     batches: Iterable[tuple[Array, Array]] = ((images, result),)
-    if images.ndim > 4:
-        batches = _fold(images, result)
-    if layout == "NCHW":
-        batches = ((x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)) for x, y in batches)
+    rank = len(layout)
+    if images.ndim > rank:
+        batches = _fold(images, result, rank)
+    if not layout.endswith("C"):
+        order = 0, *range(2, rank), 1
+        batches = ((x.transpose(order), y.transpose(order)) for x, y in batches)
     return Call(batches, kernels, geometry, out)
 
 
@@ -72,7 +81,7 @@ class _Unknown:
 
 _MOST_CHECKED = 1024
 _ALIKE = {int, str, type(None)}
-_checked: dict[tuple[Any, ...], tuple[np.dtype[Any], Geometry, Shape, Format]] = {}
+_checked: dict[tuple[Any, ...], tuple[np.dtype[Any], Geometry, Shape, Layout]] = {}
 
 
 def _key(value: Any) -> Any:
@@ -86,7 +95,7 @@ def _key(value: Any) -> Any:
     kind = type(value)
     if kind in _ALIKE:
         return value
-    if (kind is list or kind is tuple) and len(value) <= 4:
+    if (kind is list or kind is tuple) and len(value) <= 5:
         if {*map(type, value)} <= _ALIKE:
             return (kind, *value)
         parts = (kind, *map(_key, value))
@@ -95,27 +104,37 @@ def _key(value: Any) -> Any:
 
 
 def check(
+    operation: Operation,
     input_shape: Shape,
     input_dtype: np.dtype[Any],
     filters_shape: Shape,
     filters_dtype: np.dtype[Any],
     *attributes: Any,
-    source: str = "input",
-) -> tuple[np.dtype[Any], Geometry, Shape, Format]:
-    """Check all but the memory; return the result's dtype, geometry, shape and the data_format."""
-    dtype = read_dtype(source, input_dtype)
-    check_cast(filters_dtype, dtype)
-    geometry, out_shape, layout = read_shapes(input_shape, filters_shape, *attributes)
-    check_bytes("input, filters, padding", out_shape, dtype)
+    source: str = "",
+) -> tuple[np.dtype[Any], Geometry, Shape, Layout]:
+    """Check all but the memory; return the result's dtype, geometry, shape and its layout.
+
+    `source` is what decided the dtype, if it is not the input.
+    """
+    arrays = {source or operation.input: input_dtype, operation.filters: filters_dtype}
+    dtype = check_dtypes(arrays, alike=operation.alike)
+    geometry, out_shape, layout = read_shapes(operation, input_shape, filters_shape, *attributes)
+    check_bytes(f"{operation.input}, {operation.filters}, padding", out_shape, dtype)
     return dtype, geometry, out_shape, layout
 
 
 def read_shapes(
-    input_shape: Shape, filters_shape: Shape, *attributes: Any
-) -> tuple[Geometry, Shape, Format]:
-    """Check shapes and attributes; return the geometry, the result's shape and the data_format."""
-    read = read_attributes(*attributes)
-    return *resolve(input_shape, filters_shape, *read), read[2]
+    operation: Operation, input_shape: Shape, filters_shape: Shape, *attributes: Any
+) -> tuple[Geometry, Shape, Layout]:
+    """Check shapes and attributes of a forward convolution, for all that is derived from it.
+
+    The attributes are its strides, padding, data_format and dilations as they were written. Returns
+    the geometry, the shape of the result in the order of the data_format, and this as one of
+    ``FORMATS``. Errors call the arguments as the operation does.
+    """
+    operation = operation.of(filters_shape)
+    read = read_attributes(operation, *attributes)
+    return *resolve(operation, input_shape, filters_shape, *read), read[2]
 
 
 def read_patches_call(
@@ -162,19 +181,49 @@ def read_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     raise TypeError(f"{name}: expected dtype {_DTYPE_NAMES}, received {dtype}")
 
 
-def check_cast(filters: np.dtype[Any], dtype: np.dtype[Any]) -> None:
-    """Check that the filters cast to the dtype of the input within the same kind."""
-    kind: str = filters.kind
+def read_alike(**values: Any) -> list[Array]:
+    """Return arrays that must be of one dtype: a list takes that of what is none, in its kind."""
+    arrays = {name: read_array(name, value) for name, value in values.items()}
+    lists = {name for name, value in values.items() if isinstance(value, (list, tuple))}
+    source = next((name for name in arrays if name not in lists), "")
+    for name in lists if source else ():
+        to = arrays[source].dtype
+        check_cast(arrays[name].dtype, to, name, source)
+        with np.errstate(all="ignore"):
+            arrays[name] = arrays[name].astype(to)
+    return list(arrays.values())
+
+
+def check_dtypes(dtypes: Mapping[str, np.dtype[Any]], *, alike: bool = False) -> np.dtype[Any]:
+    """Return the dtype of a result of arrays: the first decides, the others cast to it.
+
+    Within the same kind; where they must be `alike`, they must be of the same dtype.
+    """
+    (source, first), *others = dtypes.items()
+    dtype = read_dtype(source, first)
+    for name, other in others:
+        if not alike:
+            check_cast(other, dtype, name, source)
+        elif other.newbyteorder("=") != dtype:
+            raise TypeError(f"{name}: expected dtype {dtype} as the {source}'s, received {other}")
+    return dtype
+
+
+def check_cast(
+    other: np.dtype[Any], dtype: np.dtype[Any], name: str = "filters", source: str = "input"
+) -> None:
+    """Check that another array, called `name`, casts to the dtype of `source` within its kind."""
+    kind: str = other.kind
     if kind == "V":  # bfloat16 and its like
-        number = next((to for to in ("i4", "f4") if np.can_cast(filters, to)), kind)
+        number = next((to for to in ("i4", "f4") if np.can_cast(other, to)), kind)
         kind = number[0]
     if kind not in ("bui" if dtype.kind == "i" else "buif"):
-        form = f"dtype {dtype} as the input's, or one that casts to it within the same kind"
-        raise TypeError(f"filters: expected {form}, received {filters}")
+        form = f"dtype {dtype} as the {source}'s, or one that casts to it within the same kind"
+        raise TypeError(f"{name}: expected {form}, received {other}")
 
 
-def check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> None:
-    """Check that a result can be written to `out`."""
+def check_out(out: Any, shape: Shape, dtype: np.dtype[Any], inputs: Mapping[str, Array]) -> None:
+    """Check that a result can be written to `out`, whose memory is none of that of the inputs."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out: expected an ndarray, received {type(out).__name__}")
     if out.dtype.newbyteorder("=") != dtype:
@@ -191,7 +240,7 @@ def check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> N
                 got = f"{out.strides} for shape {out.shape}"
                 raise ValueError(f"out: expected strides that keep elements apart, received {got}")
             span += stride * (size - 1)
-    for name, array in zip(("input", "filters"), inputs, strict=True):
+    for name, array in inputs.items():
         try:
             apart = not np.shares_memory(out, array, max_work=100_000)  # type: ignore[arg-type]
         except np.exceptions.TooHardError:
@@ -200,12 +249,14 @@ def check_out(out: Any, shape: Shape, dtype: np.dtype[Any], *inputs: Array) -> N
             raise ValueError(f"out: expected memory of its own, received some of that of {name}")
 
 
-def _fold(images: Array, out: Array) -> Iterator[tuple[Array, Array]]:
+def _fold(images: Array, out: Array, rank: int) -> Iterator[tuple[Array, Array]]:
     """Fold leading dimensions into the batch, or walk along them where folding would copy."""
-    if images.ndim == 4:
+    if images.ndim == rank:
         yield images, out
-    elif all(merged(x.shape[:-3], x.strides[:-3]) is not None for x in (images, out)):
-        yield images.reshape(-1, *images.shape[-3:]), out.reshape(-1, *out.shape[-3:])
-    else:
-        for one_images, one_out in zip(images, out, strict=True):
-            yield from _fold(one_images, one_out)
+        return
+    lead = images.ndim - rank + 1
+    if all(merged(x.shape[:lead], x.strides[:lead]) is not None for x in (images, out)):
+        yield images.reshape(-1, *images.shape[lead:]), out.reshape(-1, *out.shape[lead:])
+        return
+    for one_images, one_out in zip(images, out, strict=True):
+        yield from _fold(one_images, one_out, rank)

@@ -6,12 +6,14 @@ TensorFlow's forms are taken, and integers are integers: by ``operator.index``, 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from typing import Any, Literal, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from npconv._operation import COUNTS, FORMATS, PADS, Operation
 
 INT32_MAX = 2**31 - 1
 
@@ -20,12 +22,13 @@ T = TypeVar("T")
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 Format = Literal["NHWC", "NCHW"]
+Layout = str  # one of FORMATS
 Mode = Literal["SAME", "VALID"]  # no str: a type checker is to find a padding that is none
 Quad = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
 Steps = SupportsIndex | Quad | None
 Pads = Mode | Sequence[Sequence[SupportsIndex]]
 Pair = tuple[int, int]
-Padding = Mode | tuple[Pair, Pair]  # (before, after) of the rows and of the columns
+Padding = Mode | tuple[Pair, ...]  # (before, after) along each axis
 
 # What was received, in its own order and at a length that a message can bear.
 _short = reprlib.Repr()
@@ -34,9 +37,6 @@ _short.maxlist = _short.maxtuple = 10
 _short.maxother = _short.maxstring = 100
 show = _short.repr
 
-_EXPLICIT_FORM = "[[0, 0], [top, bottom], [left, right], [0, 0]] (in the order of data_format)"
-_PADDING_FORMS = f"'SAME', 'VALID' or {_EXPLICIT_FORM}"
-
 
 def wrong(expected: str, value: Any, kind: type[Exception] = ValueError) -> Exception:
     """Return the error that says what was expected, and what was received."""
@@ -44,39 +44,42 @@ def wrong(expected: str, value: Any, kind: type[Exception] = ValueError) -> Exce
 
 
 def read_attributes(
-    strides: Any, padding: Any, data_format: Any, dilations: Any
-) -> tuple[Pair, Padding, Format, Pair]:
-    """Read the attributes of ``conv2d``, in the order in which TensorFlow does."""
-    layout = read_data_format(data_format)
-    steps, pads = read_steps("strides", strides, layout), read_padding(padding, layout)
-    return steps, pads, layout, read_steps("dilations", dilations, layout)
+    operation: Operation, strides: Any, padding: Any, data_format: Any, dilations: Any
+) -> tuple[Shape, Padding, Layout, Shape]:
+    """Read the attributes of a convolution, in the order in which TensorFlow's conv2d does."""
+    layout = read_data_format(operation.axes, data_format)
+    steps = read_steps(operation.strides, strides, layout)
+    pads = read_padding(padding, layout)
+    return steps, pads, layout, read_steps(operation.dilations, dilations, layout)
 
 
-def read_data_format(value: Any) -> Format:
-    """Return 'NHWC' or 'NCHW'; None means 'NHWC'."""
-    if value is None or (isinstance(value, str) and value == "NHWC"):
-        return "NHWC"
-    if isinstance(value, str) and value == "NCHW":
-        return "NCHW"
+def read_data_format(axes: int, value: Any) -> Layout:
+    """Return one of the FORMATS; None means the first. One axis is also taken by those of two."""
+    last, first = FORMATS[axes]
+    names = {last: last, first: first} | ({"NHWC": last, "NCHW": first} if axes == 1 else {})
+    if value is None or (isinstance(value, str) and value in names):
+        return last if value is None else names[value]
     kind = ValueError if isinstance(value, str) else TypeError
-    raise wrong("data_format: expected the string 'NHWC' or 'NCHW'", value, kind)
+    raise wrong(f"data_format: expected the string {last!r} or {first!r}", value, kind)
 
 
-def read_steps(name: str, value: Any, data_format: Format) -> Pair:
-    """Return the steps along rows and columns of ``strides`` or ``dilations``, called `name`.
+def read_steps(name: str, value: Any, layout: Layout) -> Shape:
+    """Return the steps along each of n axes of ``strides`` or ``dilations``, called `name`.
 
-    One integer is both, 2 are (rows, columns), 4 are in the order of `data_format`; None is 1.
+    One integer is all of them, n are in the order of the axes, n + 2 in that of `layout`; None is
+    1.
     """
-    steps = _read_steps(name, value)
-    if len(steps) == 4:
-        batch, rows, columns, channels = in_nhwc_order(steps, data_format)
-    else:
-        batch, rows, columns, channels = 1, steps[0], steps[-1], 1
-    if rows <= 0 or columns <= 0 or max(rows, columns) > INT32_MAX:
+    axes = len(layout) - 2
+    steps = _read_steps(name, value, axes)
+    batch, channels = 1, 1
+    if len(steps) > axes:
+        batch, *steps, channels = channels_last(steps, layout)
+    if min(steps) <= 0 or max(steps) > INT32_MAX:
         raise wrong(f"{name}: expected steps from 1 to {INT32_MAX}", value)
     if batch != 1 or channels != 1:
-        raise wrong(f"{name}: expected 1 along batch and channels ({data_format=})", value)
-    return rows, columns
+        form = f"{name}: expected 1 along batch and channels (data_format={layout!r})"
+        raise wrong(form, value)
+    return tuple(steps) if len(steps) == axes else (steps[0],) * axes
 
 
 def read_quad(name: str, value: Any) -> Pair:
@@ -98,56 +101,59 @@ def read_mode(value: Any, forms: str) -> Mode | None:
     raise ValueError(f"padding: expected {forms}, received {show(value)}{hint}")
 
 
-def read_padding(value: Any, data_format: Format) -> Padding:
-    """Return the mode, or the zeros of four pairs before and after the rows and the columns."""
-    mode = read_mode(value, _PADDING_FORMS)
+def read_padding(value: Any, layout: Layout) -> Padding:
+    """Return the mode, or the zeros of n + 2 pairs before and after each of n axes."""
+    explicit = f"{PADS[len(layout) - 2]} (in the order of data_format)"
+    forms = f"'SAME', 'VALID' or {explicit}"
+    mode = read_mode(value, forms)
     if mode is not None:
         return mode
     if not isinstance(value, (list, tuple)):
         array = isinstance(value, np.ndarray) and value.ndim
-        raise wrong(
-            f"padding: expected {_PADDING_FORMS}", value, ValueError if array else TypeError
-        )
+        raise wrong(f"padding: expected {forms}", value, ValueError if array else TypeError)
     for position, pair in enumerate(value):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ValueError(
                 f"padding: each element must be a list or tuple of two integers, received "
                 f"{show(value)} with {show(pair)} at index {position}"
             )
-    if len(value) != 4:
-        raise ValueError(
-            f"padding: expected four pairs {_EXPLICIT_FORM}, received {len(value)}: {show(value)}"
-        )
+    if len(value) != len(layout):
+        form = f"{COUNTS[len(layout)]} pairs {explicit}"
+        raise ValueError(f"padding: expected {form}, received {len(value)}: {show(value)}")
     pads: list[Pair] = []
     for pair in value:
         before, after = (_read_integer("padding", pad, value) for pad in pair)
         if before < 0 or after < 0:
             raise wrong("padding: pads must not be negative", value)
         pads.append((before, after))
-    batch, rows, columns, channels = in_nhwc_order(pads, data_format)
+    batch, *axes, channels = channels_last(pads, layout)
     if any(batch) or any(channels):
-        raise wrong(f"padding: batch and channels cannot be padded ({data_format=})", value)
-    return rows, columns
+        form = f"padding: batch and channels cannot be padded (data_format={layout!r})"
+        raise wrong(form, value)
+    return tuple(axes)
 
 
-def in_nhwc_order(values: Sequence[T], data_format: Format) -> tuple[T, T, T, T]:
-    """Return the four values that stand in the order of `data_format` in the order of NHWC."""
+def channels_last(values: Sequence[T], layout: Layout) -> Sequence[T]:
+    """Return values in the order of `layout` (batch, axes, channels) with those of channels last.
+
+    >>> channels_last("NCDHW", "NCDHW")
+    ['N', 'D', 'H', 'W', 'C']
+    """
     batch, *others = values
-    rows, columns, channels = others if data_format == "NHWC" else (*others[1:], others[0])
-    return batch, rows, columns, channels
+    return [batch, *others] if layout.endswith("C") else [batch, *others[1:], others[0]]
 
 
-def show_pads(rows: Sequence[int], columns: Sequence[int], data_format: Format) -> list[list[int]]:
-    """Return explicit padding as it is written.
+def show_pads(pads: Iterable[Sequence[int]], layout: Layout) -> list[list[int]]:
+    """Return explicit padding, given along each axis, as it is written.
 
-    >>> show_pads((0, 1), (2, 3), "NCHW")
+    >>> show_pads([(0, 1), (2, 3)], "NCHW")
     [[0, 0], [0, 0], [0, 1], [2, 3]]
     """
-    none, pads = [0, 0], [[*rows], [*columns]]
-    return [none, *pads, none] if data_format == "NHWC" else [none, none, *pads]
+    none, axes = [0, 0], [[*pair] for pair in pads]
+    return [none, *axes, none] if layout.endswith("C") else [none, none, *axes]
 
 
-def _read_steps(name: str, value: Any) -> Sequence[int]:
+def _read_steps(name: str, value: Any, axes: int) -> Sequence[int]:
     if value is None:
         return (1,)
     # A sequence has no index: asking for it would write a message that nobody reads.
@@ -156,11 +162,13 @@ def _read_steps(name: str, value: Any) -> Sequence[int]:
             return (_read_integer(name, value, value),)
         except TypeError:
             pass
-    form = f"{name}: expected an integer or a sequence of 1, 2 or 4 integers"
-    return _read_integers(name, value, form, (1, 2, 4))
+    lengths = sorted({1, axes, axes + 2})
+    *others, most = map(str, lengths)
+    form = f"{name}: expected an integer or a sequence of {', '.join(others)} or {most} integers"
+    return _read_integers(name, value, form, lengths)
 
 
-def _read_integers(name: str, value: Any, form: str, lengths: tuple[int, ...]) -> list[int]:
+def _read_integers(name: str, value: Any, form: str, lengths: Sequence[int]) -> list[int]:
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not hasattr(value, "__getitem__"):
         raise wrong(form, value, TypeError)
     try:

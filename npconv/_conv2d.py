@@ -13,6 +13,7 @@ from npconv._attributes import Array, Format, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._filters import flatten_filters
 from npconv._hints import MISSING, better, known
+from npconv._operation import CONV2D
 
 
 @overload
@@ -118,7 +119,7 @@ def conv2d(
     try:
         if unknown:
             raise TypeError(f"conv2d() got an unexpected keyword argument {next(iter(unknown))!r}")
-        call = read_call(input, filters, strides, padding, data_format, dilations, out)
+        call = read_call(CONV2D, input, filters, strides, padding, data_format, dilations, out)
     except (TypeError, ValueError) as error:
         values = input, filters, strides, padding, data_format, dilations
         raise better(error, known, values, {"out": out, **unknown}) from error.__cause__

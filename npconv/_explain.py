@@ -19,6 +19,7 @@ from npconv._drawing import draw
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
 from npconv._hints import better, known
+from npconv._operation import CONV2D
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
@@ -158,10 +159,11 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         raise TypeError(f"dtype: {error}") from error
     arrays = input_shape, asked, filters_shape, filters_dtype
     attributes = strides, padding, data_format, dilations
-    source = "input" if dtype is None else "dtype"
-    checked, geometry, output_shape, layout = check(*arrays, *attributes, source=source)
+    source = "" if dtype is None else "dtype"
+    checked, geometry, output_shape, layout = check(CONV2D, *arrays, *attributes, source=source)
     if out is not None:
-        check_out(out, output_shape, checked, np.asarray(input), np.asarray(filters))
+        inputs = {"input": np.asarray(input), "filters": np.asarray(filters)}
+        check_out(out, output_shape, checked, inputs)
     rows, columns = geometry.axes
     batch = prod(input_shape[:-3])
     positions, taps = batch * rows.outputs * columns.outputs, rows.kernel * columns.kernel
@@ -186,8 +188,9 @@ def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attribu
     taps, channels = prod(filters_shape[:2]), geometry.in_channels
     if geometry.groups > 1:
         other = "NHWC" if data_format == "NCHW" else "NCHW"
+        call = strides, padding, other, dilations
         with suppress(TypeError, ValueError):
-            meant = read_shapes(input_shape, filters_shape, strides, padding, other, dilations)
+            meant = read_shapes(CONV2D, input_shape, filters_shape, *call)
             return f"1 with data_format={other!r}" if meant[0].groups == 1 else ""
     elif taps > 1 and channels > 1 and geometry.out_channels == 1:
         depthwise = f"filters.reshape{(*filters_shape[:2], 1, channels)}"

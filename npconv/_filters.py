@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import read_array
 from npconv._attributes import Array, S
+from npconv._operation import CONV2D
 from npconv._shapes import check_filters
 
 
@@ -43,5 +44,5 @@ def flatten_filters(filters: Any) -> Array:
     (18, 8)
     """
     array = read_array("filters", filters)
-    check_filters(array.shape)
+    check_filters(CONV2D, array.shape)
     return array.reshape(prod(array.shape[:3]), array.shape[3])

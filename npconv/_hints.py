@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from npconv._arguments import check_cast, check_out, read_array, read_dtype, read_shapes
-from npconv._attributes import Format, Shape, read_data_format, show_pads
+from npconv._attributes import Layout, Shape, read_data_format, show_pads
 from npconv._geometry import Geometry
+from npconv._operation import CONV2D
 
 Known = Callable[[str, Any], tuple[Shape, np.dtype[Any]]]
 
@@ -96,7 +97,7 @@ def _meant(call: dict[str, Any], named: Any, known: Known) -> tuple[dict[str, st
     check_cast(filters_dtype, read_dtype("input", dtype))
     written = "NHWC" if call["data_format"] is None else call["data_format"]
     name = str(written).strip().upper()
-    given = read_data_format(_FORMATS.get(name, name))
+    given = read_data_format(2, _FORMATS.get(name, name))
     mode = _PAD_MODES.get(str(call["padding"]).upper())
     found: list[tuple[Any, ...]] = []
     for layout, changed, filters, taps in _readings(shape, kernel, given, out):
@@ -105,9 +106,10 @@ def _meant(call: dict[str, Any], named: Any, known: Known) -> tuple[dict[str, st
         pads = "SAME" if mode else _pads(call["padding"], layout)
         attributes = call["strides"], pads, layout, call["dilations"]
         try:
-            geometry, result, _ = read_shapes(shape, taps, *attributes)
+            geometry, result, _ = read_shapes(CONV2D, shape, taps, *attributes)
             if out is not None:
-                check_out(out, result, dtype, *(np.asarray(call[n]) for n in ("input", "filters")))
+                inputs = {n: np.asarray(call[n]) for n in ("input", "filters")}
+                check_out(out, result, dtype, inputs)
         except (TypeError, ValueError):
             continue
         rows, columns = geometry.axes
@@ -118,7 +120,7 @@ def _meant(call: dict[str, Any], named: Any, known: Known) -> tuple[dict[str, st
             continue
         changes = {"input": image, "filters": filters}
         if mode:
-            zeros = [[0, 0]] * (len(shape) - 4) + show_pads(rows[4:6], columns[4:6], layout)
+            zeros = [[0, 0]] * (len(shape) - 4) + show_pads((rows[4:6], columns[4:6]), layout)
             changes["input"], pads = f"np.pad({image}, {zeros}, {mode!r})", "VALID"
         if pads is not call["padding"]:
             changes["padding"] = f"padding={pads!r}"
@@ -141,10 +143,10 @@ def _cast(dtype: np.dtype[Any], filters: np.dtype[Any]) -> str:
 
 
 def _readings(
-    shape: Shape, kernel: Shape, given: Format, out: Any
-) -> Iterator[tuple[Format, int, str, Shape]]:
+    shape: Shape, kernel: Shape, given: Layout, out: Any
+) -> Iterator[tuple[Layout, int, str, Shape]]:
     """Yield what layout and filters may be, with how much that changes."""
-    other: Format = "NCHW" if given == "NHWC" else "NHWC"
+    other: Layout = "NCHW" if given == "NHWC" else "NHWC"
     for changed, layout in enumerate((given, other)):
         yield layout, changed, "filters", kernel
         if len(kernel) == 4 and len(shape) >= 4:
@@ -155,7 +157,7 @@ def _readings(
                 yield layout, changed + 1, f"filters.reshape{taps}", taps
 
 
-def _pads(value: Any, layout: Format) -> Any:
+def _pads(value: Any, layout: Layout) -> Any:
     """Return the padding that a spelling of another library says; `value` itself if it is none."""
     if isinstance(value, (str, bytes)):
         text = value.decode("latin-1") if isinstance(value, bytes) else value
@@ -169,6 +171,5 @@ def _pads(value: Any, layout: Format) -> Any:
     if grid.ndim < 2 and grid.size <= 2:  # before and after alike
         grid = np.repeat(np.broadcast_to(grid, 2), 2).reshape(2, 2)
     if grid.shape == (2, 2):
-        rows, columns = grid.tolist()
-        return show_pads(rows, columns, layout)
+        return show_pads(grid.tolist(), layout)
     return grid.tolist() if isinstance(value, np.ndarray) else value

@@ -9,65 +9,65 @@ from typing import Any
 
 import numpy as np
 
-from npconv._attributes import INT32_MAX, Format, Padding, Pair, Shape, in_nhwc_order, show_pads
+from npconv._attributes import INT32_MAX, Layout, Padding, Shape, channels_last, show_pads
 from npconv._geometry import Axis, Geometry
+from npconv._operation import COUNTS, SIDES, Operation
 
 
 @lru_cache(maxsize=1024)
 def resolve(
-    input_shape: Shape, filters_shape: Shape,
-    strides: Pair, padding: Padding, layout: Format, dilations: Pair,
+    operation: Operation, input_shape: Shape, filters_shape: Shape,
+    strides: Shape, padding: Padding, layout: Layout, dilations: Shape,
 ) -> tuple[Geometry, Shape]:  # fmt: skip
     """Check the shapes of a call; return its geometry and the shape of its result."""
-    if len(input_shape) < 4:
-        dimensions = ", ".join(layout)
-        raise wrong_shape(f"input: expected at least four dimensions ({dimensions})", input_shape)
-    check_filters(filters_shape)
-    lead, image = input_shape[:-3], input_shape[-3:]
+    source, rank = operation.input, operation.axes + 2
+    if len(input_shape) < rank or (len(input_shape) > rank and not operation.folds):
+        least = "at least " if operation.folds else ""
+        form = f"{least}{COUNTS[rank]} dimensions ({', '.join(layout)})"
+        raise wrong_shape(f"{source}: expected {form}", input_shape)
+    check_filters(operation, filters_shape)
+    lead, image = input_shape[: 1 - rank], input_shape[1 - rank :]
     # TensorFlow folds the leading dimensions by reshape(-1), which passes over a 0 among them where
     # the image is empty too, and then cannot unfold a result that is not empty.
     blind = len(lead) > 1 and 0 in image
     batch = prod(size for size in lead if size) if blind else prod(lead)
-    sizes = _, rows, columns, channels = in_nhwc_order((batch, *image), layout)
-    for name, size in zip(("batch", "height", "width", "channels"), sizes, strict=True):
+    sizes = _, *pixels, channels = channels_last((batch, *image), layout)
+    for name, size in zip(("batch", *SIDES[operation.axes], "channels"), sizes, strict=True):
         if size >= INT32_MAX:
-            raise wrong_shape(f"input: {name} must be less than {INT32_MAX}", input_shape)
-    height, width, filter_channels, out_channels = filters_shape
-    if max(filters_shape[:3]) >= INT32_MAX or out_channels > INT32_MAX:
-        raise wrong_shape(f"filters: sizes must be less than {INT32_MAX}", filters_shape)
-    if filter_channels == 0:
-        raise wrong_shape("filters: in_channels must be positive", filters_shape)
-    if channels % filter_channels:
-        got = f"{filter_channels} (input {input_shape}, filters {filters_shape})"
-        expected = f"in_channels must divide the input's {channels} channels"
-        raise ValueError(f"filters: {expected}, received {got}")
-    both = (padding, padding) if isinstance(padding, str) else padding
-    high = Axis.resolve(rows, height, strides[0], dilations[0], both[0])
-    wide = Axis.resolve(columns, width, strides[1], dilations[1], both[1])
-    geometry = Geometry((high, wide), channels, filter_channels, out_channels)
-    check_outputs(geometry, f"filters: shape {filters_shape}")
-    result: Shape = (high.outputs, wide.outputs, out_channels)
+            raise wrong_shape(f"{source}: {name} must be less than {INT32_MAX}", input_shape)
+    if max(filters_shape[:-1]) >= INT32_MAX or filters_shape[-1] > INT32_MAX:
+        form = f"{operation.filters}: sizes must be less than {INT32_MAX}"
+        raise wrong_shape(form, filters_shape)
+    *kernel, filter_channels, out_channels = filters_shape
+    check_channels(operation, channels, input_shape, filters_shape)
+    if operation.depthwise:
+        filter_channels, out_channels = 1, channels * out_channels
+    pads = (padding,) * len(kernel) if isinstance(padding, str) else padding
+    axes = tuple(map(Axis.resolve, pixels, kernel, strides, dilations, pads))
+    geometry = Geometry(axes, channels, filter_channels, out_channels)
+    check_outputs(geometry, f"{operation.filters}: shape {filters_shape}")
+    result: Shape = (*geometry.outputs, out_channels)
     if blind and 0 in lead and 0 not in result:
         empty = f"leading dimensions {lead} and an image {image} that are both empty"
-        raise wrong_shape(f"input: {empty} cannot give results of shape {result}", input_shape)
+        raise wrong_shape(f"{source}: {empty} cannot give results of shape {result}", input_shape)
     if len(lead) > 1 and max(result) > INT32_MAX:
         raise ValueError(
-            f"input: with leading dimensions {lead} the result must not have a dimension beyond "
+            f"{source}: with leading dimensions {lead} the result must not have a dimension beyond "
             f"{INT32_MAX}, received shape {input_shape} for a result of shape {result}"
         )
-    out_shape = lead + (result if layout == "NHWC" else (result[2], *result[:2]))
+    out_shape = lead + (result if layout.endswith("C") else (result[-1], *result[:-1]))
     if 0 in out_shape or 0 in input_shape:
         return geometry, out_shape
     # The rest TensorFlow checks only where something is to be multiplied.
-    if not isinstance(padding, str) and max(*padding[0], *padding[1]) >= INT32_MAX:
-        pads = show_pads(*padding, layout)
-        raise ValueError(f"padding: pads must be less than {INT32_MAX}, received {pads}")
-    if not height or not width:
-        raise wrong_shape("filters: must not be empty", filters_shape)
+    if not isinstance(padding, str) and max(map(max, padding)) >= INT32_MAX:
+        shown = show_pads(padding, layout)
+        raise ValueError(f"padding: pads must be less than {INT32_MAX}, received {shown}")
+    if 0 in kernel and not operation.depthwise:
+        raise wrong_shape(f"{operation.filters}: must not be empty", filters_shape)
     if out_channels % geometry.groups:
-        expected = f"out_channels must be a multiple of the {geometry.groups} groups"
-        why = f"({channels} channels of the input / {filter_channels} of the filters)"
-        raise wrong_shape(f"filters: {expected} {why}", filters_shape)
+        form = f"{operation.channels[1]} must be a multiple of the {geometry.groups} groups"
+        why = f"({channels} channels of the {source} / {filter_channels} of the filters)"
+        raise wrong_shape(f"{operation.filters}: {form} {why}", filters_shape)
     return geometry, out_shape
 
 
@@ -76,16 +76,35 @@ def wrong_shape(expected: str, shape: Shape) -> ValueError:
     return ValueError(f"{expected}, received shape {shape}")
 
 
-def check_filters(shape: Shape) -> None:
-    """Raise ValueError if filters have another number of dimensions than four."""
-    if len(shape) != 4:
-        form = "(height, width, in_channels, out_channels)"
-        raise wrong_shape(f"filters: expected four dimensions {form}", shape)
+def check_filters(operation: Operation, shape: Shape) -> None:
+    """Raise ValueError if filters have another number of dimensions than the operation's."""
+    if len(shape) != operation.axes + 2:
+        form = ", ".join((*SIDES[operation.axes], *operation.channels))
+        count = COUNTS[operation.axes + 2]
+        raise wrong_shape(f"{operation.filters}: expected {count} dimensions ({form})", shape)
+
+
+def check_channels(
+    operation: Operation, channels: int, input_shape: Shape, filters_shape: Shape
+) -> None:
+    """Raise ValueError if the filters do not read so many channels of the input."""
+    name, source, got = operation.channels[0], operation.input, filters_shape[-2]
+    if operation.depthwise:
+        expected = f"{name} must be the {source}'s {channels} channels"
+        fits = got == channels
+    elif got == 0:
+        raise wrong_shape(f"{operation.filters}: {name} must be positive", filters_shape)
+    else:
+        expected = f"{name} must divide the {source}'s {channels} channels"
+        fits = channels % got == 0
+    if not fits:
+        shapes = f"{source} {input_shape}, {operation.filters} {filters_shape}"
+        raise ValueError(f"{operation.filters}: {expected}, received {got} ({shapes})")
 
 
 def check_outputs(geometry: Geometry, received: str) -> None:
     """Raise ValueError, showing `received`, where TensorFlow finds the kernel too large."""
-    for side, axis in zip(("height", "width"), geometry.axes, strict=True):
+    for side, axis in zip(SIDES[len(geometry.axes)], geometry.axes, strict=True):
         if axis.outputs < 0:
             raise ValueError(
                 f"{received} does not fit: along the {side}, {axis.kernel} taps at dilation "

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from npconv._arguments import check, read_array
 from npconv._attributes import Array, Format, Pads, Steps, read_attributes
+from npconv._operation import CONV2D
 
 __all__ = ["conv2d"]
 
@@ -49,8 +50,8 @@ def conv2d(
     images, kernels = read_array("input", input), read_array("filters", filters)
     arrays = images.shape, images.dtype, kernels.shape, kernels.dtype
     attributes = strides, padding, data_format, dilations
-    dtype, _, result_shape, layout = check(*arrays, *attributes)
-    steps, pads, _, spacing = read_attributes(*attributes)
+    dtype, _, result_shape, layout = check(CONV2D, *arrays, *attributes)
+    steps, pads, _, spacing = read_attributes(CONV2D, *attributes)
     result = np.zeros(result_shape, dtype)
     if result.size == 0 or images.size == 0:
         return result

@@ -14,6 +14,7 @@ import numpy as np
 
 from npconv._blocks import reach
 from npconv._engine.casting import cast, cast_bytes
+from npconv._engine.kept import Kept, made
 from npconv._engine.numbers import itemsize
 from npconv._engine.plan import Plan, Tile, Work, largest, pieces
 from npconv._engine.scratch import Array, Scratch
@@ -61,6 +62,7 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     return Plan(NAME, geometry, batch, count, shares, buffers, repeated, 1)
 
 
+@lru_cache(maxsize=256)
 def _columns(geometry: Geometry) -> int:
     """Return for how many columns of outputs the filters stand side by side."""
     channels, outputs = geometry.out_channels, geometry.outputs[-1]
@@ -89,14 +91,13 @@ def _planes(geometry: Geometry) -> list[tuple[slice, Geometry]]:
     return planes
 
 
-def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
+def prepare(
+    plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry, kept: Kept | None
+) -> Work:
     """Return the work on a tile; see ``im2col.prepare``."""
-    dtype, channels, kernel = _dtype(weights.dtype), geometry.in_channels, geometry.kernel
+    dtype, channels = _dtype(weights.dtype), geometry.in_channels
     filters = geometry.out_channels // channels
-    # (KH * KW, C * filters) -> (filters, KH, KW, 1, C), and once more for each column.
-    by_filter = weights.reshape(*kernel, 1, channels, filters)
-    repeated = np.empty((filters, *kernel, _columns(geometry), channels), dtype)
-    repeated[...] = by_filter.transpose(by_filter.ndim - 1, *range(by_filter.ndim - 1))
+    repeated = made(kept, _repeated, weights, geometry.kernel, _columns(geometry), channels, dtype)
     direct = filters == 1 and out.dtype == dtype and out.flags.aligned
     planes = [(images[..., columns, :], one) for columns, one in _planes(geometry)]
 
@@ -123,6 +124,17 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
         return True
 
     return work
+
+
+def _repeated(
+    flat: Array, kernel: tuple[int, ...], columns: int, channels: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return the filters by their number of a channel, and once more for each column."""
+    # (KH * KW, C * filters) -> (KH, KW, 1, C, filters) -> (filters, KH, KW, columns, C)
+    by_channel = flat.reshape(*kernel, 1, channels, -1)
+    repeated = np.empty((by_channel.shape[-1], *kernel, columns, channels), dtype)
+    repeated[...] = by_channel.transpose(by_channel.ndim - 1, *range(by_channel.ndim - 1))
+    return repeated
 
 
 def _add_up(band: Array, taps: Array, total: Array, geometry: Geometry) -> None:

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from npconv._blocks import Block, read
 from npconv._engine.casting import cast, cast_bytes
+from npconv._engine.kept import Kept, made
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
 from npconv._engine.plan import MOVED, TILE_BYTES, Plan, Tile, Work, largest, pieces, runs
 from npconv._engine.scratch import Array, Scratch
@@ -120,9 +121,14 @@ def _parts(plan: Plan, tile: Tile, itemsize: int) -> tuple[tuple[int, ...], list
     return (*parts[0][0].frame.matrix[:-1], min(each, o1 - o0)), parts
 
 
-def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
+def prepare(
+    plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry, kept: Kept | None
+) -> Work:
     """Return the work on a tile; of a `geometry` that the plan may have changed."""
-    arithmetic = numbers(images, weights, geometry)
+    arithmetic = numbers(images, weights, geometry, kept)
+    filters = made(
+        kept, operands, weights, arithmetic, geometry.groups, plan.pieces > 1 or kept is not None
+    )
 
     def write(sums: Array, tile: Tile, scratch: Scratch) -> bool:
         target = out[tile.place]
@@ -133,31 +139,26 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
         return True
 
     direct = out if out.dtype == arithmetic.sums and out.flags.aligned else None
-    return work_on(plan, images, weights, arithmetic, write, direct)
+    return work_on(plan, images, filters, arithmetic, write, direct)
 
 
 def work_on(
-    plan: Plan, images: Array, weights: Array, arithmetic: Numbers, write: Write, out: Array | None
+    plan: Plan,
+    images: Array,
+    filters: tuple[Array, ...],
+    arithmetic: Numbers,
+    write: Write,
+    out: Array | None,
 ) -> Work:
     """Return what computes a tile's products, and writes those that BLAS cannot write to `out`."""
-    geometry, dtype = plan.geometry, arithmetic.dtype
+    dtype = arithmetic.dtype
     patches, size = Patches(images, dtype), dtype.itemsize
-    convert, flags = weights.dtype != dtype, weights.flags
-    if not (flags.c_contiguous or flags.f_contiguous):
-        weights = np.ascontiguousarray(weights)  # NumPy would do it for every tile
-    filters: tuple[Array, ...] = (weights,)
-    if convert and plan.pieces > 1:  # else each tile converts its own
-        filters, convert = arithmetic.prepare(weights, Scratch()), False
-    groups = geometry.groups
-    if groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
-        split = (one.reshape(len(one), groups, -1) for one in filters)
-        filters = tuple(one.transpose(1, 0, 2) for one in split)
-    name = f"parts of {size} bytes"
+    convert = filters[0].dtype != dtype
 
     def work(tile: Tile, scratch: Scratch) -> bool:
-        known = tile.known.get(name)
+        known = tile.known.get(size)
         if known is None:
-            known = tile.known[name] = _parts(plan, tile, size)
+            known = tile.known[size] = _parts(plan, tile, size)
         shape, parts = known
         place = None if out is None else _place(out, tile, shape)
         total = scratch.take("product", shape, arithmetic.sums) if place is None else place
@@ -174,6 +175,17 @@ def work_on(
         return place is not None or write(total, tile, scratch)
 
     return work
+
+
+def operands(flat: Array, arithmetic: Numbers, groups: int, whole: bool) -> tuple[Array, ...]:
+    """Return the filters of all tiles, converted as a `whole`, or for each to convert its own."""
+    if not (flat.flags.c_contiguous or flat.flags.f_contiguous):
+        flat = np.ascontiguousarray(flat)  # NumPy would do it for every tile
+    filters = arithmetic.prepare(flat, Scratch()) if whole else (flat,)
+    if groups > 1:  # (KH * KW * C, OC) -> (g, KH * KW * C, o)
+        split = (one.reshape(len(one), groups, -1) for one in filters)
+        filters = tuple(one.transpose(1, 0, 2) for one in split)
+    return filters
 
 
 def _place(out: Array, tile: Tile, shape: tuple[int, ...]) -> Array | None:

@@ -14,7 +14,8 @@ import numpy as np
 
 from npconv._blocks import reach
 from npconv._engine.casting import cast, cast_bytes
-from npconv._engine.numbers import filter_bytes, itemsize, numbers
+from npconv._engine.kept import Kept, made
+from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
 from npconv._engine.plan import MOVED, Plan, Tile, Work, largest, pieces
 from npconv._engine.scratch import Array, Scratch
 from npconv._geometry import Geometry
@@ -66,13 +67,13 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     return Plan(NAME, geometry, batch, count, 1, buffers, shared, product)
 
 
-def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
+def prepare(
+    plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry, kept: Kept | None
+) -> Work:
     """Return the work on a tile; see ``im2col.prepare``."""
     channels, filters, kernel = geometry.in_channels, geometry.out_channels, geometry.kernel
-    arithmetic = numbers(images, weights, geometry)
-    # (KH * KW, C, OC) -> (C, KH * KW * OC)
-    by_pixel = weights.reshape(-1, channels, filters).transpose(1, 0, 2).reshape(channels, -1)
-    operands = arithmetic.prepare(by_pixel, Scratch())
+    arithmetic = numbers(images, weights, geometry, kept)
+    operands = made(kept, _operands, weights, channels, arithmetic)
     whole = tuple((0, taps) for taps in (*kernel, channels))
 
     def work(tile: Tile, scratch: Scratch) -> bool:
@@ -81,7 +82,7 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
             band = tile.known[NAME] = reach(geometry, tile.outputs, (0, 1), whole)
         pixels = scratch.take("band", band.shape, arithmetic.dtype)
         pixels = fill(pixels, band, images, scratch)[0]  # (n, *pixels, C)
-        shape = (by_pixel.shape[1], prod(pixels.shape[:-1]))
+        shape = (operands[0].shape[1], prod(pixels.shape[:-1]))
         product = scratch.take("products", shape, arithmetic.sums)
         arithmetic.multiply(pixels.reshape(-1, channels), operands, product.T, scratch)
         planes = product.reshape(*kernel, filters, *pixels.shape[:-1])
@@ -101,3 +102,9 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
         return True
 
     return work
+
+
+def _operands(flat: Array, channels: int, arithmetic: Numbers) -> tuple[Array, ...]:
+    """Return the filters side by side: (KH * KW * C, OC) -> (C, KH * KW * OC)."""
+    by_pixel = flat.reshape(-1, channels, flat.shape[1]).transpose(1, 0, 2)
+    return arithmetic.prepare(by_pixel.reshape(channels, -1), Scratch())

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from npconv._engine import depthwise, im2col, kn2row, threads, toeplitz
+from npconv._engine.kept import Kept
 from npconv._engine.plan import TOTAL_BYTES, Plan, Work, largest
 from npconv._engine.scratch import Array
 from npconv._geometry import Geometry
@@ -28,7 +29,13 @@ class Algorithm(Protocol):
     def pays(self, geometry: Geometry, batch: int) -> bool: ...
     def plan(self, geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan: ...
     def prepare(
-        self, plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry
+        self,
+        plan: Plan,
+        images: Array,
+        weights: Array,
+        out: Array,
+        geometry: Geometry,
+        kept: Kept | None,
     ) -> Work: ...
 
 
@@ -65,22 +72,26 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
     return im2col.plan(geometry, batch, dtype)
 
 
-def right_multiply(images: Array, weights: Array, geometry: Geometry, out: Array) -> None:
+def right_multiply(
+    images: Array, weights: Array, geometry: Geometry, out: Array, kept: Kept | None = None
+) -> None:
     """Right-multiply the patches matrix of images by the flattened filters, tile by tile.
 
     `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
-    order, `weights` (KH * KW * C / groups, OC).
+    order, `weights` (KH * KW * C / groups, OC); what is made of these alone is `kept`.
     """
     plan = choose(geometry, len(out), weights.dtype)
-    if not _run(plan, images, weights, geometry, out):
+    if not _run(plan, images, weights, geometry, out, kept):
         # What is not finite met a zero that the filters do not have.
         plan = choose(geometry, len(out), weights.dtype, plain=True)
-        _run(plan, images, weights, geometry, out)
+        _run(plan, images, weights, geometry, out, kept)
 
 
-def _run(plan: Plan, images: Array, weights: Array, geometry: Geometry, out: Array) -> bool:
+def _run(
+    plan: Plan, images: Array, weights: Array, geometry: Geometry, out: Array, kept: Kept | None
+) -> bool:
     """Compute all tiles; return whether all of their results stand."""
-    work = ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out, geometry)
+    work = ALGORITHMS[plan.algorithm].prepare(plan, images, weights, out, geometry, kept)
     if plan.light:
         return threads.alone(plan.tiles(), work)
     return threads.each(plan.tiles(), work, plan.most_threads)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from npconv._engine.casting import cast
+from npconv._engine.kept import Kept, made
 from npconv._engine.scratch import Array, Scratch
 from npconv._geometry import Geometry
 
@@ -100,12 +101,12 @@ def filter_bytes(dtype: np.dtype[Any]) -> int:
     return 16 if dtype.kind == "i" else 4 * (dtype.itemsize == 2)
 
 
-def numbers(images: Array, weights: Array, geometry: Geometry) -> Numbers:
+def numbers(images: Array, weights: Array, geometry: Geometry, kept: Kept | None) -> Numbers:
     """Choose the numbers for the dtype of the weights, and for integers by their sizes."""
     dtype = weights.dtype
     if dtype.kind != "i":
         return _FLOATS[8 if dtype.itemsize == 8 else 4]
-    most = _magnitude(images) * _magnitude(weights) * geometry.terms
+    most = _magnitude(images) * made(kept, _magnitude, weights) * geometry.terms
     if most <= 2**24:
         return _NARROW
     return _WIDE if most <= 2**53 else _HALVES

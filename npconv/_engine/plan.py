@@ -34,7 +34,7 @@ class Tile(NamedTuple):
     start: int
     stop: int
     channels: Range
-    known: dict[str, Any]
+    known: dict[object, Any]
 
     @property
     def place(self) -> tuple[slice, ...]:

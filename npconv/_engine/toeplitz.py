@@ -20,7 +20,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from npconv._engine import im2col
 from npconv._engine.casting import cast
-from npconv._engine.numbers import numbers
+from npconv._engine.kept import Kept, made
+from npconv._engine.numbers import Numbers, numbers
 from npconv._engine.plan import Plan, Tile, Work
 from npconv._engine.scratch import Array, Scratch
 from npconv._geometry import Axis, Geometry, Range
@@ -113,10 +114,13 @@ def spread(flat: Array, geometry: Geometry, block: tuple[int, ...]) -> Array:
     return result.reshape(prod(wide) * channels, -1)
 
 
-def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry) -> Work:
+def prepare(
+    plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry, kept: Kept | None
+) -> Work:
     """Return the work on a tile; see ``im2col.prepare``."""
-    arithmetic = numbers(images, weights, geometry)
-    wide = spread(weights, geometry, plan.block)
+    arithmetic = numbers(images, weights, geometry, kept)
+    whole = plan.pieces > 1 or kept is not None
+    operands = made(kept, _operands, weights, geometry, plan.block, arithmetic, whole)
     doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
 
     def write(sums: Array, tile: Tile, scratch: Scratch) -> bool:
@@ -125,7 +129,13 @@ def prepare(plan: Plan, images: Array, weights: Array, out: Array, geometry: Geo
         _scatter(sums, tile, plan, out, scratch)
         return True
 
-    return im2col.work_on(plan, images, wide, arithmetic, write, None)
+    return im2col.work_on(plan, images, operands, arithmetic, write, None)
+
+
+def _operands(
+    flat: Array, geometry: Geometry, block: tuple[int, ...], arithmetic: Numbers, whole: bool
+) -> tuple[Array, ...]:
+    return im2col.operands(spread(flat, geometry, block), arithmetic, geometry.groups, whole)
 
 
 def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) -> None:
