@@ -32,6 +32,10 @@ class Call(NamedTuple):
     out: Array
 
 
+Checked = tuple[np.dtype[Any], Geometry, Shape, Layout]
+"""Of a call: the result's dtype, the geometry, the result's shape and its layout."""
+
+
 def read_call(
     operation: Operation, input: Any, filters: Any,
     strides: Any, padding: Any, data_format: Any, dilations: Any, out: Any,
@@ -51,6 +55,13 @@ def read_call(
             if len(_checked) >= _MOST_CHECKED:
                 _checked.clear()
             _checked[key] = checked
+    return bind(operation, checked, images, kernels, out)
+
+
+def bind(
+    operation: Operation, checked: Checked, images: Array, kernels: Array, out: Array | None
+) -> Call:
+    """Return the call that was `checked`, with its arrays."""
     dtype, geometry, out_shape, layout = checked
     if out is None:
         out = result = np.empty(out_shape, dtype)
@@ -81,7 +92,7 @@ class _Unknown:
 
 _MOST_CHECKED = 1024
 _ALIKE = {int, str, type(None)}
-_checked: dict[tuple[Any, ...], tuple[np.dtype[Any], Geometry, Shape, Layout]] = {}
+_checked: dict[tuple[Any, ...], Checked] = {}
 
 
 def _key(value: Any) -> Any:
@@ -111,8 +122,8 @@ def check(
     filters_dtype: np.dtype[Any],
     *attributes: Any,
     source: str = "",
-) -> tuple[np.dtype[Any], Geometry, Shape, Layout]:
-    """Check all but the memory; return the result's dtype, geometry, shape and its layout.
+) -> Checked:
+    """Check all but the memory.
 
     `source` is what decided the dtype, if it is not the input.
     """

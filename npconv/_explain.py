@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
 from html import escape
 from math import prod
 from operator import index
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -18,10 +16,9 @@ from npconv._attributes import Array, Format, Pads, Shape, Steps
 from npconv._drawing import draw
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
-from npconv._hints import better, known
+from npconv._hints import hinting, known
 from npconv._operation import CONV2D
 
-F = TypeVar("F", bound=Callable[..., Any])
 _FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
 
 
@@ -99,18 +96,7 @@ def _known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
     return known(name, value)
 
 
-def _hinting(function: F) -> F:
-    @wraps(function)
-    def hinting(*values: Any, **named: Any) -> Any:
-        try:
-            return function(*values, **named)
-        except (TypeError, ValueError) as error:
-            raise better(error, _known, values, named) from error.__cause__
-
-    return hinting  # type: ignore[return-value]
-
-
-@_hinting
+@hinting(CONV2D, _known)
 def explain(
     input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,

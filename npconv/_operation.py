@@ -52,7 +52,24 @@ class Operation(NamedTuple):
 
     def of(self, filters_shape: tuple[int, ...]) -> Operation:
         """Return the operation that filters of a shape have, where they choose its axes."""
-        return self if self.axes else self._replace(axes=max(1, min(3, len(filters_shape) - 2)))
+        if self.axes:
+            return self
+        if len(filters_shape) - 2 not in SIDES:
+            form = "three, four or five dimensions (*kernel, in_channels, out_channels)"
+            raise ValueError(f"{self.filters}: expected {form}, received shape {filters_shape}")
+        return self._replace(axes=len(filters_shape) - 2)
 
 
 CONV2D = Operation("conv2d")
+CONV1D = Operation("conv1d", axes=1, strides="stride", alike=True)
+CONV3D = Operation("conv3d", axes=3)
+CONVOLUTION = Operation("convolution", axes=0, alike=True)
+ATROUS_CONV2D = Operation("atrous_conv2d", input="value", dilations="rate", alike=True)
+DEPTHWISE_CONV2D = Operation(
+    "depthwise_conv2d", filters="filter", channels=("in_channels", "multiplier"),
+    alike=True, depthwise=True, phased=True,
+)  # fmt: skip
+SEPARABLE_CONV2D = DEPTHWISE_CONV2D._replace(name="separable_conv2d", filters="depthwise_filter")
+POINTWISE = Operation(
+    "separable_conv2d", input="depthwise result", filters="pointwise_filter", alike=True
+)

@@ -12,6 +12,7 @@ import numpy as np
 from npconv._attributes import INT32_MAX, Layout, Padding, Shape, channels_last, show_pads
 from npconv._geometry import Axis, Geometry
 from npconv._operation import COUNTS, SIDES, Operation
+from npconv._phases import apart, in_phases
 
 
 @lru_cache(maxsize=1024)
@@ -45,6 +46,8 @@ def resolve(
     pads = (padding,) * len(kernel) if isinstance(padding, str) else padding
     axes = tuple(map(Axis.resolve, pixels, kernel, strides, dilations, pads))
     geometry = Geometry(axes, channels, filter_channels, out_channels)
+    if operation.phased and apart(geometry):
+        geometry = geometry._replace(axes=tuple(map(in_phases, axes, pads)))
     check_outputs(geometry, f"{operation.filters}: shape {filters_shape}")
     result: Shape = (*geometry.outputs, out_channels)
     if blind and 0 in lead and 0 not in result:
@@ -98,8 +101,10 @@ def check_channels(
         expected = f"{name} must divide the {source}'s {channels} channels"
         fits = channels % got == 0
     if not fits:
-        shapes = f"{source} {input_shape}, {operation.filters} {filters_shape}"
-        raise ValueError(f"{operation.filters}: {expected}, received {got} ({shapes})")
+        received = f"{got} ({source} {input_shape}, {operation.filters} {filters_shape})"
+        if operation.depthwise and got and channels % got == 0:
+            received += f", of which conv2d makes {channels // got} groups"
+        raise ValueError(f"{operation.filters}: {expected}, received {received}")
 
 
 def check_outputs(geometry: Geometry, received: str) -> None:

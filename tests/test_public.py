@@ -13,6 +13,7 @@ import pytest
 import npconv
 
 CALLABLES = {
+    "Convolution": npconv.Convolution,
     "conv2d": npconv.conv2d,
     "flatten_filters": npconv.flatten_filters,
     "extract_patches": npconv.extract_patches,

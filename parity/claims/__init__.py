@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
+import re
 
 from parity.claims import (
     accept_reject,
+    adjoint,
     bounded,
     default_build,
     exact,
@@ -21,7 +22,7 @@ from parity.claims.claim import Claim, Example
 from parity.examples import corners, scoped
 from parity.model.call import Call
 from parity.model.case import Case
-from parity.model.geometry import Geometry, output_shape
+from parity.model.geometry import Geometry
 from parity.model.subject import Scope
 from parity.model.verdict import WrongCall
 from parity.model.written import within_memory
@@ -39,6 +40,7 @@ CLAIMS: dict[str, Claim] = {
         special,
         layouts,
         metamorphic,
+        adjoint,
         large,
         halves,
         extract_patches,
@@ -60,7 +62,9 @@ def chosen(scope: Scope) -> list[Claim]:
         claim
         for name, claim in CLAIMS.items()
         if (name in scope.claims or not scope.claims)
+        and scope.operation in claim.operations
         and (name != "extract_patches" or scope.is_npconv)
+        and (claim is not adjoint.CLAIM or adjoint.siblings(scope))
         and set(claim.dtypes) & {*scope.dtypes, "all"}
     ]
 
@@ -81,26 +85,24 @@ def parse(token: str) -> Example:
     ValueError
         If it is none, too large, or a case that TensorFlow refuses: that is an example as a call.
     """
-    if token.strip().startswith("conv2d("):
+    if re.match(r"\w+\(", token.strip()):
         return Call.parse(token)
     case = Case.parse(token)
     it = Geometry.of(case) if min(*case.strides, *case.dilations) > 0 else None
     if (
         it is None
-        or min(*case.filters_shape[:3]) < 1
+        or min(case.filters_shape[:-1]) < (1 if not case.of.depthwise or it.channels else 0)
         or min(it.outputs) < 0
-        or it.channels % it.depth
+        or it.channels % max(1, it.depth)
         or it.filters % it.groups
+        or (case.of.depthwise and case.filters_shape[-2] != it.channels)
+        or (case.pointwise and it.filters % case.pointwise[0] != 0)
     ):
         raise ValueError(f"TensorFlow refuses this case; as a call it is {Call.of(case).token()}")
-    output = output_shape(case)
-    for shape in (case.input_shape, case.filters_shape, output):
+    for shape in (case.input_shape, case.filters_shape, case.output_shape):
         within_memory(shape)
-    if math.prod(output) * case.terms > WORK:
-        raise ValueError(
-            f"{math.prod(output)} outputs of {case.terms} products each, {WORK} products are"
-            f" allowed: {token}"
-        )
+    if case.products > WORK:
+        raise ValueError(f"{case.products} products, {WORK} are allowed: {token}")
     return case
 
 

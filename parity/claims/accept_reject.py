@@ -114,6 +114,7 @@ def _word(said: Verdict) -> str:
 
 CLAIM = Claim(
     name="accept_reject",
+    operations=("conv2d",),
     statement="Calls with up to two faults: the same verdict, error class and result.",
     dtypes=("all",),
     strategy=strategy,

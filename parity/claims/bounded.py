@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import currently_in_test_context, target
 
-from parity.claims.check import scope_of, sides
+from parity.claims.check import scope_of, sides, sums_in_halves
 from parity.claims.claim import Claim, Told
+from parity.engine import note
 from parity.examples.strategies import of_kinds
 from parity.model import data
 from parity.model.case import DTYPES, Case, Conv2d
@@ -41,9 +42,19 @@ def flushes(case: Case, conv2d: Conv2d) -> bool:
     if scope_of(conv2d).has("subnormals"):
         return False
     info = bounds.limits(DTYPES[case.dtype])
-    least = np.full((1, 1, 1, 1), info.smallest_subnormal).astype(DTYPES[case.dtype])
-    single = replace(case, strides=(1, 1), dilations=(1, 1), padding="VALID")
-    return not single.call_on(conv2d, least, np.ones_like(least)).any()
+    ones = (1,) * case.of.axes
+    single = replace(
+        case,
+        input_shape=(1, *ones, 1),
+        filters_shape=(*ones, 1, 1),
+        strides=ones,
+        dilations=ones,
+        padding="VALID",
+        pointwise=case.pointwise and (1, 1),
+    )
+    given = [np.ones((1,) * (case.of.axes + 2), DTYPES[case.dtype]) for _ in case.of.arrays]
+    given[0] *= info.smallest_subnormal
+    return not single.call_on(conv2d, *given).any()
 
 
 def held(
@@ -53,13 +64,14 @@ def held(
 
     Returns what the subject's allows, and the largest |error| / bound of each.
     """
-    x, w = case.arrays()
-    permitted, ratios = bounds.allowances(case, x, w), {}
-    for name, function in sides(conv2d):
-        flush = name == "TensorFlow" or flushes(case, conv2d)
-        got = case.call_on(function, x, w)
-        ratios[name] = compare(case=case, got=got, allowed=permitted[flush], name=name)
-    return permitted[flush], ratios
+    arrays, ratios = case.arrays(), {}
+    permitted = bounds.allowances(case, *arrays)
+    for name, function in sides(case, conv2d, *arrays):
+        allowed = permitted[name == note.ORACLE or flushes(case, conv2d)]
+        if sums_in_halves(case, name):
+            allowed = bounds.allow(case, *arrays, flush=True, narrow=True)
+        ratios[name] = compare(case=case, got=function(*arrays), allowed=allowed, name=name)
+    return allowed, ratios
 
 
 def tight(allowed: Allowed) -> int:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from parity.engine import note
-from parity.model.case import Conv2d
+from parity.model.case import Array, Case, Conv2d
 from parity.model.subject import Scope, load
 from parity.oracles import eigen
+from parity.oracles.bounds import HALVES
 
 if TYPE_CHECKING:
     from parity.claims.claim import Claim, Example, Told
     from parity.claims.tally import Count
+
+
+Side = Callable[..., Array]
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,19 @@ def scope_of(conv2d: Conv2d) -> Scope:
     return conv2d.scope if isinstance(conv2d, Subject) else Scope()
 
 
-def sides(conv2d: Conv2d) -> tuple[tuple[str, Conv2d], tuple[str, Conv2d]]:
-    """Return both sides with their names, the subject last."""
-    return (note.ORACLE, eigen.conv2d), (note.SUBJECT, conv2d)
+def sides(case: Case, conv2d: Conv2d, *arrays: Array) -> Iterator[tuple[str, Side]]:
+    """Yield who computes the case with which function of its arrays, the subject last.
+
+    TensorFlow is left out where it does not compute it, or with these arrays not as it should.
+    """
+    if eigen.answers(case) and not eigen.multiplies_zeros(case, *arrays):
+        yield note.ORACLE, partial(eigen.computed, case)
+    yield note.SUBJECT, partial(case.call_on, conv2d)
+
+
+def sums_in_halves(case: Case, side: str) -> bool:
+    """Say whether a side sums the halves of a case in halves."""
+    return side == note.ORACLE and case.dtype in HALVES and not case.of.wide_halves
 
 
 def under_test(scope: Scope) -> Subject:

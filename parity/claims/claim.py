@@ -11,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from parity.examples import corners
 from parity.examples.pairs import Coverage
 from parity.model.case import Conv2d
+from parity.model.operation import OPERATIONS
 from parity.model.subject import Scope
 
 
@@ -73,6 +74,8 @@ class Claim:
     classes, minima
         The corner classes of an example, and the least share of examples of each within a scope;
         see `parity.examples.corners`.
+    operations
+        What it is about.
     coverage
         The levels of factors of which every two have to be met, within a scope.
     """
@@ -88,4 +91,5 @@ class Claim:
     admits: Callable[[Any], bool] = never
     classes: Callable[[Any], Iterable[str]] = corners.classes
     minima: Callable[[Scope], Mapping[str, float]] = corners.minima
+    operations: tuple[str, ...] = tuple(OPERATIONS)
     coverage: Callable[[Scope], Coverage] = lambda _: Coverage()

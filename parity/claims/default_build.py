@@ -118,6 +118,7 @@ def harmful(arguments: Arguments, rows: Sequence[Divergence]) -> bool:
 
 CLAIM = Claim(
     name="default_build",
+    operations=("conv2d",),
     statement="TensorFlow with oneDNN: the same, but for what the ledger lists.",
     dtypes=DTYPES,
     strategy=of_kinds("lattice", "bounded", "special"),

@@ -51,6 +51,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
 
 CLAIM = Claim(
     name="extract_patches",
+    operations=("conv2d",),
     statement="Step 2 on its own: bit for bit tf.image.extract_patches.",
     dtypes=DTYPES,
     strategy=of_kinds("lattice", "special"),

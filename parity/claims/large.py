@@ -18,8 +18,9 @@ from parity.claims import exact
 from parity.claims.claim import Claim
 from parity.examples import corners
 from parity.examples.strategies import Dials, built, paddings
+from parity.model.axis import Axis
 from parity.model.case import DTYPES, Case
-from parity.model.geometry import Axis, Geometry, output_shape
+from parity.model.geometry import Geometry, output_shape
 from parity.model.subject import Scope
 
 WORK = 20_000_000  # multiply-adds of a case, at the most
@@ -74,7 +75,7 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
     # Distinct numbers take long where there are a million.
     distinct = ("distinct",) if longest == "nothing" else ()
     channels, filters = sizes.groups * sizes.channels, sizes.groups * sizes.filters
-    return Geometry((sizes.batch,), rows, columns, channels, sizes.channels, filters).case(
+    return Geometry((sizes.batch,), (rows, columns), channels, sizes.channels, filters).case(
         padding,
         data_format=dials.pick((scope.formats[0], *scope.formats)),
         dtype=dtype,
@@ -207,6 +208,7 @@ def admits(case: Case) -> bool:
 
 CLAIM = Claim(
     name="large",
+    operations=("conv2d",),
     statement="Sizes beyond tiles, registers and threads, with tails: bit for bit.",
     dtypes=tuple(DTYPES),
     strategy=strategy,

@@ -25,17 +25,18 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     output's memory.
     """
 
-    def watched(input: Array, filters: Array, **arguments: Any) -> Array:
-        given = {"input": input, "filters": filters}
+    def watched(*leading: Any, **arguments: Any) -> Array:
+        named = dict(zip(case.of.leading, leading, strict=True)) | arguments
+        given = {name: named[name] for name in case.of.arrays}
         before = {name: _state(array) for name, array in given.items()}
-        result: Array = conv2d(input, filters, **arguments)
+        result: Array = conv2d(*leading, **arguments)
         for name, array in given.items():
             if _state(array) != before[name]:
                 raise AssertionError(f"the subject changes its {name}\n{explain(case)}")
             if np.may_share_memory(result, array):
                 raise AssertionError(f"the result is a view of the {name}\n{explain(case)}")
         first = result.tobytes()
-        second: Array = conv2d(input, filters, **arguments)
+        second: Array = conv2d(*leading, **arguments)
         if np.may_share_memory(result, second) or result.tobytes() != first:
             raise AssertionError(f"a second call writes to the first result\n{explain(case)}")
         return result

@@ -58,6 +58,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
 
 CLAIM = Claim(
     name="metamorphic",
+    operations=("conv2d",),
     statement="Shifts, sums, pads, groups, strides, transposes: calls agree with one another.",
     dtypes=DTYPES,
     strategy=of_kinds("lattice", int32=("lattice", "bounded")),

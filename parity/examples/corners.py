@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from parity.model.axis import Axis
 from parity.model.case import Case
-from parity.model.geometry import Axis, Geometry
+from parity.model.geometry import Geometry
 from parity.model.subject import Scope
 
 # The least share of a claim's examples, and the features without which the class is not asked for.
@@ -38,6 +39,9 @@ _MINIMA: dict[str, tuple[float, tuple[str, ...]]] = {
     "1x1 kernel": (0.03, ()),
     "many terms": (0.06, ()),
 }
+_OF_ALL = {"SAME", "VALID", "explicit pads", "stride > kernel", "dilation", "kernel > input",
+           "empty output", "empty input", "batch > 1"}  # fmt: skip
+"""What every operation is asked for; some of the others exclude one another there."""
 TAILS = {
     "tail of rows": 0.1,
     "tail of columns": 0.1,
@@ -51,7 +55,7 @@ TAILS = {
 def classes(case: Case) -> Iterator[str]:
     """Name the classes that `case` belongs to, its dtype and layouts among them."""
     it = Geometry.of(case)
-    axes, (rows, columns) = (it.rows, it.columns), it.outputs
+    axes, rows, columns = it.axes, it.rows.outputs, it.columns.outputs
     yield case.dtype
     yield case.data_format
     for layout in {case.input_layout, case.filters_layout}:
@@ -60,14 +64,14 @@ def classes(case: Case) -> Iterator[str]:
     yield case.padding if isinstance(case.padding, str) else "explicit pads"
     dilated = [one for one in axes if one.dilation > 1 and one.kernel > 1]
     uneven = any(one.before != one.after for one in axes)
-    empty = 0 in (rows, columns, it.filters, *it.lead)
+    empty = 0 in (*it.outputs, it.filters, *it.lead)
     for name, there in (
         # The pads of SAME differ by one where their sum is odd.
         ("odd SAME pad" if case.padding == "SAME" else "unequal pads", uneven),
         ("window in padding", any(it.pads) and any(map(_unseen, axes))),
         ("stride > kernel", any(one.stride > one.kernel for one in axes)),
-        ("unequal strides", it.rows.stride != it.columns.stride),
-        ("unequal kernel", it.rows.kernel != it.columns.kernel),
+        ("unequal strides", len({axis.stride for axis in axes}) > 1),
+        ("unequal kernel", len({axis.kernel for axis in axes}) > 1),
         ("dilation", dilated),
         ("dilation and stride", any(one.stride > 1 for one in dilated)),
         ("groups", it.groups > 1),
@@ -81,7 +85,7 @@ def classes(case: Case) -> Iterator[str]:
         ("batch > 1", len(it.lead) == 1 and it.lead[0] > 1),
         ("one channel", it.channels == 1),
         ("one filter", it.filters == 1),
-        ("1x1 kernel", it.rows.kernel == it.columns.kernel == 1),
+        ("1x1 kernel", {axis.kernel for axis in axes} == {1}),
         ("many terms", case.terms > 64),
     ):
         if there:
@@ -103,7 +107,7 @@ def within(case: Case, scope: Scope) -> bool:
     needed = {
         "SAME": case.padding == "SAME",
         "strides": max(case.strides) > 1,
-        "unequal strides": case.strides[0] != case.strides[1],
+        "unequal strides": len({*case.strides}) > 1,
         "batches": math.prod(it.lead) != 1,
         "explicit": not isinstance(case.padding, str),
         "dilations": max(case.dilations) > 1,  # also where it changes nothing
@@ -112,7 +116,8 @@ def within(case: Case, scope: Scope) -> bool:
         "rank5": len(it.lead) > 1,
     }
     return (
-        case.dtype in scope.dtypes
+        case.operation == scope.operation
+        and case.dtype in scope.dtypes
         and case.data_format in scope.formats
         and {case.input_layout, case.filters_layout} <= set(scope.layouts)
         and all(scope.has(feature) for feature, there in needed.items() if there)
@@ -127,6 +132,8 @@ def minima(scope: Scope, *, layouts: bool = False) -> dict[str, float]:
     least = {
         name: share for name, (share, features) in _MINIMA.items() if all(map(scope.has, features))
     }
+    if scope.operation != "conv2d":
+        least = {name: least[name] / 3 for name in _OF_ALL & least.keys()}
     least |= {"NHWC": 0.2, "NCHW": 0.1} if len(scope.formats) > 1 else {scope.formats[0]: 1.0}
     if layouts:
         least |= {f"layout {name}": 0.5 / len(scope.layouts) for name in scope.layouts}

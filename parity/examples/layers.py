@@ -16,8 +16,10 @@ from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
+from parity.model.axis import Axis
 from parity.model.case import Case
-from parity.model.geometry import Axis, Geometry
+from parity.model.geometry import Geometry
+from parity.model.operation import OPERATIONS
 from parity.model.subject import Scope
 
 Pair = tuple[int, int]
@@ -113,7 +115,13 @@ class Layer(NamedTuple):
 def values(scope: Scope) -> dict[str, tuple[Any, ...]]:
     """Return the values of each factor within `scope`."""
     found = dict(VALUES)
-    if not scope.has("groups"):
+    if scope.of.axes == 1:
+        found["rows"] = (1,)
+        found["kernel"] = tuple(one for one in VALUES["kernel"] if one[0] == 1)
+        found["strides"] = tuple(one for one in VALUES["strides"] if one[0] == one[1])
+    if scope.of.depthwise:
+        found["kind"] = KINDS[3:]
+    elif not scope.has("groups"):
         found["kind"] = KINDS[:1]
     if not scope.has("batches"):
         found["batch"] = (1,)
@@ -123,6 +131,9 @@ def values(scope: Scope) -> dict[str, tuple[Any, ...]]:
         found["strides"] = ((1, 1),)
     if not scope.has("unequal strides"):
         found["strides"] = tuple(one for one in found["strides"] if one[0] == one[1])
+    if scope.of.depthwise:
+        found["in_channels"] = tuple(one for one in VALUES["in_channels"] if one not in (1, *SUMS))
+        found["out_channels"] = tuple(one for one in VALUES["out_channels"] if one > 1)
     found["padding"] = tuple(one for one in VALUES["padding"] if one == "VALID" or scope.has(one))
     return found
 
@@ -197,18 +208,18 @@ class Details(NamedTuple):
     seed: int = 0
 
 
-def case(layer: Layer, details: Details) -> Case:
-    """Return `layer` as a case."""
+def case(layer: Layer, details: Details, operation: str = "conv2d") -> Case:
+    """Return `layer` as a case; of three axes the first has two outputs."""
     possible = layer.groups()
     depth = layer.channels // possible[details.groups % len(possible)]
-    rows, columns = (
-        _axis(layer, details, axis, outputs)
-        for axis, outputs in enumerate((layer.rows, layer.columns))
-    )
-    whole = Geometry((layer.batch,), rows, columns, layer.channels, depth, layer.out_channels)
+    two = ((0, layer.rows), (1, layer.columns))
+    many = {1: two[1:], 2: two, 3: ((0, 2), *two)}[OPERATIONS[operation].axes]
+    axes = tuple(_axis(layer, details, place, outputs) for place, outputs in many)
+    whole = Geometry((layer.batch,), axes, layer.channels, depth, layer.out_channels)
     return whole.case(
         layer.padding,
         details.data_format,
+        operation,
         dtype=details.dtype,
         kind=details.kind,
         seed=details.seed,

@@ -30,9 +30,9 @@ def levels(case: Case) -> Levels:
     """Return the level of each factor of `case`."""
     it = Geometry.of(case)
     return (
-        *_filtering(case.filters_shape[:2], it.channels, it.groups, it.filters),
-        *_image(*it.outputs),
-        _strides(*case.strides),
+        *_filtering((it.rows.kernel, it.columns.kernel), it.channels, it.groups, it.filters),
+        *_image(it.rows.outputs, it.columns.outputs),
+        _strides(case.strides[-2 % len(case.strides)], case.strides[-1]),
         f"dilation {max(case.dilations)}",
         _batch(it.lead[0]),
         f"padding {case.padding if isinstance(case.padding, str) else 'explicit'}",

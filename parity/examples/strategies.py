@@ -13,13 +13,15 @@ wanted outputs need.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from parity.model.axis import Axis
 from parity.model.case import DTYPES, Case
-from parity.model.geometry import Axis, Geometry
+from parity.model.geometry import Geometry
 from parity.model.subject import Scope
 
 T = TypeVar("T")
@@ -71,7 +73,13 @@ def cases(
     filter of one channel on one pixel, strides and dilations of 1 and seed 0.  Empty outputs and
     inputs are among the cases where the scope has them.
     """
-    return built(BYTES, lambda dials: assembled(dials, dtypes, kinds, scope, layouts=layouts))
+    size = BYTES if scope.operation == "conv2d" else BYTES + MORE
+
+    def build(dials: Dials) -> Case:
+        case = assembled(dials, dtypes, kinds, scope, layouts=layouts)
+        return case if scope.operation == "conv2d" else of_family(case, dials, scope)
+
+    return built(size, build)
 
 
 def of_kinds(
@@ -127,7 +135,7 @@ def assembled(
             columns = _without_pixels(columns, padding)
     data_format = dials.pick((scope.formats[0], *scope.formats))
     memory = scope.layouts if layouts else ("C",)
-    return Geometry(lead, rows, columns, channels, depth, filters).case(
+    return Geometry(lead, (rows, columns), channels, depth, filters).case(
         padding,
         data_format,
         dtype=dials.pick(dtypes),
@@ -136,6 +144,72 @@ def assembled(
         filters_layout=dials.pick(memory),
         seed=dials.seed(),
     )
+
+
+MORE = 7
+"""How many further decisions make of it a case of another operation."""
+_PLAIN = 3  # of so many cases one is as drawn, the others are what TensorFlow computes as well
+
+
+def of_family(case: Case, dials: Dials, scope: Scope) -> Case:
+    """Return the case of the scope's operation that the case of a conv2d and `MORE` dials say.
+
+    Most become such as TensorFlow computes; the others are what it refuses for no reason of
+    mathematics: groups and dilations in gradients, unequal strides of depthwise ones, and the like.
+    """
+    of, it = scope.of, Geometry.of(case)
+    padding = case.padding if isinstance(case.padding, str) else "explicit"
+    kernel, stride, slack = 1 + dials.below(3), dials.pick((1, 1, 2, 3)), dials.below(3)
+    before, tame, multiplier = dials.below(3), dials.below(_PLAIN) > 0, 1 + dials.below(3)
+    spare = dials.below(4)
+    if tame and padding == "explicit" and not of.takes_pads:
+        padding = "SAME"
+    axes = it.axes[2 - of.axes :] if of.axes < 3 else it.axes
+    if not scope.has("strides"):
+        axes = tuple(axis._replace(stride=1) for axis in axes)
+    groups, depth, filters = it.groups, it.depth, it.filters // it.groups
+    if tame and not of.depthwise and (of.gives != "output" or of.axes == 3):
+        groups = 1
+        axes = tuple(_undilated(axis) if of.strides else axis for axis in axes)
+    if tame and of.depthwise:
+        axes = tuple(axis._replace(stride=axes[0].stride) for axis in axes)
+        axes = axes if of.gives == "output" else tuple(map(_undilated, axes))
+    if tame and of.name == "convolution" and max(axis.dilation for axis in axes) > 1:
+        axes = tuple(axis._replace(stride=1) for axis in axes)
+    if of.axes == 3:
+        pad = before if padding == "explicit" else 0
+        axes = (Axis(max(1, kernel + slack - pad), kernel, stride, 1, pad, 0), *axes)
+    channels = (groups if it.channels else 0) * depth
+    if of.depthwise:
+        depth, filters, channels = 1, it.channels * multiplier * bool(it.filters), it.channels
+    else:
+        filters *= groups
+    lead = it.lead if scope.has("rank5") and not (tame and of.depthwise) else it.lead[:1]
+    case = Geometry(lead, axes, channels, depth, filters).case(
+        padding,
+        case.data_format,
+        of.name,
+        dtype=case.dtype,
+        kind=case.kind,
+        input_layout=case.input_layout,
+        filters_layout=case.filters_layout,
+        seed=case.seed,
+    )
+    if of.name == "separable_conv2d":
+        middle = channels * multiplier * bool(it.filters)
+        case = replace(case, pointwise=(max(1, middle), 1 + spare), kind=_of_two(case.kind))
+    return case
+
+
+def _undilated(axis: Axis) -> Axis:
+    """Return the axis without dilation, its windows as far from the edges as they were."""
+    shorter = axis._replace(dilation=1)
+    return shorter._replace(size=max(min(axis.size, 1), axis.size - axis.reach + shorter.reach))
+
+
+def _of_two(kind: str) -> str:
+    """Return the kind of data whose sums of sums are exact, of those that are to be."""
+    return "small" if kind in ("lattice", "distinct", "finite") else kind
 
 
 def paddings(scope: Scope) -> tuple[str, ...]:

@@ -62,13 +62,14 @@ class Sizes(NamedTuple):
             (axis.outputs - 1) * axis.stride - axis.before + axis.reach
             for axis in (it.rows, it.columns)
         ]
-        return cls(
-            *(math.prod(it.lead), it.rows.size, it.columns.size, it.channels, *case.filters_shape),
+        batch, high, wide = math.prod(it.lead), it.rows, it.columns
+        sizes = (
+            *(batch, high.size, wide.size, it.channels, *case.filters_shape),
             *(*case.strides, *case.dilations, *it.outputs),
-            *(it.rows.before, max(0, last[0] - it.rows.size)),
-            *(it.columns.before, max(0, last[1] - it.columns.size)),
-            it.pads,
+            *(high.before, max(0, last[0] - high.size)),
+            *(wide.before, max(0, last[1] - wide.size)),
         )
+        return cls(*sizes, it.pads)  # type: ignore[arg-type, call-arg]  # of two axes
 
 
 class Facts:

@@ -3,8 +3,12 @@
 A token such as ``float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7`` holds
 everything: the shapes, the strides, the dilations, the padding (``SAME``, ``VALID`` or
 ``top,bottom,left,right``) and the kind and seed of the data.  Two endings may follow:
-``x:F w:reversed``, the memory layouts of input and filters where they are not C, and
+``x:F w:reversed``, the memory layouts of the two arrays where they are not C, and
 ``only x5,9 w2``, the flat indices of the elements that a reduction has kept, all others being 0.
+
+Another operation than conv2d comes first: ``conv2d_transpose float32 ...``.  The shapes stay those
+of the convolution that is behind it; the operation says which two of its three arrays are given,
+and so which are x and w.  A separable convolution has ``p`` and the pointwise filters after ``w``.
 """
 
 from __future__ import annotations
@@ -14,14 +18,16 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.model import data
+from parity.model.axis import Axis
 from parity.model.layouts import LAYOUTS
+from parity.model.operation import CHANNELS_FIRST, CHANNELS_LAST, OPERATIONS, Operation
 
 Array = NDArray[Any]
 Conv2d = Callable[..., Any]
@@ -38,48 +44,50 @@ DTYPES: dict[str, np.dtype[Any]] = {
 _LARGEST = 2**31 - 1  # number in a token, but for the seed
 _LONGEST = 1 << 20  # characters of a token
 
+_FORMATS = dict.fromkeys(CHANNELS_LAST.values(), "NHWC")
+_FORMATS |= dict.fromkeys(CHANNELS_FIRST.values(), "NCHW")
 _TOKEN = re.compile(
-    r"(?P<dtype>\w+) (?P<format>NHWC|NCHW) (?P<input>\d+(?:x\d+){3,}) w(?P<filters>\d+(?:x\d+){3})"
-    r" s(?P<strides>\d+,\d+) d(?P<dilations>\d+,\d+)"
-    r" (?P<padding>SAME|VALID|\d+,\d+,\d+,\d+) (?P<kind>\w+):(?P<seed>\d+)"
+    rf"(?:(?P<operation>{'|'.join(OPERATIONS)}) )?(?P<dtype>\w+) (?P<format>{'|'.join(_FORMATS)})"
+    r" (?P<input>\d+(?:x\d+){2,}) w(?P<filters>\d+(?:x\d+){2,})(?: p(?P<pointwise>\d+x\d+))?"
+    r" s(?P<strides>\d+(?:,\d+)*) d(?P<dilations>\d+(?:,\d+)*)"
+    r" (?P<padding>SAME|VALID|\d+(?:,\d+)+) (?P<kind>\w+):(?P<seed>\d+)"
     r"(?: x:(?P<input_layout>\w+) w:(?P<filters_layout>\w+))?"
     r"(?: only x(?P<input_only>[\d,]*|all) w(?P<filters_only>[\d,]*|all))?"
 )
 
 
-class Attributes(TypedDict):
-    """The keyword arguments of conv2d besides the two arrays."""
-
-    strides: list[int]
-    padding: str | list[list[int]]
-    data_format: str
-    dilations: list[int]
-
-
 @dataclass(frozen=True)
 class Case:
-    """A valid call of conv2d together with the data that it is given.
+    """A valid call of an operation together with the data that it is given.
 
     Attributes
     ----------
     input_shape, filters_shape
-        Of rank 4 or more, in the order of `data_format`; (KH, KW, in_channels, out_channels).
+        Of the convolution: of rank 4 or more, in the order of `data_format` (3 for one axis, 5 for
+        three); (KH, KW, in_channels, out_channels), of depthwise ones (KH, KW, channels, M).
     strides, dilations, padding
-        Rows, columns; "SAME", "VALID" or (top, bottom, left, right).
+        Rows, columns; "SAME", "VALID" or (top, bottom, left, right); one or three axes likewise.
+    data_format
+        "NHWC" or "NCHW", whatever an operation calls it.
     dtype, kind, seed
         A key of `DTYPES`, one of `parity.model.data.KINDS`, and what the data are drawn from.
     input_layout, filters_layout
-        Keys of `parity.model.layouts.LAYOUTS`.
+        Keys of `parity.model.layouts.LAYOUTS`, of the two arrays that are given.
     input_only, filters_only
-        Flat indices of the elements that keep their values, all others being 0; None for all.
+        Flat indices of the elements of these that keep their values, all others being 0; None for
+        all.
+    operation
+        A key of `parity.model.operation.OPERATIONS`.
+    pointwise
+        In and out channels of a separable convolution's second filters.
     """
 
     input_shape: tuple[int, ...]
-    filters_shape: tuple[int, int, int, int]
-    strides: tuple[int, int] = (1, 1)
-    padding: str | tuple[int, int, int, int] = "VALID"
+    filters_shape: tuple[int, ...]
+    strides: tuple[int, ...] = (1, 1)
+    padding: str | tuple[int, ...] = "VALID"
     data_format: str = "NHWC"
-    dilations: tuple[int, int] = (1, 1)
+    dilations: tuple[int, ...] = (1, 1)
     dtype: str = "float32"
     kind: str = "lattice"
     seed: int = 0
@@ -87,12 +95,82 @@ class Case:
     filters_layout: str = "C"
     input_only: Kept = None
     filters_only: Kept = None
+    operation: str = "conv2d"
+    pointwise: tuple[int, int] | None = None
+
+    @property
+    def of(self) -> Operation:
+        """What is known of its operation."""
+        return OPERATIONS[self.operation]
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The dimensions of the images before axes and channels."""
+        return self.input_shape[: -len(self.strides) - 1]
+
+    @property
+    def channels(self) -> int:
+        """Channels of the images."""
+        return self.input_shape[-1 if self.data_format == "NHWC" else -len(self.strides) - 1]
+
+    def axes(self) -> tuple[Axis, ...]:
+        """Return the axes with their pads, those of SAME as well."""
+        count, last = len(self.strides), self.data_format == "NHWC"
+        sizes = self.input_shape[-count - 1 : -1] if last else self.input_shape[-count:]
+        pads = (0,) * (2 * count) if isinstance(self.padding, str) else self.padding
+        interleaved = (
+            self.of.depthwise
+            and self.of.gives == "output"
+            and max(self.strides) > 1 < max(self.dilations)
+        )
+        kernel, around = self.filters_shape[:count], zip(pads[::2], pads[1::2], strict=True)
+        parts = zip(sizes, kernel, self.strides, self.dilations, around, strict=True)
+        axes = tuple(
+            Axis(size, taps, stride, dilation, *pad, interleaved)
+            for size, taps, stride, dilation, pad in parts
+        )
+        return tuple(axis.padded_as_same() for axis in axes) if self.padding == "SAME" else axes
 
     @property
     def terms(self) -> int:
-        """How many products each output sums: KH * KW * in_channels of the filters."""
-        rows, columns, channels, _ = self.filters_shape
-        return rows * columns * channels
+        """How many products each result sums, at the most.
+
+        An output those of all taps with the in_channels of the filters; a pixel's gradient those of
+        the outputs that read it, and of their filters; a tap's gradient one from each output.
+        """
+        *kernel, depth, filters = self.filters_shape
+        if self.of.depthwise:
+            depth, filters = 1, filters * depth
+        if self.of.gives == "output":
+            return math.prod(kernel) * depth
+        if self.of.gives == "filters":
+            return math.prod(self.lead) * math.prod(axis.outputs for axis in self.axes())
+        groups = max(1, self.channels // max(1, depth))
+        return math.prod(axis.meetings for axis in self.axes()) * (filters // groups)
+
+    @property
+    def products(self) -> int:
+        """How many products the convolution sums, those with padding included."""
+        depth = 1 if self.of.depthwise else self.filters_shape[-2]
+        return math.prod(self.output_shape) * math.prod(self.filters_shape[:-2]) * depth
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the convolution's output."""
+        *_, depth, filters = self.filters_shape
+        outputs = tuple(axis.outputs for axis in self.axes())
+        filters *= depth if self.of.depthwise else 1
+        image = (*outputs, filters) if self.data_format == "NHWC" else (filters, *outputs)
+        return (*self.lead, *image)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of the two arrays that are given."""
+        gives = self.of.gives
+        return (
+            self.output_shape if gives == "input" else self.input_shape,
+            self.output_shape if gives == "filters" else self.filters_shape,
+        )
 
     def token(self) -> str:
         """Return the one line from which `parse` rebuilds this case."""
@@ -102,9 +180,12 @@ class Case:
             ending = f" x:{self.input_layout} w:{self.filters_layout}"
         if self.input_only is not None or self.filters_only is not None:
             ending += f" only x{_kept(self.input_only)} w{_kept(self.filters_only)}"
+        name = "" if self.operation == "conv2d" else f"{self.operation} "
+        pointwise = f" p{_join('x', self.pointwise)}" if self.pointwise else ""
         return (
-            f"{self.dtype} {self.data_format} {_join('x', self.input_shape)}"
-            f" w{_join('x', self.filters_shape)} s{_join(',', self.strides)}"
+            f"{name}{self.dtype} {self.of.format_name(self.data_format)}"
+            f" {_join('x', self.input_shape)}"
+            f" w{_join('x', self.filters_shape)}{pointwise} s{_join(',', self.strides)}"
             f" d{_join(',', self.dilations)} {padding} {self.kind}:{self.seed}{ending}"
         )
 
@@ -128,20 +209,29 @@ class Case:
         layouts = match["input_layout"] or "C", match["filters_layout"] or "C"
         if not set(layouts) <= set(LAYOUTS):
             raise ValueError("its memory layouts are unknown")
-        rows, columns, channels, filters = _split("x", match["filters"])
-        padding: str | tuple[int, int, int, int] = match["padding"]
+        of = OPERATIONS[match["operation"] or "conv2d"]
+        strides, dilations = _split(",", match["strides"]), _split(",", match["dilations"])
+        image, filters = _split("x", match["input"]), _split("x", match["filters"])
+        padding: str | tuple[int, ...] = match["padding"]
         if padding not in ("SAME", "VALID"):
-            top, bottom, left, right = _split(",", match["padding"])
-            padding = (top, bottom, left, right)
-        down, across = _split(",", match["strides"])
-        tall, wide = _split(",", match["dilations"])
+            padding = _split(",", match["padding"])
+        count = of.axes
+        if (
+            {len(strides), len(dilations), len(filters) - 2} != {count}
+            or len(image) < count + 2
+            or (not isinstance(padding, str) and len(padding) != 2 * count)
+            or match["format"] not in (of.format_name("NHWC"), of.format_name("NCHW"))
+        ):
+            raise ValueError(f"{of.name} has {count} axes")
+        if (of.name == "separable_conv2d") != bool(match["pointwise"]):
+            raise ValueError("pointwise filters are those of separable_conv2d")
         case = cls(
-            input_shape=_split("x", match["input"]),
-            filters_shape=(rows, columns, channels, filters),
-            strides=(down, across),
+            input_shape=image,
+            filters_shape=filters,
+            strides=strides,
             padding=padding,
-            data_format=match["format"],
-            dilations=(tall, wide),
+            data_format=_FORMATS[match["format"]],
+            dilations=dilations,
             dtype=match["dtype"],
             kind=match["kind"],
             seed=_number(match["seed"], 2**64),
@@ -149,72 +239,109 @@ class Case:
             filters_layout=layouts[1],
             input_only=_parse_kept(match["input_only"]),
             filters_only=_parse_kept(match["filters_only"]),
+            operation=of.name,
         )
-        for name, shape, only in (
-            ("input", case.input_shape, case.input_only),
-            ("filters", case.filters_shape, case.filters_only),
-        ):
-            if only and max(only) >= math.prod(shape):
-                raise ValueError(f"the {name} has {math.prod(shape)} elements, none at {max(only)}")
+        if match["pointwise"]:
+            depth, outs = _split("x", match["pointwise"])
+            case = replace(case, pointwise=(depth, outs))
+        kept = case.input_only, case.filters_only
+        if kept != (None, None) and min(strides + dilations) > 0:
+            for name, shape, only in zip(("input", "filters"), case.shapes, kept, strict=True):
+                if only and max(only) >= math.prod(shape):
+                    raise ValueError(
+                        f"the {name} has {math.prod(shape)} elements, none at {max(only)}"
+                    )
         return case
 
-    def arrays(self) -> tuple[Array, Array]:
-        """Draw the input and the filters from the kind and the seed, always the same."""
-        x, w = data.KINDS[self.kind](
-            np.random.Generator(np.random.PCG64(self.seed)),
-            self.input_shape,
-            self.filters_shape,
-            DTYPES[self.dtype],
-        )
+    def arrays(self) -> tuple[Array, ...]:
+        """Draw the arrays that are given from the kind and the seed, always the same."""
+        rng = np.random.Generator(np.random.PCG64(self.seed))
+        x, w = data.KINDS[self.kind](rng, *self.shapes, DTYPES[self.dtype], self.terms)
         x, w = _only(x, self.input_only), _only(w, self.filters_only)
-        return LAYOUTS[self.input_layout](x), LAYOUTS[self.filters_layout](w)
+        two = LAYOUTS[self.input_layout](x), LAYOUTS[self.filters_layout](w)
+        if self.pointwise is None:
+            return two
+        p = data.KINDS[self.kind](
+            rng, (), (1, 1, *self.pointwise), DTYPES[self.dtype], self.pointwise[0]
+        )
+        return (*two, p[1])
 
-    def arguments(self) -> Attributes:
-        """Return the keyword arguments of conv2d besides the two arrays."""
-        return {
-            "strides": list(self.strides),
-            "padding": self._padding_argument(),
-            "data_format": self.data_format,
-            "dilations": list(self.dilations),
-        }
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of the operation besides the arrays."""
+        of = self.of
+        found: dict[str, Any] = {}
+        if of.strides:
+            found[of.strides] = self._steps(self.strides, long=of.long_strides)
+        found["padding"] = self._padding_argument()
+        if of.has_format:
+            found["data_format"] = of.format_name(self.data_format)
+        found[of.dilations] = self._steps(self.dilations, long=of.long_dilations)
+        if of.sizes:
+            shape = self.input_shape if of.gives == "input" else self.filters_shape
+            found[of.sizes] = list(shape)
+        return found
 
-    def call_on(self, conv2d: Conv2d, input: Array, filters: Array) -> Array:
-        """Call `conv2d` with this case's arguments on the given arrays."""
-        result: Array = conv2d(input, filters, **self.arguments())
+    def _steps(self, steps: tuple[int, ...], *, long: bool) -> list[int] | int:
+        if self.operation == "atrous_conv2d_transpose" and len(set(steps)) == 1:
+            return steps[0]  # TensorFlow takes a single rate
+        if not long:
+            return list(steps)
+        return [1, 1, *steps] if self.data_format == "NCHW" else [1, *steps, 1]
+
+    def call_on(self, function: Conv2d, *arrays: Array) -> Array:
+        """Call `function`, which has this case's operation, on the given arrays."""
+        named = dict(zip(self.of.arrays, arrays, strict=True)) | self.arguments()
+        leading = [named.pop(name) for name in self.of.leading]
+        result: Array = function(*leading, **named)
         return result
 
     def snippet(self, subject: str) -> str:
         """Return a script for this case that needs NumPy, TensorFlow and `subject` alone."""
-        x, w = self.arrays()
         module, _, attribute = subject.partition(":")
         half = "import ml_dtypes\n" if self.dtype == "bfloat16" else ""
-
-        def written(case: Case) -> str:
-            padding = case._padding_argument()
-            steps = f"strides={list(case.strides)}, padding={padding!r}"
-            return f"{steps}, dilations={list(case.dilations)}"
-
-        ours = written(self)
-        theirs = f"tf.nn.conv2d(x, w, {ours}).numpy()"
+        layouts = self.input_layout, self.filters_layout, "C"
+        given = "".join(
+            f"{name} = {_literal(array)}{_LAYOUT_LINES[layout].format(name=name)}\n"
+            for name, array, layout in zip("xwp", self.arrays(), layouts, strict=False)
+        )
+        theirs = f"tf.{self.of.tensorflow}{self._call()}.numpy()"
         if self.data_format == "NCHW":  # TensorFlow without oneDNN has no NCHW: turn the axes
-            turned = written(replace(self, data_format="NHWC"))
-            theirs = f"tf.nn.conv2d(np.moveaxis(x, -3, -1), w, {turned})"
-            theirs = f"np.moveaxis({theirs}.numpy(), -1, -3)"
-            ours += ', data_format="NCHW"'
+            turned = replace(self, data_format="NHWC", input_shape=self.in_nhwc(self.input_shape))
+            theirs = f"tf.{self.of.tensorflow}{turned._call(turn=True)}.numpy()"
+            if self.of.gives != "filters":
+                theirs = f"np.moveaxis({theirs}, -1, {-1 - self.of.axes})"
         return (
             f"# {self.token()}\n"
             'import base64, os\n\nos.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"\n'
-            f"{half}import numpy as np\nimport tensorflow as tf\n\nimport {module}\n\n"
-            f"x = {_literal(x)}{_LAYOUT_LINES[self.input_layout].format(name='x')}\n"
-            f"w = {_literal(w)}{_LAYOUT_LINES[self.filters_layout].format(name='w')}\n"
-            f"print(theirs := {theirs})\nprint(ours := {module}.{attribute}(x, w, {ours}))\n"
+            f"{half}import numpy as np\nimport tensorflow as tf\n\nimport {module}\n\n{given}"
+            f"print(theirs := {theirs})\nprint(ours := {module}.{attribute}{self._call()})\n"
         )
+
+    def in_nhwc(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return a shape of images with its channels last."""
+        place = -1 - self.of.axes
+        return (*shape[:place], *shape[place + 1 :], shape[place])
+
+    def _call(self, *, turn: bool = False) -> str:
+        """Return the arguments as they are written, x, w and p standing for the arrays."""
+        place = -1 - self.of.axes
+        images = [name == "x" or (name == "w" and self.of.gives == "filters") for name in "xwp"]
+        words = [
+            f"np.moveaxis({name}, {place}, -1)" if turn and image else name
+            for name, image in zip("xwp", images, strict=True)
+        ]
+        named = dict(zip(self.of.arrays, words, strict=False))
+        named |= {name: repr(value) for name, value in self.arguments().items()}
+        if named.get("data_format") == "'NHWC'":
+            del named["data_format"]
+        leading = [named.pop(name) for name in self.of.leading]
+        return f"({', '.join([*leading, *(f'{name}={one}' for name, one in named.items())])})"
 
     def _padding_argument(self) -> str | list[list[int]]:
         if isinstance(self.padding, str):
             return self.padding
-        top, bottom, left, right = self.padding
-        spatial, none = [[top, bottom], [left, right]], [0, 0]
+        spatial = [list(pair) for pair in zip(self.padding[::2], self.padding[1::2], strict=True)]
+        none = [0, 0]
         return [none, none, *spatial] if self.data_format == "NCHW" else [none, *spatial, none]
 
 

@@ -35,14 +35,14 @@ _EXPONENTS = {
 }
 
 
-def lattice(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def lattice(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Draw integers whose sums of products are exact in every order of summation.
 
     n * max|x| * max|w| is at most 2**24 for float32 and the halves (which then round once),
     2**53 for float64 and 2**31 for int32.
     """
     sum_bits, element_bits = _LATTICE_BITS[dtype.name]
-    terms = max(1, math.prod(filters[:3]))
+    terms = max(1, terms)
     lowest = math.ceil(math.log2(terms))
     product = 2 ** int(rng.integers(lowest, sum_bits + 1)) // terms
     largest = min(int(product ** rng.uniform()), 2**element_bits)
@@ -53,7 +53,7 @@ def lattice(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     )
 
 
-def bounded(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def bounded(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Draw normal floats over several magnitudes, or int32 over its whole range.
 
     Most magnitudes lie around 1; one draw in four puts those of the two arrays anywhere, one in
@@ -72,14 +72,14 @@ def bounded(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     return _floats(rng, input, dtype, centre, widest), _floats(rng, filters, dtype, other, widest)
 
 
-def special(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def special(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Sprinkle inf, nan, signed zeros, subnormals and values near overflow over floats."""
-    terms = max(1, math.prod(filters[:3]))
+    terms = max(1, terms)
     rates = (0.3 / terms, 1.0 / terms, 0.1, 0.5)
     return _sprinkle(rng, input, dtype, rates), _sprinkle(rng, filters, dtype, rates)
 
 
-def normal(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def normal(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Draw what a net sees: standard normal inputs, He-normal filters; int8's range for int32.
 
     Timing needs such tame data: subnormals and specials cost extra time.
@@ -89,14 +89,14 @@ def normal(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
             rng.integers(-128, 128, input).astype(dtype),
             rng.integers(-128, 128, filters).astype(dtype),
         )
-    scale = math.sqrt(2 / max(1, math.prod(filters[:3])))
+    scale = math.sqrt(2 / max(1, terms))
     return (
         rng.standard_normal(input).astype(dtype),
         (scale * rng.standard_normal(filters)).astype(dtype),
     )
 
 
-def distinct(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def distinct(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Draw integers of which no two in one array are equal or zero, while there are enough.
 
     A tap that reads another pixel, a pixel that meets another weight and a product that is lost
@@ -104,10 +104,10 @@ def distinct(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     every order: n * max|x| * max|w| is at most 2**24 (2**53 for float64, 2**31 for int32).
     """
     sum_bits, element_bits = _LATTICE_BITS[dtype.name]
-    return _distinct(rng, input, filters, dtype, 2**sum_bits, 2**element_bits)
+    return _distinct(rng, input, filters, dtype, terms, (2**sum_bits, 2**element_bits))
 
 
-def finite(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def finite(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Draw integers as `distinct` does, smaller in float16, where its sums may overflow.
 
     Where sums are long and both are large, most of those would be infinite; an infinity hides
@@ -115,14 +115,15 @@ def finite(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
     """
     sum_bits, element_bits = _LATTICE_BITS[dtype.name]
     largest = int(np.finfo(np.float16).max) if dtype.name == "float16" else 2**sum_bits
-    return _distinct(rng, input, filters, dtype, largest, 2**element_bits)
+    return _distinct(rng, input, filters, dtype, terms, (largest, 2**element_bits))
 
 
 def _distinct(
-    rng: Rng, input: Shape, filters: Shape, dtype: Any, largest_sum: int, largest_element: int
+    rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int, largest_of: tuple[int, int]
 ) -> Arrays:
+    largest_sum, largest_element = largest_of
     pixels, taps = math.prod(input), math.prod(filters)
-    product = largest_sum // max(1, math.prod(filters[:3]))
+    product = largest_sum // max(1, terms)
     # Weights as small as they can be distinct, with a tenth to spare; the input has the rest.
     largest = min(largest_element, max(taps // 2 + taps // 20 + 1, 3), math.isqrt(product))
     other = min(largest_element, max(product // largest, 1), 4 * pixels + 16)
@@ -132,17 +133,17 @@ def _distinct(
     )
 
 
-def small(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def small(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Draw integers from -2 to 2: sums of up to 64 products are exact even in eight bits."""
     return _integers(rng, 2, input).astype(dtype), _integers(rng, 2, filters).astype(dtype)
 
 
-def ones(rng: Rng, input: Shape, filters: Shape, dtype: Any) -> Arrays:
+def ones(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Fill both with ones: outputs count the taps that lie inside the image."""
     return np.ones(input, dtype), np.ones(filters, dtype)
 
 
-KINDS: dict[str, Callable[[Rng, Shape, Shape, Any], Arrays]] = {
+KINDS: dict[str, Callable[[Rng, Shape, Shape, Any, int], Arrays]] = {
     kind.__name__: kind
     for kind in (lattice, bounded, special, normal, distinct, finite, small, ones)
 }

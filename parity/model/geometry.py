@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple, Self
 
+from parity.model.axis import Axis
 from parity.model.case import Case
+from parity.model.operation import OPERATIONS
 
-Pair = tuple[int, int]
-Pads = tuple[int, int, int, int]
-
-
-class Axis(NamedTuple):
-    """Rows or columns: the image, what slides over it, and the pads around it."""
-
-    size: int
-    kernel: int = 1
-    stride: int = 1
-    dilation: int = 1
-    before: int = 0
-    after: int = 0
-
-    @property
-    def reach(self) -> int:
-        """Pixels from the first to the last tap."""
-        return (self.kernel - 1) * self.dilation + 1
-
-    @property
-    def outputs(self) -> int:
-        """Windows that fit; rounded towards zero, as TensorFlow does, where none does."""
-        return math.trunc(
-            (self.size + self.before + self.after - self.reach + self.stride) / self.stride
-        )
-
-    def padded_as_same(self) -> Axis:
-        """Return the axis with the pads of SAME, the odd one at the end."""
-        outputs = -(-self.size // self.stride)
-        total = max(0, (outputs - 1) * self.stride + self.reach - self.size)
-        return self._replace(before=total // 2, after=total - total // 2)
+Pads = tuple[int, ...]
 
 
 class Geometry(NamedTuple):
     """The sizes of a case, whatever the order of its axes; the pads are those of SAME as well."""
 
     lead: tuple[int, ...]
-    rows: Axis
-    columns: Axis
+    axes: tuple[Axis, ...]
     channels: int
     depth: int
     filters: int
@@ -53,18 +23,20 @@ class Geometry(NamedTuple):
     @classmethod
     def of(cls, case: Case) -> Self:
         """Return the geometry of `case`."""
-        *lead, one, two, three = case.input_shape
-        height, width, channels = (
-            (one, two, three) if case.data_format == "NHWC" else (two, three, one)
-        )
-        kernel_rows, kernel_columns, depth, filters = case.filters_shape
-        down, across = case.strides
-        top, bottom, left, right = (0,) * 4 if isinstance(case.padding, str) else case.padding
-        rows = Axis(height, kernel_rows, down, case.dilations[0], top, bottom)
-        columns = Axis(width, kernel_columns, across, case.dilations[1], left, right)
-        if case.padding == "SAME":
-            rows, columns = rows.padded_as_same(), columns.padded_as_same()
-        return cls(tuple(lead), rows, columns, channels, depth, filters)
+        depth, filters = case.filters_shape[-2:]
+        if OPERATIONS[case.operation].depthwise:
+            depth, filters = 1, depth * filters
+        return cls(case.lead, case.axes(), case.channels, depth, filters)
+
+    @property
+    def rows(self) -> Axis:
+        """The last axis but one; a single row where there is none."""
+        return self.axes[-2] if len(self.axes) > 1 else Axis(1)
+
+    @property
+    def columns(self) -> Axis:
+        """The last axis."""
+        return self.axes[-1]
 
     @property
     def groups(self) -> int:
@@ -72,40 +44,43 @@ class Geometry(NamedTuple):
         return max(1, self.channels // max(1, self.depth))
 
     @property
-    def outputs(self) -> Pair:
-        """Rows and columns of the output."""
-        return self.rows.outputs, self.columns.outputs
+    def outputs(self) -> tuple[int, ...]:
+        """Outputs along each axis."""
+        return tuple(axis.outputs for axis in self.axes)
 
     @property
     def pads(self) -> Pads:
-        """Top, bottom, left, right."""
-        return (*self.rows[4:], *self.columns[4:])
+        """Zeros before and after each axis: top, bottom, left, right."""
+        return tuple(pad for axis in self.axes for pad in (axis.before, axis.after))
 
-    def case(self, padding: str, data_format: str, **data: Any) -> Case:
+    def case(self, padding: str, data_format: str, operation: str = "conv2d", **data: Any) -> Case:
         """Return the case of this geometry; ``explicit`` takes the pads of the axes."""
-        image = (self.rows.size, self.columns.size, self.channels)
+        image = (*(axis.size for axis in self.axes), self.channels)
         if data_format == "NCHW":
-            image = (image[2], *image[:2])
+            image = (image[-1], *image[:-1])
+        depthwise = OPERATIONS[operation].depthwise
+        of_filter = (self.channels, self.filters // max(1, self.channels))
         return Case(
             input_shape=(*self.lead, *image),
-            filters_shape=(self.rows.kernel, self.columns.kernel, self.depth, self.filters),
-            strides=(self.rows.stride, self.columns.stride),
+            filters_shape=(
+                *(axis.kernel for axis in self.axes),
+                *(of_filter if depthwise else (self.depth, self.filters)),
+            ),
+            strides=tuple(axis.stride for axis in self.axes),
             padding=self.pads if padding == "explicit" else padding,
             data_format=data_format,
-            dilations=(self.rows.dilation, self.columns.dilation),
+            dilations=tuple(axis.dilation for axis in self.axes),
+            operation=operation,
             **data,
         )
 
 
-def output_geometry(case: Case) -> tuple[Pair, Pads]:
-    """Return the output's rows and columns, and the pads top, bottom, left and right."""
+def output_geometry(case: Case) -> tuple[tuple[int, ...], Pads]:
+    """Return the outputs along each axis, and the pads before and after each."""
     it = Geometry.of(case)
     return it.outputs, it.pads
 
 
 def output_shape(case: Case) -> tuple[int, ...]:
-    """Return the shape of the output in the order of the case's data_format."""
-    it = Geometry.of(case)
-    if case.data_format == "NCHW":
-        return (*it.lead, it.filters, *it.outputs)
-    return (*it.lead, *it.outputs, it.filters)
+    """Return the shape of the convolution's output in the order of the case's data_format."""
+    return case.output_shape

@@ -8,9 +8,12 @@ from importlib import import_module
 from typing import Any
 
 from parity.model.layouts import LAYOUTS
+from parity.model.operation import OPERATIONS, Operation
 from parity.model.verdict import WrongCall
 
-DEFAULT = "npconv:conv2d"
+MODULE = "npconv"
+"""Whose functions are the subjects by default."""
+DEFAULT = f"{MODULE}:conv2d"
 DTYPES = ("float32", "float64", "int32", "float16", "bfloat16")
 FORMATS = ("NHWC", "NCHW")
 FEATURES = (
@@ -40,6 +43,8 @@ class Scope:
     ----------
     subject, claims
         ``module:callable``, npconv's by default; names of claims, empty for all.
+    operation
+        Which function of TensorFlow's it is: a key of `parity.model.operation.OPERATIONS`.
     dtypes, formats, layouts
         Names of dtypes, at least one; "NHWC", "NCHW" or both; memory layouts, keys of
         `parity.model.layouts.LAYOUTS`, always with "C".
@@ -53,6 +58,12 @@ class Scope:
     formats: tuple[str, ...] = FORMATS
     layouts: tuple[str, ...] = tuple(LAYOUTS)
     without: frozenset[str] = frozenset()
+    operation: str = "conv2d"
+
+    @property
+    def of(self) -> Operation:
+        """What is known of its operation."""
+        return OPERATIONS[self.operation]
 
     def __str__(self) -> str:
         """Name what it leaves out, the same in every process."""
@@ -68,7 +79,8 @@ class Scope:
             if mine != all_
         )
         left_out = (f"without {feature}" for feature in sorted(self.without))
-        return ", ".join((*kept, *left_out)) or "everything"
+        operation = () if self.operation == whole.operation else (self.operation,)
+        return ", ".join((*operation, *kept, *left_out)) or "everything"
 
     @property
     def is_npconv(self) -> bool:
@@ -80,9 +92,9 @@ class Scope:
 
         Strides of 1 are equal: without strides there are no unequal ones.
         """
-        if feature == "unequal strides" and "strides" in self.without:
+        if feature == "unequal strides" and not self.has("strides"):
             return False
-        return feature not in self.without
+        return feature not in self.without | self.of.without
 
 
 def load(subject: str) -> Callable[..., Any]:

@@ -21,7 +21,16 @@ the flushed inputs.  Either kind of error still meets the later roundings: a fac
 1 + gamma_n.
 
 Halves.  float16 and bfloat16 are summed in float32 and rounded once: the error b of the sum, and
-u_half |y32| or half the smallest subnormal for the rounding, with |y32| <= |exact| + b.
+u_half |y32| or half the smallest subnormal for the rounding, with |y32| <= |exact| + b.  TensorFlow
+sums those of most operations but conv2d in halves, a product and a sum rounded together: n terms
+meet at most n roundings, and n u_half g holds for every n (Jeannerod & Rump 2013).
+
+Terms.  An output sums the products of all taps and in_channels.  A pixel's gradient sums one for
+each filter of each output that reads it: along an axis at most ceil(k / (s / gcd(s, d))) of them,
+since tap t lies on pixel s * o + d * t.  A tap's gradient sums one for each output of each image.
+
+Separable.  What comes first is known but for its bound b, so that what follows sums over |x| + b
+and is off by sum b |w| besides.
 
 The exact value itself is summed in a wider format (float64; long double for float64) whose
 gamma_n g is added.  It is summed tap by tap, so that memory stays near that of the output whatever
@@ -32,12 +41,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from parity.model.axis import Axis
 from parity.model.case import DTYPES, Array, Case
 from parity.model.geometry import Geometry
 
@@ -94,52 +104,80 @@ def gamma(terms: int, unit: float) -> float:
     return terms * unit / (1 - terms * unit)
 
 
-def integers(case: Case, x: Array, w: Array) -> Array:
-    """Sum every output of an integer-valued case exactly (modulo 2**64) and round it once.
+def integers(case: Case, *arrays: Array) -> Array:
+    """Sum every result of an integer-valued case exactly (modulo 2**64) and round it once.
 
     The sum becomes the case's dtype: int32 by wrapping, the halves through float32, in which the
     sums of the lattice are exact.  Sums of at most 2**53 are exact in float64, which BLAS
-    multiplies.
+    multiplies.  A separable convolution rounds in between, too.
     """
+    if case.pointwise:
+        first, second = composed(case)
+        return integers(second, integers(first, *arrays[:2]), arrays[2])
+    x, w = arrays
     largest = [float(np.abs(one.astype(np.float64)).max(initial=0)) for one in (x, w)]
     wide = np.float64 if case.terms * largest[0] * largest[1] <= 2**53 else np.int64
-    total = _summed(case, _padded(case, x.astype(wide)), w.astype(wide))
+    total = _summed(case, *_laid(case, x.astype(wide), w.astype(wide)))
     with np.errstate(over="ignore"):
         if case.dtype in (*HALVES, "int32"):
             total = total.astype(np.int64 if case.dtype == "int32" else np.float32)
         return total.astype(DTYPES[case.dtype])
 
 
-def allow(case: Case, x: Array, w: Array, *, flush: bool) -> Allowed:
-    """Derive what each output may be, for outputs of any size.
+def composed(case: Case) -> tuple[Case, Case]:
+    """Return the two convolutions of a separable one."""
+    first = replace(case, operation="depthwise_conv2d", pointwise=None)
+    second = Case(
+        first.output_shape,
+        (1, 1, *(case.pointwise or (1, 1))),
+        data_format=case.data_format,
+        dtype=case.dtype,
+    )
+    return first, second
+
+
+def exact_in_halves(case: Case, *arrays: Array) -> bool:
+    """Say whether no sum of integers is rounded though halves are summed in halves."""
+    if case.pointwise:  # what follows is summed in float32
+        case, arrays = composed(case)[0], arrays[:2]
+    largest = [float(np.abs(one.astype(np.float64)).max(initial=0)) for one in arrays]
+    return case.terms * math.prod(largest) <= 1 / float(limits(DTYPES[case.dtype]).eps) * 2
+
+
+def allow(case: Case, *arrays: Array, flush: bool, narrow: bool = False) -> Allowed:
+    """Derive what each result may be, for arrays of any size.
 
     Parameters
     ----------
-    case, x, w
+    case, arrays
         A call and its arrays; int32 has an exact value and a bound of 0.
     flush
         For an implementation that flushes subnormals, where TensorFlow does.
+    narrow
+        For one that sums halves in halves.
     """
     if case.dtype == "int32":
-        value = integers(case, x, w).astype(np.int64)
+        value = integers(case, *arrays).astype(np.int64)
         none = np.zeros(value.shape, bool)
         nothing = np.zeros(value.shape)
         return Allowed(value, nothing, np.abs(value), ~none, none, none, none, none, none)
-    if flush and case.dtype in FLUSHED:
-        return _Sums(case, flushed(x), flushed(w)).allow(flush=True)
-    return _Sums(case, x, w).allow(flush=False)
+    flush = flush and case.dtype in FLUSHED
+    seen = tuple(map(flushed, arrays)) if flush else arrays
+    if not case.pointwise:
+        return _Sums(case, *seen).allow(flush=flush, narrow=narrow)
+    first, second = composed(case)
+    mid = allow(first, *seen[:2], flush=flush, narrow=narrow)
+    spread = mid.bound + (float(limits(DTYPES[case.dtype]).smallest_normal) if flush else 0)
+    whole = _Sums(second, np.where(mid.zero, 0, mid.value), seen[2], spread)
+    return whole.allow(flush=flush, narrow=False)
 
 
-def allowances(case: Case, x: Array, w: Array) -> dict[bool, Allowed]:
-    """Derive what each output may be without flushing of subnormals (False) and with it (True)."""
-    sums = _Sums(case, x, w)
-    kept = sums.allow(flush=False)
+def allowances(case: Case, *arrays: Array, narrow: bool = False) -> dict[bool, Allowed]:
+    """Derive what each result may be without flushing of subnormals (False) and with it (True)."""
+    kept = allow(case, *arrays, flush=False, narrow=narrow)
     if case.dtype not in FLUSHED:
         return {False: kept, True: kept}
-    flat = flushed(x), flushed(w)
-    if any(one.tobytes() != other.tobytes() for one, other in zip(flat, (x, w), strict=True)):
-        sums = _Sums(case, *flat)
-    return {False: kept, True: sums.allow(flush=True)}
+    return {False: kept, True: allow(case, *arrays, flush=True, narrow=narrow)}
 
 
 class _Sums:
@@ -149,20 +187,23 @@ class _Sums:
     ----------
     value, gross
         sum x w and sum |x| |w| over the finite products.
+    carried
+        sum s |w|, where x is known but for s.
     ieee
         What IEEE rules make of the sum: NaN, an infinity or a number.
     """
 
-    def __init__(self, case: Case, x: Array, w: Array) -> None:
+    def __init__(self, case: Case, x: Array, w: Array, spread: Array | None = None) -> None:
         self._case = case
         wide = np.longdouble if case.dtype == "float64" else np.float64
         with np.errstate(all="ignore"):
-            self._x: Array = _padded(case, x.astype(wide))
-            self._w: Array = w.astype(wide)
+            self._x, self._w = _laid(case, x.astype(wide), w.astype(wide))
+            around = np.zeros_like(self._x) if spread is None else _laid(case, spread, w)[0]
             numbers = np.isfinite(self._x), np.isfinite(self._w)
             x, w = np.where(numbers[0], self._x, 0), np.where(numbers[1], self._w, 0)
             self.value = self.ieee = _summed(case, x, w)
-            self.gross = _summed(case, np.abs(x), np.abs(w))
+            self.carried = _summed(case, around, np.abs(w)) if spread is not None else 0
+            self.gross = _summed(case, np.abs(x) + around, np.abs(w))
             if not all(one.all() for one in numbers):
                 self.ieee = _summed(case, self._x, self._w, _multiplied_by_ieee_rules)
 
@@ -180,13 +221,14 @@ class _Sums:
         above = meet(x_above, w_above) | meet(x_below, w_below)
         return ~(above & (meet(x_above, w_below) | meet(x_below, w_above)))
 
-    def allow(self, *, flush: bool) -> Allowed:
-        """Say what each output may be."""
+    def allow(self, *, flush: bool, narrow: bool) -> Allowed:
+        """Say what each result may be."""
         dtype, terms = self._case.dtype, self._case.terms
-        half = dtype in HALVES
-        working = np.finfo(np.float32) if half else np.finfo(DTYPES[dtype])
+        half = dtype in HALVES and not narrow
+        working = limits(np.dtype(np.float32) if half else DTYPES[dtype])
         wide = np.finfo(self.value.dtype)
-        rounding = gamma(terms, float(working.eps) / 2)
+        unit = float(working.eps) / 2
+        rounding = terms * unit if narrow and dtype in HALVES else gamma(terms, unit)
         reference = gamma(terms, float(wide.eps) / 2)
         # As wide scalars: in Python floats a bound near the range's lower end would vanish.
         lost = wide.dtype.type(working.smallest_normal if flush else working.smallest_subnormal)
@@ -194,7 +236,7 @@ class _Sums:
         magnitude = np.abs(self.value)
         with np.errstate(all="ignore"):
             gross = self.gross / (1 - reference)
-            bound = (rounding + reference) * gross + terms * lost * (1 + rounding)
+            bound = (rounding + reference) * gross + terms * lost * (1 + rounding) + self.carried
             largest = wide.dtype.type(working.max)
             overflow = gross * (1 + rounding) >= largest
             certain = overflow & (magnitude * (1 - rounding) > largest * (1 + working.eps))
@@ -228,32 +270,85 @@ class _Sums:
         )
 
 
-def _padded(case: Case, x: Array) -> Array:
-    """Return the images as (batch, rows, columns, channels) with the zeros around them."""
-    if case.data_format == "NCHW":
-        x = np.moveaxis(x, -3, -1)
-    top, bottom, left, right = Geometry.of(case).pads
-    return np.pad(
-        x.reshape(-1 if x.size else 0, *x.shape[-3:]),
-        [(0, 0), (top, bottom), (left, right), (0, 0)],
-    )
+def _laid(case: Case, one: Array, other: Array) -> tuple[Array, Array]:
+    """Return the two arrays with batch, axes and channels in this order, zeros around images."""
+    place, gives = -1 - case.of.axes, case.of.gives
+    arrays = [one, other]
+    images = [0] if gives != "filters" else [0, 1]
+    for number in images:
+        array = arrays[number]
+        array = array if case.data_format == "NHWC" else np.moveaxis(array, place, -1)
+        arrays[number] = array.reshape(-1 if array.size else 0, *array.shape[place:])
+    if gives != "input":
+        pads = ((axis.before, axis.after) for axis in case.axes())
+        arrays[0] = np.pad(arrays[0], [(0, 0), *pads, (0, 0)])
+    return arrays[0], arrays[1]
 
 
 def _summed(
-    case: Case, x: Array, w: Array, multiply: Callable[[Array, Array], Array] = np.matmul
+    case: Case, one: Array, other: Array, multiply: Callable[[Array, Array], Array] = np.matmul
 ) -> Array:
-    """Sum the products of padded images and filters, tap by tap: it needs little memory."""
-    it = Geometry.of(case)
-    rows, columns = it.outputs
-    y = np.zeros((it.groups, math.prod(it.lead), rows, columns, it.filters // it.groups), x.dtype)
-    for i, j in np.ndindex(w.shape[:2]) if x.size and y.size else ():
-        seen = x[:, i * it.rows.dilation :: it.rows.stride][:, :rows]
-        seen = seen[:, :, j * it.columns.dilation :: it.columns.stride][:, :, :columns]
-        pixels = seen.reshape(*seen.shape[:3], it.groups, it.depth)  # a view, as the next
-        taps = w[i, j].reshape(it.depth, it.groups, -1).swapaxes(0, 1)
-        y += multiply(np.moveaxis(pixels, 3, 0), taps[:, None, None])  # row by row
-    y = np.moveaxis(y, 0, 3).reshape(*it.lead, rows, columns, it.filters)
-    return np.moveaxis(y, -1, -3) if case.data_format == "NCHW" else y
+    """Sum the products of what `_laid` has laid, tap by tap: it needs little memory.
+
+    The gradient of images is added up where an output has seen them: nothing but real products.
+    """
+    it, gives = Geometry.of(case), case.of.gives
+    batch, kernel = math.prod(it.lead), [axis.kernel for axis in it.axes]
+    of_group = it.filters // it.groups
+    padded = [axis.size + axis.before + axis.after for axis in it.axes]
+    # What is computed, by groups: (G, N, *outputs, F), (N, *padded, C) or (*kernel, G, D, F).
+    shape = {
+        "output": (it.groups, batch, *it.outputs, of_group),
+        "input": (batch, *padded, it.channels),
+        "filters": (*kernel, it.groups, it.depth, of_group),
+    }[gives]
+    total = np.zeros(shape, one.dtype)
+    images, y = (total, one) if gives == "input" else (one, other if gives == "filters" else total)
+    if gives != "output":
+        y = np.moveaxis(y.reshape(*y.shape[:-1], it.groups, -1), -2, 0) if y.size else y
+    filters = None if gives == "filters" else other.reshape(*kernel, it.depth, it.groups, -1)
+    for tap in np.ndindex(*kernel) if one.size and other.size and total.size else ():
+        place = _seen(it.axes, tap)
+        seen = images[place]
+        by_group = np.moveaxis(seen.reshape(*seen.shape[:-1], it.groups, it.depth), -2, 0)
+        if filters is None:
+            rows = by_group.reshape(it.groups, -1, it.depth).swapaxes(1, 2)
+            total[tap] = multiply(rows, y.reshape(it.groups, -1, of_group))
+            continue
+        taps = filters[tap].swapaxes(0, 1)  # (G, D, F)
+        taps = taps.reshape(it.groups, *[1] * len(kernel), it.depth, of_group)
+        if gives == "output":
+            total += multiply(by_group, taps)
+        else:
+            found = multiply(y, taps.swapaxes(-1, -2))  # (G, N, *outputs, D)
+            images[place] += np.moveaxis(found, 0, -2).reshape(seen.shape)
+    if gives == "filters":
+        return np.moveaxis(total, -3, -2).reshape(case.filters_shape)
+    if gives == "input":
+        inside = (slice(axis.before, axis.before + axis.size) for axis in it.axes)
+        result = total[(slice(None), *inside)]
+        result = result.reshape(*it.lead, *result.shape[1:])
+    else:
+        result = np.moveaxis(total, 0, -2).reshape(*it.lead, *it.outputs, it.filters)
+    return np.moveaxis(result, -1, -1 - len(kernel)) if case.data_format == "NCHW" else result
+
+
+def _seen(axes: tuple[Axis, ...], tap: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return which padded pixels all outputs have under a tap."""
+    if any(axis.interleaved for axis in axes):
+        firsts = ([axis.first(output) for output in range(axis.outputs)] for axis in axes)
+        starts = [np.array(found, int) for found in firsts]
+        pixels = (
+            found + at * axis.dilation for found, at, axis in zip(starts, tap, axes, strict=True)
+        )
+        return (slice(None), *np.ix_(*pixels))
+    ranges = zip(
+        axes, (at * axis.dilation for axis, at in zip(axes, tap, strict=True)), strict=True
+    )
+    return (
+        slice(None),
+        *(slice(at, at + (a.outputs - 1) * a.stride + 1, a.stride) for a, at in ranges),
+    )
 
 
 def _multiplied_by_ieee_rules(one: Array, other: Array) -> Array:

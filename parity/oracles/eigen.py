@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 from parity.engine import note
 from parity.model.case import Case
 from parity.model.data_formats import in_nhwc
+from parity.model.geometry import Geometry
+from parity.model.operation import OPERATIONS
 from parity.oracles.build import runs_onednn
 
 Array = NDArray[Any]
@@ -80,6 +83,25 @@ def version() -> str:
     return str(tensorflow().__version__)
 
 
+def function(name: str) -> Callable[..., Array]:
+    """Return TensorFlow's function of an operation, which then returns a NumPy array."""
+    found: Any = tensorflow()
+    for part in OPERATIONS[name].tensorflow.split("."):
+        found = getattr(found, part)
+    if name == "conv3d_backprop_input":  # of raw_ops, which take keywords alone
+        keywords, leading = found, OPERATIONS[name].leading
+
+        def found(*given: Any, **named: Any) -> Any:
+            return keywords(**dict(zip(leading, given, strict=False)), **named)
+
+    @note.calls_of(note.ORACLE)
+    def called(*arguments: Any, **named: Any) -> Array:
+        array: Array = found(*arguments, **named).numpy()
+        return array
+
+    return called
+
+
 @note.calls_of(note.ORACLE)
 def conv2d(
     input: Any,
@@ -100,6 +122,60 @@ def conv2d(
         return np.moveaxis(result.numpy(), -1, -3)
     array: Array = convolve(input, filters, strides, padding, data_format, dilations, name).numpy()
     return array
+
+
+def computed(case: Case, *arrays: Array) -> Array:
+    """Compute a case; channels first, which this build refuses, goes by channels last and back."""
+    if case.data_format == "NHWC":
+        return case.call_on(quietly(function(case.operation)), *arrays)
+    place, gives = -1 - case.of.axes, case.of.gives
+    turned = [np.moveaxis(arrays[0], place, -1), *arrays[1:]]
+    if gives == "filters":
+        turned[1] = np.moveaxis(arrays[1], place, -1)
+    last = replace(case, data_format="NHWC", input_shape=case.in_nhwc(case.input_shape))
+    result: Array = last.call_on(quietly(function(case.operation)), *turned)
+    return result if gives == "filters" else np.moveaxis(result, -1, place)
+
+
+def answers(case: Case) -> bool:
+    """Say whether TensorFlow computes a case, and what the convolution behind it is.
+
+    Elsewhere it refuses, dies or does something else (rows of parity/ledger/divergences.toml), and
+    nobody but the suite's own sums says what is right.
+    """
+    if case.operation == "conv2d":
+        return True
+    name, of, it = case.operation, case.of, Geometry.of(case)
+    dilated, strided = max(case.dilations) > 1, max(case.strides) > 1
+    explicit = not isinstance(case.padding, str)
+    shapes = (*case.input_shape, *case.filters_shape, *it.outputs)
+    sliding = name in ("atrous_conv2d", "convolution")
+    late = any(a.size + a.before + a.after - a.reach > (a.outputs - 1) * a.stride for a in it.axes)
+    return not (
+        (case.dtype == "int32" and not of.takes_int32)
+        or (explicit and (not of.takes_pads or (sliding and not dilated)))
+        or (len(case.lead) > 1 and of.depthwise)
+        or (of.depthwise and len({*case.strides}) > 1)
+        or (name == "convolution" and dilated and strided)
+        or (name == "atrous_conv2d_transpose" and len({*case.dilations}) > 1)
+        or ((of.gives != "output" or name == "conv3d") and not of.depthwise and it.groups > 1)
+        or ((of.gives != "output" or name == "conv3d") and dilated and bool(of.strides))
+        or (of.gives != "output" and 0 in shapes)
+        or (name == "conv3d" and (0 in case.filters_shape or (case.padding == "SAME" and late)))
+    )
+
+
+def multiplies_zeros(case: Case, *arrays: Array) -> bool:
+    """Say whether TensorFlow multiplies what is not finite by zeros of its own, where none are."""
+    name, (first, second, *_) = case.operation, arrays
+    strange = [not np.isfinite(one.astype(np.float64)).all() for one in (first, second)]
+    if name == "conv3d_backprop_filter":
+        return any(strange)
+    if name in ("conv3d_transpose", "conv3d_backprop_input"):
+        return strange[1] and case.lead[0] > 1
+    if name in ("depthwise_conv2d_backprop_input", "atrous_conv2d_transpose"):
+        return strange[1]
+    return case.of.depthwise and strange[1] and 0 in case.input_shape
 
 
 def prepared(x: Array, w: Array) -> Callable[[Case], Array]:

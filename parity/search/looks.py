@@ -67,7 +67,9 @@ def looks_like(conv2d: Conv2d, example: Example, scope: Scope) -> str:
 
     The subject is called, and may end the process; what it raises is caught.
     """
-    found = explanation(conv2d, example, scope) if isinstance(example, Case) else None
+    if not isinstance(example, Case) or example.operation != "conv2d":
+        return ""
+    found = explanation(conv2d, example, scope)
     if found is None:
         return ""
     first, space, rest = found.fault.partition(" ")

@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
+from typing import Any
 
-from parity.model.geometry import Axis
+from parity.model.axis import Axis
 from parity.model.subject import DTYPES, FORMATS
 from parity.search.structure import PADDINGS, Structure
 
@@ -42,13 +43,12 @@ def closely(value: int) -> Sequence[int]:
 
 def _bare(it: Structure, _: Lesser) -> Iterator[Structure]:
     """Leave one output: of one tap and channel, or of the kernel, or of the channels."""
-    if 0 in (*it.lead, it.rows.size, it.columns.size, it.groups, it.filters):
+    if 0 in (*it.lead, *(axis.size for axis in it.axes), it.groups, it.filters):
         return
-    one = Axis(1)
-    tall, wide = (Axis(axis.kernel, axis.kernel) for axis in (it.rows, it.columns))
-    plain = it._replace(lead=(1,), rows=one, columns=one, padding="VALID")
+    kernel = tuple(Axis(axis.kernel, axis.kernel) for axis in it.axes)
+    plain = it._replace(lead=(1,), axes=(Axis(1),) * len(it.axes), padding="VALID")
     single = plain._replace(groups=1, depth=1, filters=1)
-    for bare in (single, single._replace(rows=tall, columns=wide), plain):
+    for bare in (single, single._replace(axes=kernel), plain):
         yield from (bare._replace(data_format="NHWC"), bare)
 
 
@@ -91,41 +91,46 @@ def _arguments(it: Structure, _: Lesser) -> Iterator[Structure]:
     for dtype in DTYPES[: DTYPES.index(it.dtype)]:
         yield it._replace(dtype=dtype)
     for padding in PADDINGS[: PADDINGS.index(it.padding)]:
-        rows, columns = (axis._replace(before=0, after=0) for axis in (it.rows, it.columns))
-        yield from _either(it, it._replace(padding=padding, rows=rows, columns=columns))
+        axes = tuple(axis._replace(before=0, after=0) for axis in it.axes)
+        yield from _either(it, it._replace(padding=padding, axes=axes))
 
 
 def _axes(name: str, it: Structure, lesser: Lesser) -> Iterator[Structure]:
-    """Lessen `name`, a field of `Axis`, on both axes or on one."""
-    down, across = getattr(it.rows, name), getattr(it.columns, name)
-    for axes, value in (
-        (("rows", "columns"), max(down, across)),
-        (("rows",), down),
-        (("columns",), across),
-    ):
+    """Lessen `name`, a field of `Axis`, on all axes or on one."""
+    found = [getattr(axis, name) for axis in it.axes]
+    every = range(len(found))
+    alone = ([place] for place in every) if len(found) > 1 else ()
+    for places in (every, *alone):
+        value = max(found[place] for place in places)
         nothing = [0] if value and name in ("before", "after") else []
         for less in (*nothing, *lesser(value)):
-            changed = {axis: getattr(it, axis)._replace(**{name: less}) for axis in axes}
-            other = it._replace(**changed)
+            number: dict[str, Any] = {name: less}
+            changed = (
+                axis._replace(**number) if place in places else axis
+                for place, axis in enumerate(it.axes)
+            )
+            other = it._replace(axes=tuple(changed))
             yield from [other] if name == "size" else _either(it, other)
 
 
 def _folds(it: Structure, _: Lesser) -> Iterator[Structure]:
     """Move the outputs, or the taps, of one dimension to another: only their number may count."""
-    rows, columns = it.rows._replace(kernel=1), it.columns._replace(kernel=1)
-    depth = it.rows.kernel * it.columns.kernel * it.depth
-    yield from _either(it, it._replace(rows=rows, columns=columns, depth=depth))
+    axes = tuple(axis._replace(kernel=1) for axis in it.axes)
+    depth = math.prod(axis.kernel for axis in it.axes) * it.depth
+    yield from _either(it, it._replace(axes=axes, depth=depth))
+    if len(axes) != 2:
+        return
     batch, (down, across) = math.prod(it.lead), _outputs(it)
     for lead, *outputs in (
         ((1,), down, batch * across),
         ((1,), batch * down, across),
         (it.lead, 1, down * across),
     ):
-        rows, columns = (
+        axes = tuple(
             _with_outputs(axis, it.padding, number)
-            for axis, number in zip((it.rows, it.columns), outputs, strict=True)
+            for axis, number in zip(it.axes, outputs, strict=True)
         )
-        yield it._replace(lead=lead, rows=rows, columns=columns)
+        yield it._replace(lead=lead, axes=axes)
 
 
 MOVES: tuple[Move, ...] = (
@@ -142,13 +147,13 @@ MOVES: tuple[Move, ...] = (
 
 
 def _either(it: Structure, other: Structure) -> Iterator[Structure]:
-    """Yield `other` with images that have the outputs of `it`, or the size, in rows and columns."""
+    """Yield `other` with images that have the outputs of `it`, or the size, along each axis."""
     ways = [
         (_with_outputs(axis, other.padding, outputs), axis)
-        for axis, outputs in zip((other.rows, other.columns), _outputs(it), strict=True)
+        for axis, outputs in zip(other.axes, _outputs(it), strict=True)
     ]
-    for rows, columns in product(*ways):
-        yield other._replace(rows=rows, columns=columns)
+    for axes in product(*ways):
+        yield other._replace(axes=axes)
 
 
 def _with_outputs(axis: Axis, padding: str, outputs: int) -> Axis:
@@ -158,9 +163,7 @@ def _with_outputs(axis: Axis, padding: str, outputs: int) -> Axis:
     return axis._replace(size=max(1, size))
 
 
-def _outputs(it: Structure) -> tuple[int, int]:
-    """Return the outputs in rows and in columns."""
-    rows, columns = (
-        axis.padded_as_same() if it.padding == "SAME" else axis for axis in (it.rows, it.columns)
-    )
-    return rows.outputs, columns.outputs
+def _outputs(it: Structure) -> tuple[int, ...]:
+    """Return the outputs along each axis."""
+    axes = (axis.padded_as_same() if it.padding == "SAME" else axis for axis in it.axes)
+    return tuple(axis.outputs for axis in axes)

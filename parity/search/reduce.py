@@ -62,7 +62,7 @@ class _Search:
         self.until = 0.0
         self._case = case
         self._claim, self._conv2d, self._scope = claim, conv2d, scope_of(conv2d)
-        self._most = max(_PRODUCTS, structure.products(case))
+        self._most = max(_PRODUCTS, case.products)
         self._manner = ""
         self._tried: set[str] = set()
 
@@ -91,8 +91,8 @@ class _Search:
         case = self._case
         if not self._plain():
             self._first(replace(case, seed=seed) for seed in _SEEDS if seed < case.seed)
-        self._fewest("input_only", math.prod(case.input_shape))
-        self._fewest("filters_only", math.prod(case.filters_shape))
+        for name, shape in zip(("input_only", "filters_only"), case.shapes, strict=True):
+            self._fewest(name, math.prod(shape))
 
     def _plain(self) -> bool:
         return self._case.kind != "ones" and self._first(_plainer(self._case))
@@ -104,7 +104,7 @@ class _Search:
             case = one.case(self._case)
             if min(*case.input_shape, *case.filters_shape) < 0:
                 continue
-            if structure.order(case) < least and structure.products(case) <= self._most:
+            if structure.order(case) < least and case.products <= self._most:
                 yield case
                 yield from _plainer(case)
                 if case.kind != "ones":
@@ -158,7 +158,7 @@ def _plainer(case: Case) -> Iterator[Case]:
     """Yield `case` with ones; and with distinct numbers, which may show what ones do not."""
     if case.kind != "ones":
         yield replace(case, kind="ones", seed=0)
-    elements = math.prod(case.input_shape) + math.prod(case.filters_shape)
+    elements = sum(map(math.prod, case.shapes))
     if case.kind != "distinct" and elements <= _DISTINCT:
         yield replace(case, kind="distinct", seed=0)
 

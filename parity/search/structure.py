@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple, Self
 
+from parity.model.axis import Axis
 from parity.model.case import Case
-from parity.model.geometry import Axis, Geometry, output_shape
+from parity.model.geometry import Geometry
 from parity.model.subject import DTYPES, FORMATS
 
 PADDINGS = ("VALID", "SAME", "explicit")
@@ -19,8 +21,8 @@ class Structure(NamedTuple):
     ----------
     lead
         The dimensions before rows, columns and channels, one or more.
-    rows, columns
-        The two axes; with the pads of SAME as well, as the case had them.
+    axes
+        Rows and columns, or whatever there is; with the pads of SAME as well, as the case had them.
     groups, depth, filters
         Groups, and the input and output channels of each.
     padding
@@ -30,8 +32,7 @@ class Structure(NamedTuple):
     """
 
     lead: tuple[int, ...]
-    rows: Axis
-    columns: Axis
+    axes: tuple[Axis, ...]
     groups: int
     depth: int
     filters: int
@@ -46,23 +47,27 @@ class Structure(NamedTuple):
         groups = it.channels // it.depth
         filters = it.filters // max(1, groups)
         padding = case.padding if isinstance(case.padding, str) else "explicit"
-        sizes = it.lead, it.rows, it.columns, groups, it.depth, filters
+        sizes = it.lead, it.axes, groups, it.depth, filters
         return cls(*sizes, padding, case.data_format, case.dtype)
 
     def case(self, like: Case) -> Case:
         """Return the case of this structure that has the kind, seed and layouts of `like`."""
         filters = max(1, self.groups) * self.filters
         channels = self.groups * self.depth
-        it = Geometry(self.lead, self.rows, self.columns, channels, self.depth, filters)
-        return it.case(
+        it = Geometry(self.lead, self.axes, channels, self.depth, filters)
+        made = it.case(
             self.padding,
             self.data_format,
+            like.operation,
             dtype=self.dtype,
             kind=like.kind,
             seed=like.seed,
             input_layout=like.input_layout,
             filters_layout=like.filters_layout,
         )
+        if like.pointwise is None:
+            return made
+        return replace(made, pointwise=(max(1, filters), like.pointwise[1]))
 
 
 def order(case: Case) -> tuple[int, ...]:
@@ -73,7 +78,7 @@ def order(case: Case) -> tuple[int, ...]:
     products.  Natural numbers, ordered as words are: no chain of ever smaller ones is endless.
     """
     it = Structure.of(case)
-    arrays = case.input_shape, case.filters_shape, output_shape(case)
+    arrays = case.input_shape, case.filters_shape, case.output_shape
     return (
         len(it.lead),
         PADDINGS.index(it.padding),
@@ -84,11 +89,7 @@ def order(case: Case) -> tuple[int, ...]:
         0 if isinstance(case.padding, str) else sum(case.padding),
         DTYPES.index(it.dtype),
         sum(map(math.prod, arrays)),
-        products(case),
-        *(*it.lead, *it.rows, *it.columns, it.groups, it.filters, it.depth),
+        case.products,
+        *(*it.lead, *(number for axis in it.axes for number in axis), it.groups, it.filters),
+        it.depth,
     )
-
-
-def products(case: Case) -> int:
-    """Return how many products the outputs of `case` sum, those with padding included."""
-    return math.prod(output_shape(case)) * case.terms

@@ -153,7 +153,8 @@ def timed(call: Call, repeats: int) -> float:
 
 def _read(token: str) -> tuple[Array, Array, Mapping[str, Any]]:
     case = Case.parse(token)
-    return *case.arrays(), case.arguments()
+    x, w = case.arrays()
+    return x, w, case.arguments()
 
 
 def _reason(error: Exception) -> str:

@@ -14,8 +14,8 @@ from parity.model import geometry
 from parity.model.case import Case
 from parity.model.subject import DTYPES, FORMATS, Scope
 
-Pair = tuple[int, int]
-Pads = tuple[int, int, int, int]
+Pair = tuple[int, ...]
+Pads = tuple[int, ...]
 
 LATTICE = 20
 """Of every dtype but the first: each LATTICE-th geometry, and all of one channel and one filter."""

@@ -40,8 +40,8 @@ class Sizes(NamedTuple):
         """Return the sizes of `case`."""
         it = Geometry.of(case)
         return cls(
-            kernel=case.filters_shape[:2],
-            strides=case.strides,
+            kernel=(it.rows.kernel, it.columns.kernel),
+            strides=(it.rows.stride, it.columns.stride),
             dilation=case.dilations[0],
             batch=it.lead[0],
             height=it.rows.size,

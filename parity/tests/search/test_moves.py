@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 
 from parity.examples.strategies import cases
+from parity.model.axis import Axis
 from parity.model.case import DTYPES, Case
-from parity.model.geometry import Axis
 from parity.search import moves
 from parity.search.structure import Structure
 
@@ -35,9 +35,9 @@ def test_numbers_are_lessened_to_thresholds_and_multiples() -> None:
 def test_moves_keep_the_outputs_of_an_image_or_its_size() -> None:
     it = Structure.of(Case.parse("float32 NHWC 1x9x9x1 w3x3x1x1 s2,2 d1,1 VALID ones:0"))
     found = {
-        (one.rows, one.columns)
+        (one.axes[0], one.axes[1])
         for move in moves.MOVES
         for one in move(it, moves.closely)
-        if (one.rows.kernel, one.rows.stride, one.columns) == (1, 2, it.columns)
+        if (one.axes[0].kernel, one.axes[0].stride, one.axes[1]) == (1, 2, it.axes[1])
     }
     assert {rows for rows, _ in found} == {Axis(7, 1, 2, 1, 0, 0), Axis(9, 1, 2, 1, 0, 0)}

@@ -73,11 +73,11 @@ def smallest(token: str, conv2d: Conv2d, claim: str = "exact") -> str:
 
 
 def kernel(it: Structure) -> tuple[int, int]:
-    return it.rows.kernel, it.columns.kernel
+    return it.axes[0].kernel, it.axes[1].kernel
 
 
 def strides(it: Structure) -> tuple[int, int]:
-    return it.rows.stride, it.columns.stride
+    return it.axes[0].stride, it.axes[1].stride
 
 
 def channels(it: Structure) -> int:
@@ -117,7 +117,7 @@ THRESHOLDS: dict[str, tuple[Where, str, str]] = {
         "float32 NHWC 1x3x3x4 w3x3x1x4 s1,1 d1,1 VALID",
     ),
     "odd kernels of 5 and more": (
-        lambda it: it.rows.kernel >= 5 and it.rows.kernel % 2 == 1,
+        lambda it: it.axes[0].kernel >= 5 and it.axes[0].kernel % 2 == 1,
         "float32 NHWC 2x12x12x3 w9x9x3x4 s1,1 d1,1 VALID lattice:7",
         "float32 NHWC 1x5x1x1 w5x1x1x1 s1,1 d1,1 VALID",
     ),
@@ -142,17 +142,17 @@ THRESHOLDS: dict[str, tuple[Where, str, str]] = {
         "float32 NHWC 1x1x1x4 w1x1x4x4 s1,1 d1,1 VALID",
     ),
     "square images from 5x5": (
-        lambda it: it.rows.size == it.columns.size >= 5,
+        lambda it: it.axes[0].size == it.axes[1].size >= 5,
         "float32 NHWC 2x17x17x3 w3x3x3x2 s2,2 d1,1 SAME lattice:7",
         "float32 NHWC 1x5x5x1 w1x1x1x1 s1,1 d1,1 VALID",
     ),
     "equal strides above 1": (
-        lambda it: it.rows.stride == it.columns.stride > 1,
+        lambda it: it.axes[0].stride == it.axes[1].stride > 1,
         "float32 NHWC 2x17x17x3 w3x3x3x2 s3,3 d1,1 SAME lattice:7",
         "float32 NHWC 1x1x1x1 w1x1x1x1 s2,2 d1,1 VALID",
     ),
     "images 32 wide, dilated": (
-        lambda it: it.columns.size >= 32 and it.rows.dilation == it.columns.dilation == 2,
+        lambda it: it.axes[1].size >= 32 and it.axes[0].dilation == it.axes[1].dilation == 2,
         "float32 NHWC 2x20x50x16 w3x3x16x7 s1,1 d2,2 SAME lattice:7",
         "float32 NHWC 1x1x32x1 w1x1x1x1 s1,1 d2,2 VALID",
     ),
@@ -167,12 +167,12 @@ THRESHOLDS: dict[str, tuple[Where, str, str]] = {
         "float32 NHWC 1x1x1x1x1 w1x1x1x1 s1,1 d1,1 VALID",
     ),
     "unequal pads of rows": (
-        lambda it: it.rows.before > it.rows.after > 0,
+        lambda it: it.axes[0].before > it.axes[0].after > 0,
         "float32 NHWC 2x9x9x3 w3x3x3x2 s1,1 d1,1 4,2,1,3 lattice:7",
         "float32 NHWC 1x1x1x1 w1x1x1x1 s1,1 d1,1 2,1,0,0",
     ),
     "SAME with a dilated kernel": (
-        lambda it: it.padding == "SAME" and it.rows.dilation > 1 and it.rows.kernel > 1,
+        lambda it: it.padding == "SAME" and it.axes[0].dilation > 1 and it.axes[0].kernel > 1,
         "float32 NHWC 2x9x9x3 w3x3x3x2 s1,1 d3,2 SAME lattice:7",
         "float32 NHWC 1x1x1x1 w2x1x1x1 s1,1 d2,1 SAME",
     ),
@@ -183,7 +183,7 @@ THRESHOLDS: dict[str, tuple[Where, str, str]] = {
     ),
     "more than 100 positions, in however many images": (
         lambda it: (
-            math.prod(it.lead) * it.rows.size * it.columns.size > 100 and kernel(it) == (1, 1)
+            math.prod(it.lead) * it.axes[0].size * it.axes[1].size > 100 and kernel(it) == (1, 1)
         ),
         "float32 NHWC 9x6x5x3 w1x1x3x2 s1,1 d1,1 VALID lattice:7",
         "float32 NHWC 1x1x101x1 w1x1x1x1 s1,1 d1,1 VALID",
@@ -330,13 +330,15 @@ def test_every_case_that_is_tried_is_valid_and_no_larger(monkeypatch: pytest.Mon
     monkeypatch.setitem(CLAIMS, "exact", replace(exact, check=check))
     scope = Scope(without=frozenset({"empties"}))
     token = "float32 NCHW 2x3x12x9x9 w3x3x4x6 s2,1 d1,2 1,2,3,0 lattice:7"
-    reduction(token, Subject(wrong_where(lambda it: it.groups == 3 and it.rows.kernel == 3), scope))
+    reduction(
+        token, Subject(wrong_where(lambda it: it.groups == 3 and it.axes[0].kernel == 3), scope)
+    )
     assert len(tried) > 50
     for case in tried:
         assert claims.parse(case.token()) == case
         assert claims.within(case, scope)
         assert structure.order(case) <= structure.order(Case.parse(token))
-        assert structure.products(case) <= 1_000_000
+        assert case.products <= 1_000_000
 
 
 def test_time_limits_a_slow_subject(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,7 +355,7 @@ def test_time_limits_a_slow_subject(monkeypatch: pytest.MonkeyPatch) -> None:
     assert now <= 200 + 2 * 10
     assert isinstance(found, Case)
     # The coarse steps come first: in twenty calls it is a thousand times smaller.
-    assert structure.products(found) < structure.products(Case.parse(token)) / 1000
+    assert found.products < Case.parse(token).products / 1000
 
 
 @pytest.mark.parametrize("times", [0, 3])

@@ -47,7 +47,8 @@ def result(name: str, token: str) -> tuple[Case, Array]:
             raise
         pytest.skip(f"{name} is not installed")
     case = Case.parse(token)
-    return case, one.run(*case.arrays(), case.arguments())
+    x, w = case.arrays()
+    return case, one.run(x, w, case.arguments())
 
 
 def scale(name: str, case: Case) -> Gauge:
@@ -139,7 +140,8 @@ def test_slow_contenders_leave_large_layers_alone(
     for given, refused in ((most, False), (most - 1, True)):
         monkeypatch.setattr(recipes, limit, given)
         with pytest.raises(ValueError, match=said) if refused else nullcontext():
-            Beside(name).bind("kernel", *case.arrays(), case.arguments())
+            x, w = case.arrays()
+            Beside(name).bind("kernel", x, w, case.arguments())
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, *names: str) -> dict[str, list[Array]]:
@@ -222,7 +224,9 @@ def test_what_has_no_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for most, refused in ((8 * 8 * 9 * 16 * 4, False), (8 * 8 * 9 * 16 * 4 - 1, True)):
         monkeypatch.setattr(limits, "MOST_BYTES", most)
         with pytest.raises(ValueError, match="the patches take") if refused else nullcontext():
-            bind(COPY, *case.arrays(), arguments)
+            x, w = case.arrays()
+            bind(COPY, x, w, arguments)
     depthwise = Case.parse(TOKENS[4])
+    x, w = depthwise.arrays()
     with pytest.raises(ValueError, match="one channel"):
-        bind(PRODUCT, *depthwise.arrays(), depthwise.arguments())
+        bind(PRODUCT, x, w, depthwise.arguments())

@@ -17,7 +17,7 @@ from parity.oracles import bounds
 from parity.sweep.grid import Grid
 
 PADDING = -1
-Pair = tuple[int, int]
+Pair = tuple[int, ...]
 Fault = Callable[[Case, Array], Array]
 
 

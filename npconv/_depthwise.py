@@ -1,0 +1,146 @@
+"""Depthwise convolutions: each filter reads one channel."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, overload
+
+from numpy.typing import ArrayLike, NDArray
+
+from npconv._arguments import check_out, read_alike, read_call
+from npconv._attributes import Array, Format, Pads, S, Steps, show
+from npconv._forward import computed
+from npconv._hints import hinting
+from npconv._operation import DEPTHWISE_CONV2D, POINTWISE, SEPARABLE_CONV2D
+from npconv._phases import apart, phases
+from npconv._shapes import wrong_shape
+
+
+@overload
+def depthwise_conv2d(
+    input: NDArray[S], filter: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = None, dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]: ...  # fmt: skip
+@overload
+def depthwise_conv2d(
+    input: ArrayLike, filter: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = None, dilations: Steps = None, name: object = None,
+    *, out: Array | None = None,
+) -> Array: ...  # fmt: skip
+@hinting(DEPTHWISE_CONV2D)
+def depthwise_conv2d(
+    input: Any, filter: Any, strides: Any, padding: Any, data_format: Any = None,
+    dilations: Any = None, name: Any = None, *, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Convolve each channel by filters of its own, as ``tf.nn.depthwise_conv2d`` does.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., H, W, C) or, for NCHW, (..., C, H, W)
+    filter : array_like, shape (KH, KW, C, M)
+        Of the input's dtype: `M` filters for each of the input's `C` channels.
+    strides, padding, data_format, dilations, name, out
+        See ``conv2d``.
+
+    Returns
+    -------
+    ndarray, shape (..., OH, OW, C * M) or, for NCHW, (..., C * M, OH, OW)
+        ``conv2d(input, filter.reshape(KH, KW, 1, C * M), ...)``: channel ``c * M + m`` is channel
+        ``c`` of the input by ``filter[:, :, c, m]``.
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d``; TypeError also where dtypes differ.
+
+    Warns
+    -----
+    UserWarning
+        If a stride and a dilation exceed 1. Of the padded image every ``dilation``-th pixel, from
+        each of the first ones, is then an image by itself, in which the strides count, and their
+        results alternate: what TensorFlow computes, with this warning. ``conv2d`` with the filters
+        as above gives the dilated convolution at these strides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> image = np.ones((1, 2, 2, 2), np.float32) * [1, 10]
+    >>> npconv.depthwise_conv2d(image, np.ones((2, 2, 2, 1)), 1, "VALID").ravel()
+    array([ 4., 40.])
+    """
+    attributes = strides, padding, data_format, dilations
+    call = read_call(DEPTHWISE_CONV2D, input, filter, *attributes, out)
+    if apart(call.geometry):
+        shape = (*call.geometry.kernel, 1, call.geometry.out_channels)
+        warnings.warn(
+            "When dilation rate is greater than 1, then all values of strides must be 1. Received "
+            f"dilations={show(dilations)} and strides={show(strides)}, which as in TensorFlow "
+            "count in each phase of the dilation by itself. For the dilated convolution at these "
+            f"strides: npconv.conv2d(input, filter.reshape{shape}, ...)",
+            stacklevel=3,  # the caller, beyond what gives hints
+        )
+    return computed(call, phases(call.geometry))
+
+
+@overload
+def separable_conv2d(
+    input: NDArray[S], depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
+    padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]: ...  # fmt: skip
+@overload
+def separable_conv2d(
+    input: ArrayLike, depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
+    padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
+    *, out: Array | None = None,
+) -> Array: ...  # fmt: skip
+@hinting(SEPARABLE_CONV2D)
+def separable_conv2d(
+    input: Any, depthwise_filter: Any, pointwise_filter: Any, strides: Any, padding: Any,
+    data_format: Any = None, dilations: Any = None, name: Any = None, *, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Convolve each channel, then mix the channels, as ``tf.nn.separable_conv2d`` does.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., H, W, C) or, for NCHW, (..., C, H, W)
+    depthwise_filter : array_like, shape (KH, KW, C, M)
+    pointwise_filter : array_like, shape (1, 1, C * M / groups, OC)
+        Both of the input's dtype.
+    strides, padding, data_format, dilations, name, out
+        See ``depthwise_conv2d``, but that nothing is warned of.
+
+    Returns
+    -------
+    ndarray, shape (..., OH, OW, OC) or, for NCHW, (..., OC, OH, OW)
+        ``conv2d(depthwise_conv2d(input, depthwise_filter, ...), pointwise_filter, 1, 'VALID')``.
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``depthwise_conv2d``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> image, ones = np.ones((1, 2, 2, 2)) * [1, 10], np.ones((2, 2, 2, 1))
+    >>> npconv.separable_conv2d(image, ones, np.ones((1, 1, 2, 1)), 1, "VALID").item()
+    44.0
+    """
+    images, taps, points = read_alike(
+        input=input, depthwise_filter=depthwise_filter, pointwise_filter=pointwise_filter
+    )
+    attributes = strides, padding, data_format, dilations
+    first = read_call(SEPARABLE_CONV2D, images, taps, *attributes, None)
+    if points.ndim != 4 or points.shape[:2] != (1, 1):
+        form = "pointwise_filter: expected shape (1, 1, in_channels, out_channels)"
+        raise wrong_shape(form, points.shape)
+    second = read_call(POINTWISE, first.out, points, 1, "VALID", data_format, 1, out)
+    if out is not None:
+        inputs = {"input": images, "depthwise_filter": taps}
+        check_out(out, second.out.shape, second.out.dtype, inputs)
+    computed(first, phases(first.geometry))
+    return computed(second)

@@ -1,0 +1,233 @@
+"""The forward convolutions that are ``conv2d``'s by another number of axes or another name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npconv._arguments import Call, read_call
+from npconv._attributes import Array, Format, Pads, S, Steps
+from npconv._engine.multiply import right_multiply
+from npconv._hints import hinting
+from npconv._operation import ATROUS_CONV2D, CONV1D, CONV3D, CONVOLUTION
+from npconv._phases import Phase
+
+Format1D = Literal["NWC", "NCW", "NHWC", "NCHW"]
+Format3D = Literal["NDHWC", "NCDHW"]
+
+
+def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
+    """Return the result of a checked call, as a whole or by `parts` of its geometry."""
+    geometry = call.geometry
+    with np.errstate(), np.errstate(all="ignore"):  # see conv2d
+        for images, result in call.batches:
+            # (*kernel, C / groups, OC), or depthwise (*kernel, C, multiplier)
+            weights = call.filters.reshape(geometry.terms, geometry.out_channels)
+            for part, pixels, outputs in parts or [(geometry, (), ())]:
+                right_multiply(images[pixels], weights, part, out=result[outputs])
+    return call.out
+
+
+@overload
+def conv1d(
+    input: NDArray[S], filters: ArrayLike, stride: Steps, padding: Pads,
+    data_format: Format1D | None = "NWC", dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]: ...  # fmt: skip
+@overload
+def conv1d(
+    input: ArrayLike, filters: ArrayLike, stride: Steps, padding: Pads,
+    data_format: Format1D | None = "NWC", dilations: Steps = None, name: object = None,
+    *, out: Array | None = None,
+) -> Array: ...  # fmt: skip
+@hinting(CONV1D)
+def conv1d(
+    input: Any, filters: Any, stride: Any, padding: Any, data_format: Any = "NWC",
+    dilations: Any = None, name: Any = None, *, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Compute a 1-D convolution, as ``tf.nn.conv1d`` does: ``conv2d`` of images of one row.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., W, C) or, for NCW, (..., C, W)
+    filters : array_like, shape (KW, C / groups, OC)
+        Of the input's dtype.
+    stride, dilations : int, sequence of 1 or 3 ints, or None
+    padding : {'SAME', 'VALID'} or list or tuple of three pairs of ints
+    data_format : {'NWC', 'NCW'} or None, optional
+        Also by the names of two axes, NHWC and NCHW.
+    name, out
+        See ``conv2d``, as for all of these.
+
+    Returns
+    -------
+    ndarray, shape (..., OW, OC) or, for NCW, (..., OC, OW)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d``; TypeError also where dtypes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> series, pair = np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1))
+    >>> npconv.conv1d(series, pair, stride=2, padding="VALID")[0, :, 0]
+    array([1., 5.])
+    """
+    return computed(read_call(CONV1D, input, filters, stride, padding, data_format, dilations, out))
+
+
+@overload
+def conv3d(
+    input: NDArray[S], filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format3D | None = "NDHWC", dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]: ...  # fmt: skip
+@overload
+def conv3d(
+    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format3D | None = "NDHWC", dilations: Steps = None, name: object = None,
+    *, out: Array | None = None,
+) -> Array: ...  # fmt: skip
+@hinting(CONV3D)
+def conv3d(
+    input: Any, filters: Any, strides: Any, padding: Any, data_format: Any = "NDHWC",
+    dilations: Any = None, name: Any = None, *, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Compute a 3-D convolution, as ``tf.nn.conv3d`` does: ``conv2d`` with one more axis.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., D, H, W, C) or, for NCDHW, (..., C, D, H, W)
+    filters : array_like, shape (KD, KH, KW, C / groups, OC)
+    strides, dilations : int, sequence of 1, 3 or 5 ints, or None
+    padding : {'SAME', 'VALID'} or list or tuple of five pairs of ints
+    data_format : {'NDHWC', 'NCDHW'} or None, optional
+    name, out
+        See ``conv2d``, as for all of these.
+
+    Returns
+    -------
+    ndarray, shape (..., OD, OH, OW, OC) or, for NCDHW, (..., OC, OD, OH, OW)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d``.
+
+    Notes
+    -----
+    Where a stride exceeds the kernel by two and more, TensorFlow begins 'SAME' inside the image;
+    here it begins at its first pixel, as in ``conv2d`` and in TensorFlow's own gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> volume, cube = np.ones((1, 4, 4, 4, 3)), np.ones((2, 2, 2, 3, 1))
+    >>> npconv.conv3d(volume, cube, strides=2, padding="VALID")[0, ..., 0].tolist()
+    [[[24.0, 24.0], [24.0, 24.0]], [[24.0, 24.0], [24.0, 24.0]]]
+    """
+    return computed(
+        read_call(CONV3D, input, filters, strides, padding, data_format, dilations, out)
+    )
+
+
+@overload
+def convolution(
+    input: NDArray[S], filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
+    data_format: Format1D | Format | Format3D | None = None, dilations: Steps = None,
+    name: object = None, *, out: NDArray[S] | None = None,
+) -> NDArray[S]: ...  # fmt: skip
+@overload
+def convolution(
+    input: ArrayLike, filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
+    data_format: Format1D | Format | Format3D | None = None, dilations: Steps = None,
+    name: object = None, *, out: Array | None = None,
+) -> Array: ...  # fmt: skip
+@hinting(CONVOLUTION)
+def convolution(
+    input: Any, filters: Any, strides: Any = None, padding: Any = "VALID", data_format: Any = None,
+    dilations: Any = None, name: Any = None, *, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Compute a 1-D, 2-D or 3-D convolution, as ``tf.nn.convolution`` does.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., *sizes, C) or, for channels first, (..., C, *sizes)
+    filters : array_like, shape (*kernel, C / groups, OC)
+        Of the input's dtype; of three, four or five dimensions, which choose the function.
+    strides, padding, data_format, dilations, name, out
+        See ``conv1d``, ``conv2d`` and ``conv3d``.
+
+    Returns
+    -------
+    ndarray, shape (..., *outputs, OC) or, for channels first, (..., OC, *outputs)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d``; TypeError also where dtypes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> npconv.convolution(np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1)))[0, :, 0]
+    array([1., 3., 5., 7.])
+    """
+    return computed(
+        read_call(CONVOLUTION, input, filters, strides, padding, data_format, dilations, out)
+    )
+
+
+@overload
+def atrous_conv2d(
+    value: NDArray[S], filters: ArrayLike, rate: Steps, padding: Pads, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]: ...  # fmt: skip
+@overload
+def atrous_conv2d(
+    value: ArrayLike, filters: ArrayLike, rate: Steps, padding: Pads, name: object = None,
+    *, out: Array | None = None,
+) -> Array: ...  # fmt: skip
+@hinting(ATROUS_CONV2D)
+def atrous_conv2d(
+    value: Any, filters: Any, rate: Any, padding: Any, name: Any = None,
+    *, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Compute a dilated 2-D convolution, as ``tf.nn.atrous_conv2d`` does.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., H, W, C)
+    filters : array_like, shape (KH, KW, C / groups, OC)
+        Of the dtype of `value`.
+    rate : int, sequence of 1, 2 or 4 ints, or None
+        The `dilations` of ``conv2d``, which this is at stride 1.
+    padding, name, out
+        See ``conv2d``.
+
+    Returns
+    -------
+    ndarray, shape (..., OH, OW, OC)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d``; TypeError also where dtypes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npconv
+    >>> row, pair = np.arange(5.0).reshape(1, 1, 5, 1), np.ones((1, 2, 1, 1))
+    >>> npconv.atrous_conv2d(row, pair, rate=3, padding="VALID").ravel()
+    array([3., 5.])
+    """
+    return computed(read_call(ATROUS_CONV2D, value, filters, 1, padding, None, rate, out))

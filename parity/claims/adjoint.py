@@ -1,0 +1,126 @@
+"""A convolution and its two gradients are one form: <conv(x, w), y> = <x, dx> = <w, dw>.
+
+On whole numbers every element is exact, and so is each of the three sums, in Python's integers.
+TensorFlow is not asked, nor the suite's own sums of products; strides and dilations go to 4, which
+TensorFlow's gradients do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from parity.claims.check import Subject, scope_of
+from parity.claims.claim import Claim, Told
+from parity.examples.strategies import Dials, built
+from parity.model import data
+from parity.model.axis import Axis
+from parity.model.case import DTYPES as NUMBERS
+from parity.model.case import Array, Case, Conv2d
+from parity.model.geometry import Geometry
+from parity.model.subject import DTYPES, Scope, load
+from parity.model.verdict import WrongCall
+from parity.oracles.compare import explain
+
+GRADIENTS: dict[str, tuple[str, ...]] = {
+    "conv1d": ("conv1d_transpose",),
+    "conv2d": ("conv2d_backprop_input", "conv2d_backprop_filter"),
+    "conv3d": ("conv3d_backprop_input", "conv3d_backprop_filter"),
+    "depthwise_conv2d": ("depthwise_conv2d_backprop_input", "depthwise_conv2d_backprop_filter"),
+    "atrous_conv2d": ("atrous_conv2d_transpose",),
+}
+BYTES = 50
+
+
+def siblings(scope: Scope) -> dict[str, Conv2d]:
+    """Return the gradients of the scope's operation that the subject's module has."""
+    module, found = scope.subject.partition(":")[0], {}
+    for name in GRADIENTS[scope.operation]:
+        try:
+            found[name] = load(f"{module}:{name}")
+        except WrongCall:
+            continue
+    return found
+
+
+def strategy(dtype: str, scope: Scope) -> SearchStrategy[Case]:
+    """Draw small convolutions, of every stride and dilation up to 4."""
+    return built(BYTES, lambda dials: assembled(dials, dtype, scope))
+
+
+def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
+    """Return the case that `BYTES` dials say."""
+    of = scope.of
+    padding = dials.pick(("VALID", "SAME", "explicit"))
+    groups, depth, filters = dials.pick((1, 1, 2, 3)), 1 + dials.below(2), 1 + dials.below(2)
+    batch, data_format = 1 + dials.below(2), dials.pick(scope.formats)
+    axes = tuple(_axis(dials, padding, scope) for _ in range(of.axes))
+    if of.depthwise:
+        depth, strides = 1, {axis.stride for axis in axes}
+        if max(strides) > 1 < max(axis.dilation for axis in axes):  # another convolution
+            axes = tuple(axis._replace(stride=1) for axis in axes)
+    kind = "small" if dtype in ("float16", "bfloat16") else dials.pick(("small", "lattice"))
+    whole = Geometry((batch,), axes, groups * depth, depth, groups * filters)
+    return whole.case(padding, data_format, of.name, dtype=dtype, kind=kind, seed=dials.seed())
+
+
+def _axis(dials: Dials, padding: str, scope: Scope) -> Axis:
+    drawn = 1 + dials.below(4)
+    stride = drawn if scope.has("strides") else 1
+    axis = Axis(0, 1 + dials.below(3), stride, 1 + dials.below(4))
+    spare, before, after = dials.below(6), dials.below(4), dials.below(4)
+    if padding != "explicit":
+        before = after = 0
+    size = 1 + spare if padding == "SAME" else max(1, axis.reach + spare - before - after)
+    return axis._replace(size=size, before=before, after=after)
+
+
+def check(case: Case, conv2d: Conv2d) -> Told:
+    """Compare the three forms, and functions with one another."""
+    scope = scope_of(conv2d)
+    gradients = siblings(scope)
+    parts = [case, *(replace(case, operation=name) for name in gradients)]
+    terms = max(part.terms for part in parts)
+    x, w = _drawn(case, case.seed, case.shapes, terms)
+    y, _ = _drawn(case, case.seed + 1, (case.output_shape, (1,)), terms)
+    forms = {case.operation: _inner(case.call_on(conv2d, x, w), y)}
+    for part in parts[1:]:
+        given, other = ((y, w), x) if part.of.gives == "input" else ((x, y), w)
+        found = part.call_on(Subject(gradients[part.operation], scope), *given)
+        forms[part.operation] = _inner(found, other)
+    if len({*forms.values()}) > 1:
+        raise AssertionError(f"the adjoint law does not hold: {forms}\n{explain(case)}")
+    return Told(y.size, int(np.count_nonzero(y)), classes=("law: adjoint",))
+
+
+def _drawn(
+    case: Case, seed: int, shapes: tuple[tuple[int, ...], tuple[int, ...]], terms: int
+) -> tuple[Array, Array]:
+    """Draw two arrays whose elements are small enough for sums of `terms` products."""
+    rng = np.random.default_rng(seed)
+    return data.KINDS[case.kind](rng, *shapes, NUMBERS[case.dtype], terms)
+
+
+def _inner(one: Array, other: Array) -> int:
+    """Return the exact sum of products of integers, modulo 2**32 for int32."""
+    if one.shape != other.shape:
+        raise AssertionError(f"a result has shape {one.shape}, not {other.shape}")
+    products = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
+    total = sum(int(a) * int(b) for a, b in products)
+    return total % 2**32 if one.dtype == np.int32 else total
+
+
+CLAIM = Claim(
+    name="adjoint",
+    statement="A convolution and its gradients are one bilinear form, on whole numbers.",
+    dtypes=DTYPES,
+    strategy=strategy,
+    check=check,
+    examples=800,
+    telling=3,
+    classes=lambda case: (case.dtype, case.data_format),
+    minima=lambda _: {"law: adjoint": 1.0},
+    operations=tuple(GRADIENTS),
+)
