@@ -29,7 +29,7 @@ Share = tuple[Ranges, Range]
 
 
 def filter_gradient(images: Array, gradient: Array, geometry: Geometry, out: Array) -> None:
-    """Write the gradient by the filters, (*kernel, C / groups, OC), to `out`.
+    """Write the gradient by the filters, (*kernel, C / groups, groups, OC / groups).
 
     `images` are (N, *sizes, C), `gradient` is the one by the outputs, (N, *outputs, OC), of any
     strides. Padding is zeros that are multiplied.
@@ -67,11 +67,10 @@ def _by_group(images: Array, gradient: Array, geometry: Geometry, out: Array) ->
     terms = max(prod(hi - lo for lo, hi in one) for one in blocks)
     arithmetic = numbers(images, gradient, Geometry((), terms, terms, 1), None)
     patches = Patches(images, arithmetic.dtype)
-    result = out.reshape(*out.shape[:-1], groups, -1)
 
     def work(share: Share, scratch: Scratch) -> bool:
         taps, (o0, o1) = share
-        place = result[tuple(slice(*one) for one in taps)][..., o0:o1]
+        place = out[tuple(slice(*one) for one in taps)][..., o0:o1]
         shape = (groups, place.size // (groups * (o1 - o0)), o1 - o0)
         total = scratch.take("product", shape, arithmetic.sums)
         for number, outputs in enumerate(blocks):
@@ -126,4 +125,4 @@ def _by_channel(images: Array, gradient: Array, geometry: Geometry, out: Array) 
         return True
 
     threads.each(range(len(jobs)), work, len(jobs))
-    np.copyto(out.reshape(totals.shape[1:]), totals.sum(0), casting="unsafe")
+    np.copyto(out[..., 0, :, :], totals.sum(0), casting="unsafe")

@@ -18,6 +18,9 @@ from npconv._engine.scratch import Array
 from npconv._geometry import Axis, Geometry
 
 _LINE = 64  # bytes that a transposed copy writes at once
+_FEW = 8  # channels: the engine has its own ways
+_COLUMNS = 16  # of a product, by which BLAS multiplies at once
+_RUN = 20  # elements that NumPy adds while it begins another run of channels
 _PRODUCTS = 8 << 20  # bytes of products that wait to be added up, if one tap of an image needs less
 
 
@@ -59,23 +62,35 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
     """Write the gradient by the images, (N, *sizes, C), to `out`.
 
     `gradient` is the one by the outputs, (N, *outputs, OC), `filters` are (*kernel, C / groups,
-    OC), of any strides. Padding takes no part: an infinite tap over it gives no NaN.
+    groups, OC / groups), all of any strides. Padding takes no part: no tap is multiplied by it.
     """
     by_axis = [phases(axis) for axis in geometry.axes]
-    positions, channels = len(out) * prod(geometry.outputs), geometry.out_channels
-    # What is moved in memory: sums, or filters and, where several taps meet a pixel, patches.
-    several = any(one.axis.kernel > 1 for found in by_axis for one in found)
-    moved = filters.size // positions + several * channels
-    if geometry.groups == 1 and 2 * geometry.in_channels < moved:
-        return _add_up(gradient, filters, geometry, out)
-    if any(sum(one.axis.outputs for one in found) < a.size for found, a in zip(by_axis, geometry.axes, strict=True)):
+    if _sums_are_less(geometry, len(out), by_axis):
+        _add_up(gradient, filters, geometry, out)
+        return
+    reached = (sum(one.axis.outputs for one in found) for found in by_axis)
+    if tuple(reached) != out.shape[1:-1]:
         out[...] = 0
     for phase in product(*by_axis):
         _convolve(gradient, filters, geometry, phase, out)
-    padded = any(max(one.axis[4:6]) for found in by_axis for one in found)
+    padded = any(max(one.axis.before, one.axis.after) for found in by_axis for one in found)
     if padded and not _finite(min(filters, out, key=np.size)):
         _add_up(gradient, filters, geometry, out)
-    return None
+
+
+def _sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
+    """Say whether adding up products moves less in memory than convolving phases.
+
+    That is, for each tap of an output, its products by all channels, or the filters that are
+    transposed, the channels of patches and the columns of products that BLAS leaves empty.
+    """
+    inputs, outputs = geometry.in_channels, geometry.out_channels
+    moved = inputs * outputs / (batch * prod(geometry.outputs))
+    if any(one.axis.kernel > 1 for found in by_axis for one in found):
+        moved += outputs if inputs > _FEW else 0
+    else:
+        moved += outputs * max(0, 1 - inputs / _COLUMNS)
+    return geometry.groups == 1 and _RUN + 2 * inputs < moved
 
 
 def _finite(array: Array) -> bool:
@@ -89,18 +104,17 @@ def _convolve(
     pixels, taps, outputs, axes = zip(*phase, strict=True)
     groups, channels = geometry.groups, geometry.out_channels
     own = filters[taps][(slice(None, None, -1),) * len(axes)]
-    own = own.reshape(*own.shape[:-1], groups, channels // groups)
     # (taps, C / groups, groups, OC / groups) -> (taps, OC / groups, groups, C / groups)
-    source = own.swapaxes(-3, -1)
-    weights = source
-    if not (own.flags.c_contiguous and prod(own.shape[:-3]) == groups == 1):
+    weights = source = own.swapaxes(-3, -1)
+    if prod(own.shape[:-3]) * groups > 1:  # else it is a matrix, transposed, that BLAS takes
         weights = np.empty(source.shape, source.dtype)
         line = _LINE // source.itemsize
         for start in range(0, source.shape[-1], line):
             weights[..., start : start + line] = source[..., start : start + line]
     along = Geometry(axes, channels, channels // groups, out.shape[-1])
     target = out[(slice(None), *pixels)]
-    right_multiply(gradient[(slice(None), *outputs)], weights.reshape(-1, out.shape[-1]), along, target)
+    flat = weights.reshape(-1, out.shape[-1])
+    right_multiply(gradient[(slice(None), *outputs)], flat, along, target)
 
 
 def _add_up(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
