@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 SIDES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
@@ -66,6 +67,11 @@ class Operation(NamedTuple):
             raise ValueError(f"{self.filters}: expected {form}, received shape {filters_shape}")
         return self._replace(axes=len(filters_shape) - 2)
 
+    def attributes(self, given: Mapping[str, Any]) -> tuple[Any, Any, Any, Any]:
+        """Return strides, padding, data_format and dilations of arguments by their names."""
+        steps = given.get(self.strides, 1), given.get(self.dilations)
+        return steps[0], given["padding"], given.get("data_format"), steps[1]
+
 
 CONV2D = Operation("conv2d")
 CONV1D = Operation("conv1d", axes=1, strides="stride", alike=True)
@@ -103,3 +109,12 @@ DEPTHWISE_CONV2D_BACKPROP_INPUT = CONV2D_BACKPROP_INPUT._replace(
 DEPTHWISE_CONV2D_BACKPROP_FILTER = CONV2D_BACKPROP_FILTER._replace(
     name="depthwise_conv2d_backprop_filter", channels=("in_channels", "multiplier"), depthwise=True
 )
+OPERATIONS = {
+    one.name: one
+    for one in (
+        CONV2D, CONV1D, CONV3D, CONVOLUTION, ATROUS_CONV2D, DEPTHWISE_CONV2D, SEPARABLE_CONV2D,
+        CONV2D_TRANSPOSE, CONV1D_TRANSPOSE, CONV3D_TRANSPOSE, ATROUS_CONV2D_TRANSPOSE,
+        CONV2D_BACKPROP_INPUT, CONV2D_BACKPROP_FILTER, CONV3D_BACKPROP_INPUT,
+        CONV3D_BACKPROP_FILTER, DEPTHWISE_CONV2D_BACKPROP_INPUT, DEPTHWISE_CONV2D_BACKPROP_FILTER,
+    )
+}  # fmt: skip

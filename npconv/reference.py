@@ -4,12 +4,18 @@ One loop says which pixel meets which taps for which outputs; an output, a gradi
 and one by the filters are three sums over it. Each function is that of the same name in ``npconv``,
 with its arguments but `out`, and its results and errors. Sums are in the order of the loop, in
 float32 for float16 and bfloat16, modulo 2**32 for int32, otherwise in the dtype itself.
+
+>>> import numpy as np
+>>> from npconv import reference
+>>> row, taps = np.array([1.0, 2]).reshape(1, 2, 1), np.array([1.0, 10, 100]).reshape(3, 1, 1)
+>>> reference.conv1d_transpose(row, taps, [1, 5, 1], strides=2, padding="VALID").ravel()
+array([  1.,  10., 102.,  20., 200.])
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from inspect import Signature, signature
+from inspect import signature
 from typing import Any, TypeVar
 
 import numpy as np
@@ -164,15 +170,13 @@ def _arrays(operation: Operation, **given: Any) -> list[Array]:
 def _as(public: F) -> F:
     """Return the naive loops of a public function, called as that but for `out`."""
     operation = OPERATIONS[public.__name__]
-    parameters = [one for name, one in signature(public).parameters.items() if name != "out"]
-    own = Signature(parameters, return_annotation="Array")
+    whole = signature(public)
+    own = whole.replace(parameters=[one for one in whole.parameters.values() if one.name != "out"])
 
     def function(*values: Any, **named: Any) -> Array:
         bound = own.bind(*values, **named)
         bound.apply_defaults()
-        given = bound.arguments
-        steps = given.get(operation.strides, 1), given.get(operation.dilations)
-        attributes = steps[0], given["padding"], given.get("data_format"), steps[1]
+        given, attributes = bound.arguments, operation.attributes(bound.arguments)
         first, second = given[operation.input], given[operation.filters]
         if operation.gives == "output":
             return _output(operation, first, second, *attributes)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import itertools
 
 import numpy as np
 import pytest
 from builders import DTYPES, assert_same, definition, integers
+from family import FORWARD, GRADIENTS
 
 import npconv.reference
 
@@ -295,3 +297,21 @@ def test_channels_first(module):
     first = module.conv2d_backprop_filter(x, w.shape, y, 1, "VALID", data_format="NCHW")
     last = np.moveaxis(x, 1, -1), w.shape, np.moveaxis(y, 1, -1), 1, "VALID"
     assert_same(first, module.conv2d_backprop_filter(*last))
+
+
+@pytest.mark.parametrize("name", npconv.reference.__all__)
+def test_it_is_called_as_the_public_function(name):
+    public, own = (
+        inspect.signature(getattr(module, name)).parameters.values()
+        for module in (npconv, npconv.reference)
+    )
+    assert [(one.name, one.kind, one.default) for one in own] == [
+        (one.name, one.kind, one.default) for one in public if one.name != "out"
+    ]
+    assert f"``npconv.{name}``" in inspect.getdoc(getattr(npconv.reference, name))
+
+
+def test_it_has_all():
+    assert {*npconv.reference.__all__} == {*FORWARD, *GRADIENTS}
+    wanted = {name for name in npconv.__all__ if "conv" in name and name != "Convolution"}
+    assert {*npconv.reference.__all__} == wanted
