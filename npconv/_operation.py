@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 SIDES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
@@ -22,12 +22,14 @@ class Operation(NamedTuple):
     """
 
     name: str
+    gives: Literal["output", "input", "filters"] = "output"  # or the gradient of one by the output
     axes: int = 2  # of the forward convolution; 0: as many as the filters have, see `of`
     input: str = "input"
     filters: str = "filters"
     strides: str = "strides"
     dilations: str = "dilations"
     channels: tuple[str, str] = "in_channels", "out_channels"
+    gradient: str = "out_backprop"  # what they call the gradient by its output
     folds: bool = True  # leading dimensions of the input into the batch
     alike: bool = False  # both arrays must be of one dtype; else filters are cast to the input's
     depthwise: bool = False  # filters are (*kernel, C, multiplier), and each reads one channel
@@ -55,4 +57,27 @@ DEPTHWISE_CONV2D = Operation(
 SEPARABLE_CONV2D = DEPTHWISE_CONV2D._replace(name="separable_conv2d", filters="depthwise_filter")
 POINTWISE = Operation(
     "separable_conv2d", input="depthwise result", filters="pointwise_filter", alike=True
+)
+CONV2D_TRANSPOSE = Operation(
+    "conv2d_transpose", gives="input", input="output_shape", gradient="input",
+    channels=("out_channels", "in_channels"), folds=False,
+)  # fmt: skip
+CONV1D_TRANSPOSE = CONV2D_TRANSPOSE._replace(name="conv1d_transpose", axes=1, alike=True)
+CONV3D_TRANSPOSE = CONV2D_TRANSPOSE._replace(name="conv3d_transpose", axes=3)
+ATROUS_CONV2D_TRANSPOSE = CONV2D_TRANSPOSE._replace(
+    name="atrous_conv2d_transpose", gradient="value", dilations="rate", alike=True
+)
+CONV2D_BACKPROP_INPUT = Operation(
+    "conv2d_backprop_input", gives="input", input="input_sizes", filters="filter", folds=False
+)
+CONV2D_BACKPROP_FILTER = Operation(
+    "conv2d_backprop_filter", gives="filters", filters="filter_sizes", folds=False
+)
+CONV3D_BACKPROP_INPUT = CONV2D_BACKPROP_INPUT._replace(name="conv3d_backprop_input", axes=3)
+CONV3D_BACKPROP_FILTER = CONV2D_BACKPROP_FILTER._replace(name="conv3d_backprop_filter", axes=3)
+DEPTHWISE_CONV2D_BACKPROP_INPUT = CONV2D_BACKPROP_INPUT._replace(
+    name="depthwise_conv2d_backprop_input", channels=("in_channels", "multiplier"), depthwise=True
+)
+DEPTHWISE_CONV2D_BACKPROP_FILTER = CONV2D_BACKPROP_FILTER._replace(
+    name="depthwise_conv2d_backprop_filter", channels=("in_channels", "multiplier"), depthwise=True
 )
