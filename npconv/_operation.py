@@ -18,45 +18,23 @@ PADS = {
 class Operation(NamedTuple):
     """A function of the family, as far as the reading of its arguments goes.
 
-    Attributes
-    ----------
-    name : str
-        Of the function.
-    gives : str
-        Which array of the forward convolution it computes: its output, or by the gradient of that
-        the one of its input or of its filters.
-    axes : int
-        Spatial axes of the forward convolution; 0 is as many as the filters have, see `of`.
-    input, filters, strides, dilations : str
-        What messages call the arguments that say the forward convolution's shape of the input (or
-        the array itself), its filters, its strides and its dilations.
-    channels : tuple of str
-        What the last two axes of the filters are, in the function's own words.
-    gradient : str
-        What they call the gradient by its output, if that is an argument.
-    folds : bool
-        Whether leading dimensions of the input are folded into the batch.
-    alike : bool
-        Whether both arrays must be of one dtype; otherwise the filters are cast to the input's.
-    depthwise : bool
-        Whether filters are (*kernel, C, multiplier), and each reads one channel.
-    phased : bool
-        Whether strides count in every phase of the dilation by itself, where both exceed 1.
+    What messages call the arguments that say what the forward convolution's input (or its shape),
+    filters, strides and dilations are, and the last two axes of the filters.
     """
 
     name: str
-    gives: Literal["output", "input", "filters"] = "output"
-    axes: int = 2
+    gives: Literal["output", "input", "filters"] = "output"  # or the gradient of one by the output
+    axes: int = 2  # of the forward convolution; 0: as many as the filters have, see `of`
     input: str = "input"
     filters: str = "filters"
     strides: str = "strides"
     dilations: str = "dilations"
     channels: tuple[str, str] = "in_channels", "out_channels"
-    gradient: str = "out_backprop"
-    folds: bool = True
-    alike: bool = False
-    depthwise: bool = False
-    phased: bool = False
+    gradient: str = "out_backprop"  # what they call the gradient by its output
+    folds: bool = True  # leading dimensions of the input into the batch
+    alike: bool = False  # both arrays must be of one dtype; else filters are cast to the input's
+    depthwise: bool = False  # filters are (*kernel, C, multiplier), and each reads one channel
+    phased: bool = False  # where strides and dilations exceed 1, see _phases
 
     def of(self, filters_shape: tuple[int, ...]) -> Operation:
         """Return the operation that filters of a shape have, where they choose its axes."""
