@@ -43,7 +43,5 @@ def convolutions(
     taps = list(dict.fromkeys("x".join(map(str, part.kernel)) for part in parts))
     shown = ", ".join(taps[:_MOST_SHOWN]) + ", ..." * (len(taps) > _MOST_SHOWN)
     count = prod(map(len, by_axis))
-    text = (
-        f"{count} stride-1 convolution{'s' * (count != 1)} of the gradient, taps {shown or 'none'}"
-    )
-    return text, parts, sums, "" if parts else "none"
+    text = f"{count} stride-1 convolution{'s' * (count != 1)} of the gradient, taps {shown}"
+    return text, parts, sums, ""

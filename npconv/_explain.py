@@ -226,6 +226,7 @@ def _explained(
     empty = not all(map(prod, (shape, known[0], other[0])))
     if not empty:
         becomes, parts, sums, algorithm = convolutions(operation, geometry, batch)
+        empty = not sums
     if operation.name == "separable_conv2d":
         names.append("pointwise_filter")
         points = form(names[2], given[names[2]])
