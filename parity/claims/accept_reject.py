@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
 from parity.examples.faults import FAULTS, faults_within, nearly_valid_calls
-from parity.ledger.predicates import Facts
+from parity.ledger.facts import Facts
 from parity.ledger.rows import ROWS, Divergence
 from parity.model.call import Call
 from parity.model.case import Conv2d

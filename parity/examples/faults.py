@@ -17,9 +17,10 @@ from parity.examples import scoped
 from parity.examples.strategies import Dials, cases
 from parity.model.call import Call
 from parity.model.case import Case
+from parity.model.operation import OPERATIONS
 from parity.model.subject import Scope
-from parity.model.written import ARRAYS
 
+ARRAYS = OPERATIONS["conv2d"].arrays
 Arguments = dict[str, Any]
 Pick = Callable[[Sequence[Any]], Any]
 """Chooses one of some values."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from operator import attrgetter
 from typing import Any, Literal
 
 import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
@@ -83,20 +84,26 @@ def version() -> str:
     return str(tensorflow().__version__)
 
 
+def named(tf: Any, name: str) -> Callable[..., Any]:
+    """Return the function of an operation, or extract_patches, that a TensorFlow has."""
+    place = "image.extract_patches" if name == "extract_patches" else OPERATIONS[name].tensorflow
+    found = attrgetter(place)(tf)
+    if "raw_ops" not in place:
+        return found  # type: ignore[no-any-return]
+
+    def by_keywords(*given: Any, **more: Any) -> Any:  # raw_ops take nothing else
+        return found(**dict(zip(OPERATIONS[name].leading, given, strict=False)), **more)
+
+    return by_keywords
+
+
 def function(name: str) -> Callable[..., Array]:
     """Return TensorFlow's function of an operation, which then returns a NumPy array."""
-    found: Any = tensorflow()
-    for part in OPERATIONS[name].tensorflow.split("."):
-        found = getattr(found, part)
-    if name == "conv3d_backprop_input":  # of raw_ops, which take keywords alone
-        keywords, leading = found, OPERATIONS[name].leading
-
-        def found(*given: Any, **named: Any) -> Any:
-            return keywords(**dict(zip(leading, given, strict=False)), **named)
+    found = named(tensorflow(), name)
 
     @note.calls_of(note.ORACLE)
-    def called(*arguments: Any, **named: Any) -> Array:
-        array: Array = found(*arguments, **named).numpy()
+    def called(*arguments: Any, **keywords: Any) -> Array:
+        array: Array = found(*arguments, **keywords).numpy()
         return array
 
     return called
@@ -218,8 +225,10 @@ def verdict(call: Callable[[], Any]) -> Verdict:
         quietly(call)()
     except errors.ResourceExhaustedError:
         return MemoryError
-    except (errors.UnimplementedError, errors.OutOfRangeError, SystemError):
-        return ValueError  # SystemError: a stride of 2**63 leaves Python's OverflowError set
+    except (errors.UnimplementedError, errors.OutOfRangeError, IndexError, ZeroDivisionError):
+        return ValueError
+    except SystemError:  # a stride of 2**63 leaves Python's OverflowError set
+        return ValueError
     except (errors.InvalidArgumentError, ValueError) as error:
         return TypeError if str(error).startswith(_ABOUT_TYPES) else ValueError
     except (TypeError, AttributeError, OverflowError, errors.NotFoundError):
