@@ -94,9 +94,17 @@ class Facts:
         self.sizes = Sizes.of(self.case) if self.case and operation == "conv2d" else None
 
     @property
+    def nothing(self) -> bool:
+        """Whether an array has no element, or what is computed would have none."""
+        shapes = [np.shape(one) for one in (self.input, self.filters) if hasattr(one, "shape")]
+        return 0 in [*(size for shape in shapes for size in shape), *integers(self.shape)]
+
+    @property
     def dilated(self) -> bool:
         """Whether a dilation is above 1."""
-        return max(integers(self.dilations), default=1) > 1
+        return any(
+            isinstance(one, (int, float, np.number)) and one > 1 for one in numbers(self.dilations)
+        )
 
     @property
     def steps(self) -> list[int]:

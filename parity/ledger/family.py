@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from parity.ledger.facts import Facts, kind, truncated
-from parity.model.call import integers, steps
+from parity.model.call import integers, numbers, steps
 from parity.model.case import DTYPES
 
 INTEGERS = (
@@ -66,6 +66,15 @@ def _gradient_or_3d(c: Facts) -> bool:
     return c.of.gives != "output" or (c.of.name == "conv3d" and not empty)
 
 
+def _channels_first(c: Facts) -> bool:
+    if c.case is None or c.case.data_format == "NHWC":
+        return False
+    shapes = c.case.output_shape
+    if c.of.name in ("conv1d", "convolution"):  # where nothing is to be multiplied, either
+        shapes += c.case.input_shape
+    return c.of.gives != "output" or 0 not in shapes
+
+
 def _groups(c: Facts) -> bool:
     if c.case is None or not _gradient_or_3d(c):
         return False
@@ -95,10 +104,7 @@ REFUSED: dict[str, Callable[[Facts], object]] = {
     "unequal-strides": lambda c: c.of.depthwise and len(set(c.case.strides if c.case else ())) > 1,
     "dilated-kernels": lambda c: c.dilated and bool(c.of.strides) and _gradient_or_3d(c),
     "grouped-kernels": _groups,
-    "nchw": lambda c: (
-        c.channels_first
-        and (c.of.gives != "output" or c.case is None or 0 not in c.case.output_shape)
-    ),
+    "nchw": _channels_first,
     "int32-kernels": lambda c: _dtype(c) == "int32" and c.of.name not in INTEGERS,
     "dilated-strides": lambda c: (
         c.of.name == "convolution" and c.dilated and max(integers(c.strides), default=1) > 1
@@ -121,14 +127,14 @@ REFUSED: dict[str, Callable[[Facts], object]] = {
 
 def _outer(c: Facts) -> bool:
     """Say whether an entry of batch or channels is ignored."""
-    steps = [c.dilations] if c.of.name == "convolution" else []
-    steps += [c.strides, c.dilations] if c.of.axes == 1 else []
-    entries = [integers(one) for one in steps]
-    found = [one[0] for one in entries if len(one) == c.of.axes + 2]
+    both = [integers(one) for one in (c.strides, c.dilations)]
+    whole = [one for one in both if len(one) == c.of.axes + 2]
     if c.of.name == "convolution":
-        found += [one[-1] for one in entries if len(one) == c.of.axes + 2]
-    pads = c.outer_pads if c.of.name in _WRAPPED and c.dilated else []
-    return any(one > 1 for one in found) or any(one > 0 for one in pads)
+        whole = [one for one in whole if c.dilated or one is both[1]]
+        wrong = any({one[0], one[-1]} != {1} for one in whole)
+    else:
+        wrong = c.of.axes == 1 and any(one[0] > 1 for one in whole)
+    return wrong or (c.of.name in _WRAPPED and c.dilated and any(one > 0 for one in c.outer_pads))
 
 
 def _casts(c: Facts) -> bool:
@@ -141,11 +147,10 @@ def _truncates(c: Facts) -> bool:
     """Say whether TensorFlow makes integers of other numbers."""
     steps = [] if c.of.name == "atrous_conv2d_transpose" else [c.strides]
     steps += [] if c.of.depthwise or not steps else [c.dilations]
-    text = c.of.name in ("convolution", "atrous_conv2d") and isinstance(c.dilations, str)
+    written = numbers(c.dilations) or [c.dilations]
+    text = c.of.name in _WRAPPED[:2] and any(isinstance(one, str) for one in written)
     pads = isinstance(c.padding, (list, tuple)) and truncated(c.padding)
-    strict = c.of.name in ("conv1d_transpose", "atrous_conv2d_transpose")
-    shape = isinstance(c.shape, np.ndarray) and truncated(c.shape) and not strict
-    return text or pads or shape or any(map(truncated, steps))
+    return text or pads or any(map(truncated, steps))
 
 
 TAKEN: dict[str, Callable[[Facts], object]] = {

@@ -110,7 +110,10 @@ def read(arguments: Arguments, operation: str = "conv2d") -> Case | None:
     ones = (1,) * of.axes
     strides = steps(arguments.get(of.strides), order, of.axes) if of.strides else ones
     dilations = steps(arguments.get(of.dilations), order, of.axes)
-    padding = _padding(arguments.get("padding"), order, of.axes)
+    default = {"output_shape": "SAME"}.get(
+        of.sizes, "VALID" if operation == "convolution" else None
+    )
+    padding = _padding(arguments.get("padding", default), order, of.axes)
     if image is None or len(image) < of.axes + 2 or kernel is None or len(kernel) != of.axes + 2:
         return None
     if strides is None or dilations is None or padding is None or min(strides + dilations) < 1:

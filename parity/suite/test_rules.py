@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +9,12 @@ import numpy as np
 import pytest
 
 from parity import claims
-from parity.claims.accept_reject import assert_same
+from parity.claims.accept_reject import answer_of, assert_same, warned
 from parity.claims.check import not_supported, under_test
 from parity.examples import scoped
-from parity.ledger import family
 from parity.ledger.facts import Facts
 from parity.ledger.rows import ROWS as LEDGER
-from parity.model.data_formats import in_nhwc
+from parity.model.call import Call
 from parity.oracles import eigen
 from parity.rules import ROWS, Row
 from parity.suite.run import RUN, unless_known
@@ -52,10 +50,10 @@ def test_rule(row: Row) -> None:
 
 def compare(row: Row, function: Callable[..., Any]) -> None:
     """Raise unless both answer the call of a row as the table says."""
-    ours, warned = None, False
+    ours, told = None, False
     with np.errstate(all="ignore"):
         if row.verdict == "ok":
-            ours, warned = _warned(lambda: function(**row.call()))
+            ours, told = warned(lambda: function(**row.call()))
             assert ours.shape == row.shape
         else:
             with pytest.raises(row.verdict) as raised:
@@ -64,36 +62,14 @@ def compare(row: Row, function: Callable[..., Any]) -> None:
                 assert row.names in str(raised.value)
     if row.operation == "conv2d":
         _hold_conv2d(row, ours)
-    else:
-        _hold_family(row, ours, warned)
-
-
-def _warned(call: Callable[[], Any]) -> tuple[Any, bool]:
-    """Return what a call returns, and whether it warns the user."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        result = call()
-    return result, any(one.category is UserWarning for one in told)
-
-
-def _hold_family(row: Row, ours: Any, warned: bool) -> None:
-    """Hold TensorFlow to the contrary of npconv where a row of the ledger is about the call."""
-    facts = Facts(row.call(), row.operation)
-    refused = [id for id, holds in family.REFUSED.items() if holds(facts)]
-    taken = [id for id, holds in family.TAKEN.items() if holds(facts)]
-    expected = "refused" if refused else "ok" if taken else row.verdict
-    call, theirs = row.call(), []
-    function = eigen.function(row.operation)
-    said = eigen.verdict(lambda: theirs.append(_warned(lambda: function(**call))))
-    assert (said == "ok") == (expected == "ok"), f"{said}: {refused} {taken}"
-    if refused == ["nchw"]:  # the same call with channels last has to tell
-        call = in_nhwc(call, row.operation)
-        theirs.append(_warned(lambda: function(**call)))
-        if facts.of.gives != "filters":
-            theirs = [(np.moveaxis(theirs[0][0], -1, -1 - facts.of.axes), theirs[0][1])]
-    if ours is not None and theirs and not taken:
-        assert_same(ours, np.ascontiguousarray(theirs[0][0]), row.id)
-        assert warned == theirs[0][1]
+        return
+    # Where a row of the ledger is about the call, TensorFlow does the contrary.
+    if answer := answer_of(Call(row.arguments, operation=row.operation)):
+        expected = "refused" if answer.refused else "ok" if answer.taken else row.verdict
+        assert (answer.said == "ok") == (expected == "ok"), answer
+        if ours is not None and answer.said == "ok" and not answer.taken:
+            assert_same(ours, np.ascontiguousarray(answer.result), row.id)
+            assert told == answer.warned
 
 
 def _hold_conv2d(row: Row, ours: Any) -> None:

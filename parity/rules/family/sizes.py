@@ -81,7 +81,7 @@ def written(name: str) -> Iterator[Row]:
     other = [*known[:-1], 7], [-1, *known[1:]], [known[0], -5, *known[2:]], [2**31, *known[1:]]
     batch = [[2, *known[1:]]] if case.of.gives == "input" else []
     yield from of(refused(sizes), [*known, 1], known[:-1], [], [known], *other, *batch)
-    wrong = [float(size) for size in known], np.array(known, float), "1", None, known[0]
+    wrong = [float(size) for size in known], "1", None, known[0]
     yield from of(refused(sizes, TypeError), *wrong)
 
 
