@@ -31,7 +31,7 @@ from parity.ledger.rows import KILLED, ROWS, TAKEN, Divergence, Functions, Shown
 from parity.model import written
 from parity.model.operation import OPERATIONS
 from parity.model.verdict import Verdict, verdict
-from parity.oracles import eigen, onednn
+from parity.oracles import build, eigen, onednn
 from parity.oracles.onednn import Killed, Machine
 from parity.rules import CONV2D, Row
 
@@ -229,7 +229,7 @@ def _release() -> str:
 
 def _eigen(name: str) -> Callable[..., Any]:
     """Return a function of TensorFlow without oneDNN, which refuses every NCHW call."""
-    return eigen.quietly(eigen.named(eigen.tensorflow(), name))
+    return eigen.quietly(build.function(eigen.tensorflow(), name))
 
 
 def _by_eigen(shown: Shown) -> str:

@@ -101,10 +101,9 @@ class Facts:
 
     @property
     def dilated(self) -> bool:
-        """Whether a dilation is above 1."""
-        return any(
-            isinstance(one, (int, float, np.number)) and one > 1 for one in numbers(self.dilations)
-        )
+        """Whether a dilation is above 1, for `convolution` also by less than 1."""
+        kinds = (int, float) if self.of.name == "convolution" else (int, np.integer)
+        return any(isinstance(one, kinds) and one > 1 for one in numbers(self.dilations))
 
     @property
     def steps(self) -> list[int]:

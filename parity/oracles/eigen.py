@@ -11,9 +11,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
-from operator import attrgetter
 from typing import Any, Literal
 
 import ml_dtypes  # noqa: F401  (TensorFlow takes and gives its bfloat16)
@@ -22,10 +20,10 @@ from numpy.typing import NDArray
 
 from parity.engine import note
 from parity.model.case import Case
-from parity.model.data_formats import in_nhwc
+from parity.model.data_formats import channels_first, channels_last, in_nhwc
 from parity.model.geometry import Geometry
 from parity.model.operation import OPERATIONS
-from parity.oracles.build import runs_onednn
+from parity.oracles.build import operation, runs_onednn
 
 Array = NDArray[Any]
 Verdict = Literal["ok"] | type[Exception]
@@ -84,22 +82,9 @@ def version() -> str:
     return str(tensorflow().__version__)
 
 
-def named(tf: Any, name: str) -> Callable[..., Any]:
-    """Return the function of an operation, or extract_patches, that a TensorFlow has."""
-    place = "image.extract_patches" if name == "extract_patches" else OPERATIONS[name].tensorflow
-    found = attrgetter(place)(tf)
-    if "raw_ops" not in place:
-        return found  # type: ignore[no-any-return]
-
-    def by_keywords(*given: Any, **more: Any) -> Any:  # raw_ops take nothing else
-        return found(**dict(zip(OPERATIONS[name].leading, given, strict=False)), **more)
-
-    return by_keywords
-
-
 def function(name: str) -> Callable[..., Array]:
     """Return TensorFlow's function of an operation, which then returns a NumPy array."""
-    found = named(tensorflow(), name)
+    found = operation(tensorflow(), OPERATIONS[name])
 
     @note.calls_of(note.ORACLE)
     def called(*arguments: Any, **keywords: Any) -> Array:
@@ -135,13 +120,8 @@ def computed(case: Case, *arrays: Array) -> Array:
     """Compute a case; channels first, which this build refuses, goes by channels last and back."""
     if case.data_format == "NHWC":
         return case.call_on(quietly(function(case.operation)), *arrays)
-    place, gives = -1 - case.of.axes, case.of.gives
-    turned = [np.moveaxis(arrays[0], place, -1), *arrays[1:]]
-    if gives == "filters":
-        turned[1] = np.moveaxis(arrays[1], place, -1)
-    last = replace(case, data_format="NHWC", input_shape=case.in_nhwc(case.input_shape))
-    result: Array = last.call_on(quietly(function(case.operation)), *turned)
-    return result if gives == "filters" else np.moveaxis(result, -1, place)
+    last, turned = channels_last(case, *arrays)
+    return channels_first(case, last.call_on(quietly(function(case.operation)), *turned))
 
 
 def answers(case: Case) -> bool:

@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 from parity.engine import note
 from parity.model.case import Array
-from parity.oracles import build, eigen
+from parity.oracles import build
 
 SECONDS = 120.0
 """How long a call may take."""
@@ -192,7 +192,7 @@ def main(descriptor: int) -> None:
             pipe.send(os.waitstatus_to_exitcode(status))
         with suppress(EOFError):
             for function, arguments, keywords in iter(pipe.recv, None):
-                called = os._exit if function == "exit" else eigen.named(tf, function)
+                called = os._exit if function == "exit" else build.function(tf, function)
                 try:
                     answer: Any = called(*arguments, **keywords).numpy()
                 except Exception as error:  # whatever it is: the parent has to know

@@ -80,8 +80,8 @@ def written(name: str) -> Iterator[Row]:
     yield from of(short, known[1:-1], np.array(known[1:-1]))
     other = [*known[:-1], 7], [-1, *known[1:]], [known[0], -5, *known[2:]], [2**31, *known[1:]]
     batch = [[2, *known[1:]]] if case.of.gives == "input" else []
-    yield from of(refused(sizes), [*known, 1], known[:-1], [], [known], *other, *batch)
-    wrong = [float(size) for size in known], "1", None, known[0]
+    yield from of(refused(sizes), [*known, 1], known[:-1], [], *other, *batch)
+    wrong = [float(size) for size in known], "1", None, known[0], [known] * len(known)
     yield from of(refused(sizes, TypeError), *wrong)
 
 
