@@ -67,7 +67,7 @@ def needed(arguments: Arguments, of: Operation = OPERATIONS["conv2d"]) -> Iterat
     rank = of.axes + 2
     if image is None or len(image) < rank:
         return
-    if len(image) > rank:
+    if len(image) > rank and of.gives == "output":
         yield "rank5"
     if math.prod(image[: -of.axes - 1]) != 1:
         yield "batches"

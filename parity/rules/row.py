@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.model.call import Call
+from parity.model.operation import OPERATIONS
 from parity.model.written import Arguments, source
 
 Shape = tuple[int, ...]
@@ -67,6 +68,12 @@ class Row:
     def tensorflow(self) -> Literal["ok", "rejected"]:
         """What TensorFlow does, without oneDNN."""
         return "ok" if (self.verdict == "ok") != bool(self.ledger) else "rejected"
+
+    @property
+    def decides(self) -> str:
+        """The array that has the result's dtype."""
+        of = OPERATIONS[self.operation]
+        return of.arrays[of.gives == "input"]
 
     def call(self) -> Arguments:
         """Return fresh keyword arguments."""
