@@ -27,7 +27,7 @@ from parity.store.store import Store
 from parity.sweep import command as sweep
 from parity.sweep.run import run_sweep
 
-_LAYERS = ("resnet50", "small", "mobilenetv2", "questions", "depthwise", "c3d")
+_LAYERS = ("resnet50", "small", "mobilenetv2", "questions", "depthwise", "transposes", "c3d")
 _SECONDS = 1.0
 _QUICK = {
     "layers": ("small",),
