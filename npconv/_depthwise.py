@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -112,12 +113,17 @@ def separable_conv2d(
     )
     attributes = strides, padding, data_format, dilations
     first = read_call(SEPARABLE_CONV2D, images, taps, *attributes, None)
-    if points.ndim != 4 or points.shape[:2] != (1, 1):
-        form = "pointwise_filter: expected shape (1, 1, in_channels, out_channels)"
-        raise wrong_shape(form, points.shape)
+    check_pointwise(points)
     second = read_call(POINTWISE, first.out, points, 1, "VALID", data_format, 1, out)
     if out is not None:
         inputs = {"input": images, "depthwise_filter": taps}
         check_out(out, second.out.shape, second.out.dtype, inputs)
     computed(first, phases(first.geometry))
     return computed(second)
+
+
+def check_pointwise(filters: NDArray[Any]) -> None:
+    """Raise ValueError unless filters are of one tap."""
+    if filters.ndim != 4 or filters.shape[:2] != (1, 1):
+        form = "pointwise_filter: expected shape (1, 1, in_channels, out_channels)"
+        raise wrong_shape(form, filters.shape)

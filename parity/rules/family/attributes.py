@@ -80,7 +80,7 @@ def data_formats(name: str) -> Iterator[Row]:
     case = usual(name)
     wrong_type = refused("data_format", TypeError)
     if not case.of.has_format:
-        yield from rows("data_format", case, wrong_type, data_format="NHWC")
+        yield from rows("signature", case, wrong_type, data_format="NHWC")
         return
     last = case.of.format_name("NHWC")
     yield from rows("data_format", case, data_format=Each((None, np.str_(last))))
