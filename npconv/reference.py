@@ -231,6 +231,7 @@ def separable_conv2d(
     )
     attributes = strides, padding, data_format, dilations
     apart = _output(SEPARABLE_CONV2D, images, taps, *attributes)
+    _depthwise.check_pointwise(points.shape)
     return _output(POINTWISE, apart, points, 1, "VALID", data_format, 1)
 
 
