@@ -2,11 +2,14 @@
 
 On whole numbers every element is exact, and so is each of the three sums, in Python's integers.
 TensorFlow is not asked, nor the suite's own sums of products; strides and dilations go to 4, which
-TensorFlow's gradients do not.
+TensorFlow's gradients do not.  A convolution is also one of another function: a depthwise one has
+groups, one axis is two with a single row, two are three with a single plane.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -20,9 +23,10 @@ from parity.model.axis import Axis
 from parity.model.case import DTYPES as NUMBERS
 from parity.model.case import Array, Case, Conv2d
 from parity.model.geometry import Geometry
+from parity.model.operation import OPERATIONS
 from parity.model.subject import DTYPES, Scope, load
 from parity.model.verdict import WrongCall
-from parity.oracles.compare import explain
+from parity.oracles.compare import assert_exact, explain
 
 GRADIENTS: dict[str, tuple[str, ...]] = {
     "conv1d": ("conv1d_transpose",),
@@ -31,17 +35,22 @@ GRADIENTS: dict[str, tuple[str, ...]] = {
     "depthwise_conv2d": ("depthwise_conv2d_backprop_input", "depthwise_conv2d_backprop_filter"),
     "atrous_conv2d": ("atrous_conv2d_transpose",),
 }
+ANOTHER: dict[str, tuple[str, ...]] = {
+    "conv1d": ("conv2d",),
+    "conv2d": ("conv3d",),
+    "depthwise_conv2d": ("conv2d",),
+    "atrous_conv2d": ("conv2d",),
+}
+"""Operations, each of which is the other with more groups, another axis or another spelling."""
 BYTES = 50
 
 
-def siblings(scope: Scope) -> dict[str, Conv2d]:
-    """Return the gradients of the scope's operation that the subject's module has."""
+def siblings(scope: Scope, names: Mapping[str, tuple[str, ...]] = GRADIENTS) -> dict[str, Subject]:
+    """Return the gradients of the scope's operation, or what `names` has, of the same module."""
     module, found = scope.subject.partition(":")[0], {}
-    for name in GRADIENTS[scope.operation]:
-        try:
-            found[name] = load(f"{module}:{name}")
-        except WrongCall:
-            continue
+    for name in names.get(scope.operation, ()):
+        with suppress(WrongCall):
+            found[name] = Subject(load(f"{module}:{name}"), scope)
     return found
 
 
@@ -88,14 +97,32 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     terms = max(part.terms for part in parts)
     x, w = _drawn(case, case.seed, case.shapes, terms)
     y, _ = _drawn(case, case.seed + 1, (case.output_shape, (1,)), terms)
-    forms = {case.operation: _inner(case.call_on(conv2d, x, w), y)}
+    output = case.call_on(conv2d, x, w)
+    forms = {case.operation: _inner(output, y)}
     for part in parts[1:]:
         given, other = ((y, w), x) if part.of.gives == "input" else ((x, y), w)
-        found = part.call_on(Subject(gradients[part.operation], scope), *given)
+        found = part.call_on(gradients[part.operation], *given)
         forms[part.operation] = _inner(found, other)
     if len({*forms.values()}) > 1:
         raise AssertionError(f"the adjoint law does not hold: {forms}\n{explain(case)}")
-    return Told(y.size, int(np.count_nonzero(y)), classes=("law: adjoint",))
+    laws = ["law: adjoint"]
+    for name, function in siblings(scope, ANOTHER).items():
+        other, x, w = as_another(case, x, w)
+        got = other.call_on(function, x, w).reshape(output.shape)
+        assert_exact(case=case, got=got, expected=output, names=(f"as {name}", "the operation"))
+        laws.append(f"law: as {name}")
+    return Told(y.size, int(np.count_nonzero(y)), classes=tuple(laws))
+
+
+def as_another(case: Case, x: Array, w: Array) -> tuple[Case, Array, Array]:
+    """Return a case as one of the operation that `ANOTHER` names, and its arrays."""
+    it, (name,) = Geometry.of(case), ANOTHER[case.operation]
+    more = OPERATIONS[name].axes - len(it.axes)
+    axes = (Axis(1),) * more + it.axes
+    padding = case.padding if isinstance(case.padding, str) else "explicit"
+    whole = it._replace(axes=axes)
+    other = whole.case(padding, case.data_format, name, dtype=case.dtype)
+    return other, x.reshape(other.input_shape), w.reshape(other.filters_shape)
 
 
 def _drawn(
@@ -125,6 +152,8 @@ CLAIM = Claim(
     others=1,
     telling=3,
     classes=lambda case: (case.dtype, case.data_format),
-    minima=lambda _: {"law: adjoint": 1.0},
+    minima=lambda scope: (
+        {"law: adjoint": 1.0} | {f"law: as {name}": 1.0 for name in siblings(scope, ANOTHER)}
+    ),
     operations=tuple(GRADIENTS),
 )
