@@ -8,7 +8,8 @@ groups, one axis is two with a single row, two are three with a single plane.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,7 +19,6 @@ from hypothesis.strategies import SearchStrategy
 from parity.claims.check import Subject, scope_of
 from parity.claims.claim import Claim, Told
 from parity.examples.strategies import Dials, built
-from parity.model import data
 from parity.model.axis import Axis
 from parity.model.case import DTYPES as NUMBERS
 from parity.model.case import Array, Case, Conv2d
@@ -43,6 +43,7 @@ ANOTHER: dict[str, tuple[str, ...]] = {
 }
 """Operations, each of which is the other with more groups, another axis or another spelling."""
 BYTES = 50
+_BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53, "int32": 31}
 
 
 def siblings(scope: Scope, names: Mapping[str, tuple[str, ...]] = GRADIENTS) -> dict[str, Subject]:
@@ -73,9 +74,8 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
         depth, strides = 1, {axis.stride for axis in axes}
         if max(strides) > 1 < max(axis.dilation for axis in axes):  # another convolution
             axes = tuple(axis._replace(stride=1) for axis in axes)
-    kind = "small" if dtype in ("float16", "bfloat16") else dials.pick(("small", "lattice"))
     whole = Geometry((batch,), axes, groups * depth, depth, groups * filters)
-    return whole.case(padding, data_format, of.name, dtype=dtype, kind=kind, seed=dials.seed())
+    return whole.case(padding, data_format, of.name, dtype=dtype, seed=dials.seed())
 
 
 def _axis(dials: Dials, padding: str, scope: Scope) -> Axis:
@@ -95,8 +95,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     gradients = siblings(scope)
     parts = [case, *(replace(case, operation=name) for name in gradients)]
     terms = max(part.terms for part in parts)
-    x, w = _drawn(case, case.seed, case.shapes, terms)
-    y, _ = _drawn(case, case.seed + 1, (case.output_shape, (1,)), terms)
+    x, w, y = _drawn(case, (*case.shapes, case.output_shape), terms)
     output = case.call_on(conv2d, x, w)
     forms = {case.operation: _inner(output, y)}
     for part in parts[1:]:
@@ -107,30 +106,34 @@ def check(case: Case, conv2d: Conv2d) -> Told:
         raise AssertionError(f"the adjoint law does not hold: {forms}\n{explain(case)}")
     laws = ["law: adjoint"]
     for name, function in siblings(scope, ANOTHER).items():
-        other, x, w = as_another(case, x, w)
-        got = other.call_on(function, x, w).reshape(output.shape)
+        another = as_another(case)
+        given = x.reshape(another.input_shape), w.reshape(another.filters_shape)
+        got = another.call_on(function, *given).reshape(output.shape)
         assert_exact(case=case, got=got, expected=output, names=(f"as {name}", "the operation"))
         laws.append(f"law: as {name}")
     return Told(y.size, int(np.count_nonzero(y)), classes=tuple(laws))
 
 
-def as_another(case: Case, x: Array, w: Array) -> tuple[Case, Array, Array]:
-    """Return a case as one of the operation that `ANOTHER` names, and its arrays."""
+def as_another(case: Case) -> Case:
+    """Return a case as one of the operation that `ANOTHER` names."""
     it, (name,) = Geometry.of(case), ANOTHER[case.operation]
-    more = OPERATIONS[name].axes - len(it.axes)
-    axes = (Axis(1),) * more + it.axes
+    whole = it._replace(axes=(Axis(1),) * (OPERATIONS[name].axes - len(it.axes)) + it.axes)
     padding = case.padding if isinstance(case.padding, str) else "explicit"
-    whole = it._replace(axes=axes)
-    other = whole.case(padding, case.data_format, name, dtype=case.dtype)
-    return other, x.reshape(other.input_shape), w.reshape(other.filters_shape)
+    return whole.case(padding, case.data_format, name, dtype=case.dtype)
 
 
-def _drawn(
-    case: Case, seed: int, shapes: tuple[tuple[int, ...], tuple[int, ...]], terms: int
-) -> tuple[Array, Array]:
-    """Draw two arrays whose elements are small enough for sums of `terms` products."""
-    rng = np.random.default_rng(seed)
-    return data.KINDS[case.kind](rng, *shapes, NUMBERS[case.dtype], terms)
+def _drawn(case: Case, shapes: Iterable[tuple[int, ...]], terms: int) -> Iterator[Array]:
+    """Draw integers so small, and if they are 1 so few, that no two arrays' sums are rounded.
+
+    With n products of two of them |sum| <= n most**2, and no more than there are non-zero elements.
+    """
+    rng, limit = np.random.default_rng(case.seed), 2 ** _BITS[case.dtype]
+    most = min(math.isqrt(limit // max(1, terms)), 2**20) or 1
+    for shape in shapes:
+        drawn = rng.integers(-most, most, shape, endpoint=True)
+        if terms > limit:
+            drawn.reshape(-1)[limit:] = 0
+        yield drawn.astype(NUMBERS[case.dtype])
 
 
 def _inner(one: Array, other: Array) -> int:
