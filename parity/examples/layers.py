@@ -209,12 +209,16 @@ class Details(NamedTuple):
 
 
 def case(layer: Layer, details: Details, operation: str = "conv2d") -> Case:
-    """Return `layer` as a case; of three axes the first has two outputs."""
+    """Return `layer` as a case; of three axes the first has two outputs and up to two taps."""
     possible = layer.groups()
     depth = layer.channels // possible[details.groups % len(possible)]
-    two = ((0, layer.rows), (1, layer.columns))
-    many = {1: two[1:], 2: two, 3: ((0, 2), *two)}[OPERATIONS[operation].axes]
-    axes = tuple(_axis(layer, details, place, outputs) for place, outputs in many)
+    rows, columns = (
+        _axis(layer, details, axis, outputs)
+        for axis, outputs in enumerate((layer.rows, layer.columns))
+    )
+    shallow = layer._replace(kernel=(min(2, layer.kernel[0]), layer.kernel[1]))
+    planes = _axis(shallow, details, 0, 2)
+    axes = (planes, rows, columns)[3 - OPERATIONS[operation].axes :]
     whole = Geometry((layer.batch,), axes, layer.channels, depth, layer.out_channels)
     return whole.case(
         layer.padding,
