@@ -118,11 +118,7 @@ class Case:
         count, last = len(self.strides), self.data_format == "NHWC"
         sizes = self.input_shape[-count - 1 : -1] if last else self.input_shape[-count:]
         pads = (0,) * (2 * count) if isinstance(self.padding, str) else self.padding
-        interleaved = (
-            self.of.depthwise
-            and self.of.gives == "output"
-            and max(self.strides) > 1 < max(self.dilations)
-        )
+        interleaved = self.of.interleaves(self.strides, self.dilations)
         kernel, around = self.filters_shape[:count], zip(pads[::2], pads[1::2], strict=True)
         parts = zip(sizes, kernel, self.strides, self.dilations, around, strict=True)
         axes = tuple(
