@@ -8,7 +8,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from operator import index
-from typing import Any, Literal, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,15 @@ from npconv._operation import COUNTS, FORMATS, PADS, Operation
 
 INT32_MAX = 2**31 - 1
 
-S = TypeVar("S", bound=np.generic)
 T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as WithDefault
+
+    S = WithDefault("S", bound=np.generic, default=Any)
+else:
+    S = TypeVar("S", bound=np.generic)
 Array = NDArray[Any]
+Input = NDArray[S] | Sequence[Any]  # a list, of which a type checker knows no dtype
 Shape = tuple[int, ...]
 Format = Literal["NHWC", "NCHW"]
 Layout = str  # one of FORMATS

@@ -119,6 +119,7 @@ CLAIM = Claim(
     strategy=strategy,
     check=check,
     examples=800,
+    others=1,
     telling=3,
     classes=lambda case: (case.dtype, case.data_format),
     minima=lambda _: {"law: adjoint": 1.0},
