@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 SIDES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
@@ -21,6 +21,9 @@ class Operation(NamedTuple):
     ----------
     name : str
         Of the function.
+    gives : str
+        Which array of the forward convolution it computes: its output, or by the gradient of that
+        the one of its input or of its filters.
     axes : int
         Spatial axes of the forward convolution; 0 is as many as the filters have, see `of`.
     input, filters, strides, dilations : str
@@ -28,6 +31,8 @@ class Operation(NamedTuple):
         the array itself), its filters, its strides and its dilations.
     channels : tuple of str
         What the last two axes of the filters are, in the function's own words.
+    gradient : str
+        What they call the gradient by its output, if that is an argument.
     folds : bool
         Whether leading dimensions of the input are folded into the batch.
     alike : bool
@@ -39,12 +44,14 @@ class Operation(NamedTuple):
     """
 
     name: str
+    gives: Literal["output", "input", "filters"] = "output"
     axes: int = 2
     input: str = "input"
     filters: str = "filters"
     strides: str = "strides"
     dilations: str = "dilations"
     channels: tuple[str, str] = "in_channels", "out_channels"
+    gradient: str = "out_backprop"
     folds: bool = True
     alike: bool = False
     depthwise: bool = False
@@ -72,4 +79,27 @@ DEPTHWISE_CONV2D = Operation(
 SEPARABLE_CONV2D = DEPTHWISE_CONV2D._replace(name="separable_conv2d", filters="depthwise_filter")
 POINTWISE = Operation(
     "separable_conv2d", input="depthwise result", filters="pointwise_filter", alike=True
+)
+CONV2D_TRANSPOSE = Operation(
+    "conv2d_transpose", gives="input", input="output_shape", gradient="input",
+    channels=("out_channels", "in_channels"), folds=False,
+)  # fmt: skip
+CONV1D_TRANSPOSE = CONV2D_TRANSPOSE._replace(name="conv1d_transpose", axes=1, alike=True)
+CONV3D_TRANSPOSE = CONV2D_TRANSPOSE._replace(name="conv3d_transpose", axes=3)
+ATROUS_CONV2D_TRANSPOSE = CONV2D_TRANSPOSE._replace(
+    name="atrous_conv2d_transpose", gradient="value", dilations="rate", alike=True
+)
+CONV2D_BACKPROP_INPUT = Operation(
+    "conv2d_backprop_input", gives="input", input="input_sizes", filters="filter", folds=False
+)
+CONV2D_BACKPROP_FILTER = Operation(
+    "conv2d_backprop_filter", gives="filters", filters="filter_sizes", folds=False
+)
+CONV3D_BACKPROP_INPUT = CONV2D_BACKPROP_INPUT._replace(name="conv3d_backprop_input", axes=3)
+CONV3D_BACKPROP_FILTER = CONV2D_BACKPROP_FILTER._replace(name="conv3d_backprop_filter", axes=3)
+DEPTHWISE_CONV2D_BACKPROP_INPUT = CONV2D_BACKPROP_INPUT._replace(
+    name="depthwise_conv2d_backprop_input", channels=("in_channels", "multiplier"), depthwise=True
+)
+DEPTHWISE_CONV2D_BACKPROP_FILTER = CONV2D_BACKPROP_FILTER._replace(
+    name="depthwise_conv2d_backprop_filter", channels=("in_channels", "multiplier"), depthwise=True
 )

@@ -148,7 +148,8 @@ def answers(case: Case) -> bool:
         or ((of.gives != "output" or name == "conv3d") and not of.depthwise and it.groups > 1)
         or ((of.gives != "output" or name == "conv3d") and dilated and bool(of.strides))
         or (of.gives != "output" and 0 in shapes)
-        or (name == "conv3d" and (0 in case.filters_shape or (case.padding == "SAME" and late)))
+        or (name == "conv3d" and case.padding == "SAME" and late)
+        or (name == "conv3d" and 0 in (*case.filters_shape, case.channels))
     )
 
 
@@ -162,7 +163,8 @@ def multiplies_zeros(case: Case, *arrays: Array) -> bool:
         return strange[1] and case.lead[0] > 1
     if name in ("depthwise_conv2d_backprop_input", "atrous_conv2d_transpose"):
         return strange[1]
-    return case.of.depthwise and strange[1] and 0 in case.input_shape
+    by_phase = case.of.depthwise or name in ("atrous_conv2d", "convolution")
+    return by_phase and strange[1] and 0 in case.input_shape
 
 
 def prepared(*arrays: Array) -> Callable[[Case], Array]:
