@@ -102,10 +102,11 @@ def _batches(
     for cases, some in zip(sides, arrays, strict=True):
         of, last = cases[0].of, cases
         if cases[0].data_format == "NCHW":
-            images = 2 if of.gives == "filters" else 1
-            moved = (np.moveaxis(one, -1 - of.axes, -1) for one in some[:images])
-            some = (*moved, *some[images:])
-            last = [replace(case, data_format="NHWC", input_shape=case.in_nhwc(case.input_shape)) for case in cases]
+            count = 2 if of.gives == "filters" else 1
+            moved = (np.moveaxis(one, -1 - of.axes, -1) for one in some[:count])
+            some = (*moved, *some[count:])
+            shape = cases[0].in_nhwc(cases[0].input_shape)
+            last = [replace(case, data_format="NHWC", input_shape=shape) for case in cases]
         turned.append((last, some))
     if sides[0][0].of.gives == "filters":
         yield from turned

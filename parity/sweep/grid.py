@@ -61,8 +61,8 @@ class Grid:
     outputs to the longest kernel at the longest stride.  The paddings: SAME, VALID, pads on all
     sides, unequal pads, and pads that hold whole windows.
 
-    `sizes`, `kernels`, `strides` and `dilations` have the values of each axis; `combined` is how many of the
-    `channel_numbers` an image meets, others each time, 0 for all.
+    `sizes`, `kernels`, `strides` and `dilations` have the values of each axis; `combined` is how
+    many of the `channel_numbers` an image meets, others each time, 0 for all.
     """
 
     operation: str = "conv2d"
@@ -163,6 +163,7 @@ class Grid:
                             pointwise=_pointwise(outs, seed) if len(of.arrays) > 2 else None,
                         )
                         yield from _by_arrays(first, compress(steps, kept))
+
     def left_out(self) -> int:
         """Return how many combinations of the first dtype are no valid calls (or not asked for)."""
         every = len(self.steps())
@@ -171,11 +172,8 @@ class Grid:
 
     def _combined(self, place: int, count: int) -> list[int]:
         """Return which of `count` channel numbers the image at a place meets."""
-        order = np.arange(count, dtype=np.uint64)
-        if self.combined:
-            order = np.argsort(scattered(order + np.uint64(place * 10**6)))[: self.combined]
-        found: list[int] = sorted(order.tolist())
-        return found
+        chances = scattered(np.arange(count, dtype=np.uint64) + np.uint64(place * 10**6))
+        return sorted(np.argsort(chances)[: self.combined or count].tolist())
 
 
 _OF_AXES: dict[int, dict[str, Any]] = {

@@ -102,7 +102,8 @@ class Grids:
 
     def blocks(self) -> list[Block]:
         """Return the tasks; those of the layers, which are few, come first."""
-        parts = [*zip(self.scopes, self.small, strict=True), (self.scopes[0], self.layers)]
+        parts: list[tuple[Scope, Grid | Layers]] = [*zip(self.scopes, self.small, strict=True)]
+        parts.append((self.scopes[0], self.layers))
         blocks: list[Block] = []
         for scope, grid in parts:
             of_layers = grid is self.layers
