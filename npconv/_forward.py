@@ -29,12 +29,9 @@ def conv1d(
     input : array_like, shape (..., W, C) or, for NCW, (..., C, W)
     filters : array_like, shape (KW, C / groups, OC)
         Of the input's dtype.
-    stride, dilations : int, sequence of 1 or 3 ints, or None
-    padding : {'SAME', 'VALID'} or list or tuple of three pairs of ints
-    data_format : {'NWC', 'NCW'} or None, optional
-        Also by the names of two axes, NHWC and NCHW.
-    name, out
-        See ``conv2d``, as for all of these.
+    stride, padding, data_format, dilations, name, out
+        See ``conv2d``: of one axis, where lists have three entries, and the formats are NWC and
+        NCW (or NHWC and NCHW).
 
     Returns
     -------
@@ -68,11 +65,8 @@ def conv3d(
     ----------
     input : array_like, shape (..., D, H, W, C) or, for NCDHW, (..., C, D, H, W)
     filters : array_like, shape (KD, KH, KW, C / groups, OC)
-    strides, dilations : int, sequence of 1, 3 or 5 ints, or None
-    padding : {'SAME', 'VALID'} or list or tuple of five pairs of ints
-    data_format : {'NDHWC', 'NCDHW'} or None, optional
-    name, out
-        See ``conv2d``, as for all of these.
+    strides, padding, data_format, dilations, name, out
+        See ``conv2d``: of three axes, where lists have three or five entries.
 
     Returns
     -------

@@ -4,40 +4,57 @@ One loop says which pixel meets which taps for which outputs; an output, a gradi
 and one by the filters are three sums over it. Each function is that of the same name in ``npconv``,
 with its arguments but `out`, and its results and errors. Sums are in the order of the loop, in
 float32 for float16 and bfloat16, modulo 2**32 for int32, otherwise in the dtype itself.
+
+>>> import numpy as np
+>>> from npconv import reference
+>>> row, taps = np.array([1.0, 2]).reshape(1, 2, 1), np.array([1.0, 10, 100]).reshape(3, 1, 1)
+>>> reference.conv1d_transpose(row, taps, [1, 5, 1], strides=2, padding="VALID").ravel()
+array([  1.,  10., 102.,  20., 200.])
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from inspect import signature
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from npconv import _backprop, _depthwise, _forward, _transpose
 from npconv._arguments import check, read_alike, read_array
-from npconv._attributes import Array, Format, Layout, Pads, Shape, Steps, read_attributes
-from npconv._operation import (
-    ATROUS_CONV2D,
-    CONV1D,
-    CONV2D,
-    CONV3D,
-    CONVOLUTION,
-    DEPTHWISE_CONV2D,
-    POINTWISE,
-    SEPARABLE_CONV2D,
-    Operation,
+from npconv._attributes import (
+    Array,
+    Format,
+    Pads,
+    Shape,
+    Steps,
+    read_attributes,
 )
+from npconv._backward import check_gradient
+from npconv._operation import CONV2D, OPERATIONS, POINTWISE, SEPARABLE_CONV2D, Operation
 
 __all__ = [
     "atrous_conv2d",
+    "atrous_conv2d_transpose",
     "conv1d",
+    "conv1d_transpose",
     "conv2d",
+    "conv2d_backprop_filter",
+    "conv2d_backprop_input",
+    "conv2d_transpose",
     "conv3d",
+    "conv3d_backprop_filter",
+    "conv3d_backprop_input",
+    "conv3d_transpose",
     "convolution",
     "depthwise_conv2d",
+    "depthwise_conv2d_backprop_filter",
+    "depthwise_conv2d_backprop_input",
     "separable_conv2d",
 ]
 
+F = TypeVar("F", bound=Callable[..., Array])
 Reads = list[list[int]]  # for each output along an axis, the pixels that its taps meet
 
 
@@ -91,17 +108,16 @@ def _meetings(
 
 @np.errstate(all="ignore")
 def _sum(
-    operation: Operation, attributes: Any, wanted: str,
-    images: Array, filters: Array, outputs: Array,
-) -> Array:  # fmt: skip
-    """Fill which is wanted of "images", "filters" and "outputs" from the others, and return it."""
+    operation: Operation, attributes: Any, images: Array, filters: Array, outputs: Array
+) -> Array:
+    """Fill what the operation gives of these three from the two others, and return it."""
     strides, padding, layout, dilations = read_attributes(operation, *attributes)
-    arrays, rank = {"images": images, "filters": filters, "outputs": outputs}, len(layout)
-    result = arrays[wanted]
+    arrays, rank = {"input": images, "filters": filters, "output": outputs}, len(layout)
+    gives, result = operation.gives, arrays[operation.gives]
     if not all(array.size for array in arrays.values()):
         return result
     if not layout.endswith("C"):
-        for name in ("images", "outputs"):
+        for name in ("input", "output"):
             arrays[name] = np.moveaxis(arrays[name], 1 - rank, -1)
     sums = np.float32 if result.dtype.itemsize == 2 else result.dtype
     x, w, y = (
@@ -114,27 +130,61 @@ def _sum(
     axes = [(_reads_in_phases if apart else _reads)(*axis) for axis in each]
     for pixel, taps, places in _meetings(x.shape, w.shape, axes, operation.depthwise):
         value = x[pixel] if pixel else x.dtype.type(0)
-        if wanted == "outputs":
+        if gives == "output":
             y[places] += value * w[taps]
-        elif wanted == "filters":
+        elif gives == "filters":
             w[taps] += value * y[places]
         elif pixel:  # the gradient of the padding is nobody's
             x[pixel] = sum(y[places] * w[taps], value)
-    totals = {"images": x, "filters": w, "outputs": y}[wanted]
-    arrays[wanted][...] = totals.reshape(arrays[wanted].shape)
+    totals = {"input": x, "filters": w, "output": y}[gives]
+    arrays[gives][...] = totals.reshape(arrays[gives].shape)
     return result
 
 
 def _output(operation: Operation, input: Any, filters: Any, *attributes: Any) -> Array:
-    given = {operation.input: input, operation.filters: filters}
-    if operation.alike:
-        images, kernels = read_alike(**given)
-    else:
-        images, kernels = (read_array(name, value) for name, value in given.items())
+    images, kernels = _arrays(operation, **{operation.input: input, operation.filters: filters})
     operation = operation.of(kernels.shape)
     arrays = images.shape, images.dtype, kernels.shape, kernels.dtype
     dtype, _, shape, _ = check(operation, *arrays, *attributes)
-    return _sum(operation, attributes, "outputs", images, kernels, np.zeros(shape, dtype))
+    return _sum(operation, attributes, images, kernels, np.zeros(shape, dtype))
+
+
+def _gradient(
+    operation: Operation, sizes: Any, known: Any, gradient: Any, *attributes: Any
+) -> Array:
+    """Compute the gradient by the input from `known` filters, or that by the filters from it."""
+    own, outputs = _arrays(operation, **{operation.source: known, operation.gradient: gradient})
+    forms = [(one.shape, one.dtype) for one in (own, outputs)]
+    dtype, _, shape, _ = check_gradient(operation, sizes, *forms, *attributes)
+    result = np.zeros(shape, dtype)
+    images, kernels = (result, own) if operation.gives == "input" else (own, result)
+    return _sum(operation, attributes, images, kernels, outputs)
+
+
+def _arrays(operation: Operation, **given: Any) -> list[Array]:
+    return read_alike(**given) if operation.alike else [*map(read_array, given, given.values())]
+
+
+def _as(public: F) -> F:
+    """Return the naive loops of a public function, called as that but for `out`."""
+    operation = OPERATIONS[public.__name__]
+    whole = signature(public)
+    own = whole.replace(parameters=[one for one in whole.parameters.values() if one.name != "out"])
+
+    def function(*values: Any, **named: Any) -> Array:
+        bound = own.bind(*values, **named)
+        bound.apply_defaults()
+        given, attributes = bound.arguments, operation.attributes(bound.arguments)
+        first, second = given[operation.input], given[operation.filters]
+        if operation.gives == "output":
+            return _output(operation, first, second, *attributes)
+        sizes, known = (first, second) if operation.gives == "input" else (second, first)
+        return _gradient(operation, sizes, known, given[operation.gradient], *attributes)
+
+    function.__name__ = function.__qualname__ = operation.name
+    function.__doc__ = f"Compute ``npconv.{operation.name}`` by its definition."
+    function.__signature__ = own  # type: ignore[attr-defined]
+    return function  # type: ignore[return-value]
 
 
 def conv2d(
@@ -171,52 +221,32 @@ def conv2d(
     return _output(CONV2D, input, filters, strides, padding, data_format, dilations)
 
 
-def conv1d(
-    input: ArrayLike, filters: ArrayLike, stride: Steps, padding: Pads,
-    data_format: Layout | None = "NWC", dilations: Steps = None, name: object = None,
-) -> Array:  # fmt: skip
-    """Compute a 1-D convolution; see ``npconv.conv1d``."""
-    return _output(CONV1D, input, filters, stride, padding, data_format, dilations)
-
-
-def conv3d(
-    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Layout | None = "NDHWC", dilations: Steps = None, name: object = None,
-) -> Array:  # fmt: skip
-    """Compute a 3-D convolution; see ``npconv.conv3d``."""
-    return _output(CONV3D, input, filters, strides, padding, data_format, dilations)
-
-
-def convolution(
-    input: ArrayLike, filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
-    data_format: Layout | None = None, dilations: Steps = None, name: object = None,
-) -> Array:  # fmt: skip
-    """Compute a convolution over as many axes as the filters have; see ``npconv.convolution``."""
-    return _output(CONVOLUTION, input, filters, strides, padding, data_format, dilations)
-
-
-def atrous_conv2d(
-    value: ArrayLike, filters: ArrayLike, rate: Steps, padding: Pads, name: object = None
-) -> Array:
-    """Compute a dilated convolution; see ``npconv.atrous_conv2d``."""
-    return _output(ATROUS_CONV2D, value, filters, 1, padding, None, rate)
-
-
-def depthwise_conv2d(
-    input: ArrayLike, filter: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Layout | None = None, dilations: Steps = None, name: object = None,
-) -> Array:  # fmt: skip
-    """Convolve each channel by itself; see ``npconv.depthwise_conv2d``."""
-    return _output(DEPTHWISE_CONV2D, input, filter, strides, padding, data_format, dilations)
-
-
 def separable_conv2d(
     input: ArrayLike, depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
-    padding: Pads, data_format: Layout | None = None, dilations: Steps = None, name: object = None,
+    padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
 ) -> Array:  # fmt: skip
-    """Convolve each channel, round, then mix them; see ``npconv.separable_conv2d``."""
+    """Compute ``npconv.separable_conv2d`` by its definition; what is between is rounded."""
     images, taps, points = read_alike(
         input=input, depthwise_filter=depthwise_filter, pointwise_filter=pointwise_filter
     )
-    apart = _output(SEPARABLE_CONV2D, images, taps, strides, padding, data_format, dilations)
+    attributes = strides, padding, data_format, dilations
+    apart = _output(SEPARABLE_CONV2D, images, taps, *attributes)
+    _depthwise.check_pointwise(points.shape)
     return _output(POINTWISE, apart, points, 1, "VALID", data_format, 1)
+
+
+conv1d = _as(_forward.conv1d)
+conv3d = _as(_forward.conv3d)
+convolution = _as(_forward.convolution)
+atrous_conv2d = _as(_forward.atrous_conv2d)
+depthwise_conv2d = _as(_depthwise.depthwise_conv2d)
+conv1d_transpose = _as(_transpose.conv1d_transpose)
+conv2d_transpose = _as(_transpose.conv2d_transpose)
+conv3d_transpose = _as(_transpose.conv3d_transpose)
+atrous_conv2d_transpose = _as(_transpose.atrous_conv2d_transpose)
+conv2d_backprop_input = _as(_backprop.conv2d_backprop_input)
+conv2d_backprop_filter = _as(_backprop.conv2d_backprop_filter)
+depthwise_conv2d_backprop_input = _as(_backprop.depthwise_conv2d_backprop_input)
+depthwise_conv2d_backprop_filter = _as(_backprop.depthwise_conv2d_backprop_filter)
+conv3d_backprop_input = _as(_backprop.conv3d_backprop_input)
+conv3d_backprop_filter = _as(_backprop.conv3d_backprop_filter)

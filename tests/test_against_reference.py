@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builders import DTYPES, EXAMPLES, assert_same, calls, definition, integers, lattice
-from family import FORWARD, random_call
+from family import FORWARD, GRADIENTS, random_call
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +78,7 @@ def test_leading_dimensions_are_a_batch(dtype):
 
 @pytest.mark.filterwarnings("ignore:When dilation rate")
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", FORWARD)
+@pytest.mark.parametrize("name", [*FORWARD, *GRADIENTS])
 def test_the_family(name, dtype):
     computed = 0
     for seed in range(60):

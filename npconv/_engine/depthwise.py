@@ -22,7 +22,7 @@ from npconv._geometry import Axis, Geometry, Range, Ranges
 from npconv._patches import fill
 
 NAME = "depthwise"
-_BAND = 1 << 20  # bytes of what a tile reads, if the channels are enough to be cut
+_BAND = 2 << 20  # bytes of what a tile reads, if the channels are enough to be cut
 _PRODUCT = 10  # multiply-adds of BLAS that take as long as one here
 _RUN = 6144  # elements that einsum should find in a row; more would only repeat the filters more
 _REPEATED = 1 << 18  # elements of all filters, side by side, at the most where it can be
