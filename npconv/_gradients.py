@@ -64,6 +64,9 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
     `gradient` is the one by the outputs, (N, *outputs, OC), `filters` are (*kernel, C / groups,
     groups, OC / groups), all of any strides. Padding takes no part: no tap is multiplied by it.
     """
+    folded = _fold(filters, geometry, out)
+    if folded is not None:
+        filters, geometry, out = folded
     by_axis = [phases(axis) for axis in geometry.axes]
     if _sums_are_less(geometry, len(out), by_axis):
         _add_up(gradient, filters, geometry, out)
@@ -76,6 +79,19 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
     padded = any(max(one.axis.before, one.axis.after) for found in by_axis for one in found)
     if padded and not _finite(min(filters, out, key=np.size)):
         _add_up(gradient, filters, geometry, out)
+
+
+def _fold(filters: Array, geometry: Geometry, out: Array) -> tuple[Array, Geometry, Array] | None:
+    """Take the columns that one output alone meets as channels of one: a phase instead of many."""
+    *axes, (size, kernel, stride, dilation, before, _, outputs) = geometry.axes
+    alone = kernel == stride > dilation == 1 and not before and size == outputs * stride
+    if not alone or geometry.groups > 1 or out.strides[-2] != out.shape[-1] * out.strides[-1]:
+        return None
+    shape = (*filters.shape[: len(axes)], 1, -1, 1, geometry.out_channels)
+    axes.append(Axis(outputs, 1, 1, 1, 0, 0, outputs))
+    channels = stride * geometry.in_channels
+    wide = Geometry(tuple(axes), channels, channels, geometry.out_channels)
+    return filters.reshape(shape), wide, out.reshape(*out.shape[:-2], outputs, channels)
 
 
 def _sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
