@@ -54,7 +54,7 @@ def filter_gradient(images: Array, gradient: Array, geometry: Geometry, out: Arr
     if by_channel:
         rows = -(-3 * positions * geometry.in_channels * size // _BAND)
     else:
-        most = max(prod(hi - lo for lo, hi in one[:-1]) for one in filters)
+        most = max(_size(one[:-1]) for one in filters)
         rows = -(-positions * max(most, geometry.out_channels) * size // TILE_BYTES)
     blocks = list(runs((len(images), *geometry.outputs), max(count, rows)))
     make = _by_channel if by_channel else _by_group
@@ -64,7 +64,7 @@ def filter_gradient(images: Array, gradient: Array, geometry: Geometry, out: Arr
 
     def work(job: tuple[int, Ranges], scratch: Scratch) -> bool:
         number, share = job
-        place = totals[(number, *(slice(*one) for one in share))]
+        place = totals[number][tuple(slice(*one) for one in share)]
         total = scratch.take("product", place.shape, sums)
         first, last = ranges[number]
         for outputs in blocks[first:last]:
@@ -87,12 +87,12 @@ def _size(ranges: Ranges) -> int:
 
 def _shares(shape: tuple[int, ...], count: int) -> list[Ranges]:
     """Cut filters by their channels, of which each pixel is read but once, where there are many."""
-    *kernel, inputs, groups, outputs = whole = [(0, size) for size in shape]
+    whole = [(0, size) for size in shape]
     if prod(shape[:-3]) == 1 and shape[-3] < shape[-1]:
         return [(*whole[:-1], one) for one in parts(shape[-1], count)]
     if shape[-3] >= 16 * count:
-        return [(*kernel, one, groups, outputs) for one in parts(shape[-3], count)]
-    return [(*one, groups, outputs) for one in runs(shape[:-2], count)]
+        return [(*whole[:-3], one, *whole[-2:]) for one in parts(shape[-3], count)]
+    return [(*one, *whole[-2:]) for one in runs(shape[:-2], count)]
 
 
 def _by_group(
