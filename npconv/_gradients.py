@@ -63,18 +63,19 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
     `gradient` is the one by the outputs, (N, *outputs, OC), `filters` are (*kernel, C / groups,
     groups, OC / groups), all of any strides. Padding takes no part: no tap is multiplied by it.
     """
-    whole, geometry = out, folded(geometry)
+    geometry = folded(geometry)
     sizes = (axis.size for axis in geometry.axes)
-    out = whole.reshape(len(out), *sizes, geometry.in_channels)
+    result = out.reshape(len(out), *sizes, geometry.in_channels)
     filters = filters.reshape(
         *geometry.kernel, geometry.filter_channels, geometry.groups, filters.shape[-1]
     )
-    _write(gradient, filters, geometry, out)
-    if not np.may_share_memory(out, whole):  # columns are no channels there
-        whole[...] = out.reshape(whole.shape)
+    _write(gradient, filters, geometry, result)
+    if not np.may_share_memory(result, out):  # columns of channels first cannot be folded in place
+        out[...] = result.reshape(out.shape)
 
 
 def _write(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
+    """Write the gradient by the way that moves less in memory."""
     by_axis = [phases(axis) for axis in geometry.axes]
     if sums_are_less(geometry, len(out), by_axis):
         _add_up(gradient, filters, geometry, out)
