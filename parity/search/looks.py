@@ -90,7 +90,7 @@ def explanation(conv2d: Conv2d, case: Case, scope: Scope) -> Mutant | None:
                 for mutant in MUTANTS.values()
                 if mutant.misunderstanding
                 and all(
-                    _same(output, _predicted(mutant.conv2d, one))
+                    _same(output, _predicted(mutant.function, one))
                     for one, output in (*wrong, *before, *heard)  # those that tell first
                 )
             ]

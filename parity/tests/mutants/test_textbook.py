@@ -127,19 +127,19 @@ def seen(conv2d: Callable[..., Array], example: Case | Call) -> tuple[Any, ...]:
 def test_the_example_shows_the_fault(mutant: Mutant) -> None:
     right = seen(textbook, mutant.example)
     assert seen(textbook, mutant.example) == right
-    assert seen(mutant.conv2d, mutant.example) != right
+    assert seen(mutant.function, mutant.example) != right
 
 
 def test_most_mutants_are_right_about_a_plain_call() -> None:
     plain = Case.parse("float32 NHWC 2x3x4x3 w1x2x3x2 s1,1 d1,1 VALID distinct:1")
     right = seen(textbook, plain)
-    assert sum(seen(mutant.conv2d, plain) == right for mutant in MUTANTS.values()) > 50
+    assert sum(seen(mutant.function, plain) == right for mutant in MUTANTS.values()) > 50
 
 
 @pytest.mark.parametrize("name", ["textbook", *MUTANTS])
 def test_a_name_loads_as_a_subject(name: str) -> None:
     loaded = subject.load(f"parity.mutants:{name}")
-    assert loaded is (textbook if name == "textbook" else MUTANTS[name].conv2d)
+    assert loaded is (textbook if name == "textbook" else MUTANTS[name].function)
 
 
 def test_an_unknown_name_does_not_load() -> None:
@@ -167,8 +167,8 @@ def test_a_fast_path_is_wrong_on_a_layer_and_on_no_regression_row(mutant: Mutant
     others = Scope(claims=tuple(name for name in claims.CLAIMS if name != "default_build"))
     for example in REGRESSIONS:
         for claim in claims.admitting(example, others):
-            claim.check(example, mutant.conv2d)
+            claim.check(example, mutant.function)
     exact = claims.CLAIMS["exact"]
     exact.check(mutant.example, textbook)
     with pytest.raises(AssertionError, match="bit-identical"):
-        exact.check(mutant.example, mutant.conv2d)
+        exact.check(mutant.example, mutant.function)
