@@ -58,7 +58,7 @@ def gradient_hwoi(result: Array, layer: Layer) -> Array:
     return result.swapaxes(-2, -1).reshape(result.shape)
 
 
-@slip("outcome", "@conv2d_transpose", "@depthwise_conv2d_backprop_input")
+@slip("outcome", "conv2d_transpose float32 NHWC 1x1x2x1 w1x1x1x1 s1,2 d1,1 VALID distinct:0", "depthwise_conv2d_backprop_input float32 NHWC 1x1x1x1 w1x1x1x1 s1,2 d1,1 0,0,1,0 distinct:0")
 def unreached_left(result: Array, layer: Layer) -> Array:
     """Pixels that no tap reaches are never written."""
     for place, axis in enumerate(layer.axes, 1):
@@ -195,7 +195,7 @@ def halves_left_wide(sums: Array, dtype: np.dtype[Any]) -> Array:
     return sums if dtype.itemsize == 2 else RIGHT.rounded(sums, dtype)
 
 
-@misread("accumulator", "@conv2d_backprop_filter float16 bounded", "conv2d_transpose float16 NHWC 1x1x1x1 w3x3x1x1 s1,1 d1,1 0,2,5,3 bounded:0")
+@misread("accumulator", "conv2d_backprop_filter float16 NHWC 3x11x9x1 w2x2x1x1 s1,1 d1,1 VALID bounded:997868217", "conv2d_transpose float16 NHWC 1x1x1x1 w3x3x1x1 s1,1 d1,1 0,2,5,3 bounded:0")
 def half_sums_of_gradients(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Gradients in float16 are summed in float16."""
     return dtype if dtype == np.float16 else RIGHT.accumulator(dtype)
