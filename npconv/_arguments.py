@@ -107,7 +107,7 @@ def _key(value: Any) -> Any:
     if kind in _ALIKE:
         return value
     if (kind is list or kind is tuple) and len(value) <= 5:
-        if {*map(type, value)} <= _ALIKE:
+        if _ALIKE.issuperset(map(type, value)):
             return (kind, *value)
         parts = (kind, *map(_key, value))
         return _Unknown if _Unknown in parts else parts

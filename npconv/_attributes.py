@@ -8,7 +8,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from operator import index
-from typing import Any, Literal, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,22 @@ from npconv._operation import COUNTS, FORMATS, PADS, Operation
 
 INT32_MAX = 2**31 - 1
 
-S = TypeVar("S", bound=np.generic)
 T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as WithDefault
+
+    S = WithDefault("S", bound=np.generic, default=Any)
+else:
+    S = TypeVar("S", bound=np.generic)
 Array = NDArray[Any]
+Input = NDArray[S] | Sequence[Any]  # a list, of which a type checker knows no dtype
 Shape = tuple[int, ...]
 Format = Literal["NHWC", "NCHW"]
 Layout = str  # one of FORMATS
 Mode = Literal["SAME", "VALID"]  # no str: a type checker is to find a padding that is none
-Quad = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
-Steps = SupportsIndex | Quad | None
+Sizes = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
+Quad = Sizes
+Steps = SupportsIndex | Sizes | None
 Pads = Mode | Sequence[Sequence[SupportsIndex]]
 Pair = tuple[int, int]
 Padding = Mode | tuple[Pair, ...]  # (before, after) along each axis
@@ -151,6 +158,15 @@ def show_pads(pads: Iterable[Sequence[int]], layout: Layout) -> list[list[int]]:
     """
     none, axes = [0, 0], [[*pair] for pair in pads]
     return [none, *axes, none] if layout.endswith("C") else [none, none, *axes]
+
+
+def read_sizes(name: str, value: Any, lengths: Sequence[int]) -> Shape:
+    """Return the sizes of an array, as many as one of `lengths`."""
+    form = f"{name}: expected a sequence of {' or '.join(map(str, lengths))} integers"
+    sizes = _read_integers(name, value, form, lengths)
+    if min(sizes) < 0:
+        raise wrong(f"{name}: sizes must not be negative", value)
+    return tuple(sizes)
 
 
 def _read_steps(name: str, value: Any, axes: int) -> Sequence[int]:

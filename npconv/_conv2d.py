@@ -1,38 +1,26 @@
-"""The public function: its documentation, then the three steps."""
+"""The public function: its documentation, then what computes it and its family."""
 
 from __future__ import annotations
 
-from inspect import signature
-from typing import Any, get_overloads, overload
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npconv._arguments import read_call
-from npconv._attributes import Array, Format, Pads, S, Steps
+from npconv._arguments import Call, read_call
+from npconv._attributes import Array, Format, Input, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
-from npconv._filters import flatten_filters
-from npconv._hints import MISSING, better, known
+from npconv._hints import hinting
 from npconv._operation import CONV2D
+from npconv._phases import Phase
 
 
-@overload
+@hinting(CONV2D)
 def conv2d(
-    input: NDArray[S], filters: ArrayLike, strides: Steps, padding: Pads,
+    input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
     *, out: NDArray[S] | None = None,
-) -> NDArray[S]: ...  # fmt: skip
-@overload
-def conv2d(
-    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
-    *, out: Array | None = None,
-) -> Array: ...  # fmt: skip
-def conv2d(
-    input: Any = MISSING, filters: Any = MISSING, strides: Any = MISSING, padding: Any = MISSING,
-    data_format: Any = "NHWC", dilations: Any = None, name: Any = None,
-    *, out: Array | None = None, **unknown: Any,
-) -> Array:  # fmt: skip
+) -> NDArray[S]:  # fmt: skip
     """Compute a 2-D convolution, as ``tf.nn.conv2d`` does.
 
     Parameters
@@ -116,19 +104,20 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]], dtype=float32)
     """
-    try:
-        if unknown:
-            raise TypeError(f"conv2d() got an unexpected keyword argument {next(iter(unknown))!r}")
-        call = read_call(CONV2D, input, filters, strides, padding, data_format, dilations, out)
-    except (TypeError, ValueError) as error:
-        values = input, filters, strides, padding, data_format, dilations
-        raise better(error, known, values, {"out": out, **unknown}) from error.__cause__
+    return computed(
+        read_call(CONV2D, input, filters, strides, padding, data_format, dilations, out)
+    )
+
+
+def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
+    """Return the result of a checked call, as a whole or by `parts` of its geometry."""
+    geometry = call.geometry
     # The first restores what Ctrl-C may keep the second from restoring.
     with np.errstate(), np.errstate(all="ignore"):
-        weights = flatten_filters(call.filters)  # 1: (KH*KW*C, OC)
-        for images, result in call.batches:  # 2, 3: (N*OH*OW, KH*KW*C), never whole, @ weights
-            right_multiply(images, weights, call.geometry, out=result)
+        for images, result in call.batches:  # the patches: (N*OH*OW, KH*KW*C), never whole
+            weights = call.filters.reshape(-1, geometry.out_channels)  # (KH*KW*C / groups, OC)
+            if not parts:
+                right_multiply(images, weights, geometry, out=result)
+            for part, pixels, outputs in parts:
+                right_multiply(images[pixels], weights, part, out=result[outputs])
     return call.out
-
-
-conv2d.__signature__ = signature(get_overloads(conv2d)[1])  # type: ignore[attr-defined]

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, overload
 
 from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import check_out, read_alike, read_call
-from npconv._attributes import Array, Format, Pads, S, Steps, show
-from npconv._forward import computed
+from npconv._attributes import Format, Input, Pads, S, Steps, show
+from npconv._conv2d import computed
 from npconv._hints import hinting
 from npconv._operation import DEPTHWISE_CONV2D, POINTWISE, SEPARABLE_CONV2D
 from npconv._phases import apart, phases
 from npconv._shapes import wrong_shape
 
 
-@overload
-def depthwise_conv2d(
-    input: NDArray[S], filter: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Format | None = None, dilations: Steps = None, name: object = None,
-    *, out: NDArray[S] | None = None,
-) -> NDArray[S]: ...  # fmt: skip
-@overload
-def depthwise_conv2d(
-    input: ArrayLike, filter: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Format | None = None, dilations: Steps = None, name: object = None,
-    *, out: Array | None = None,
-) -> Array: ...  # fmt: skip
 @hinting(DEPTHWISE_CONV2D)
 def depthwise_conv2d(
-    input: Any, filter: Any, strides: Any, padding: Any, data_format: Any = None,
-    dilations: Any = None, name: Any = None, *, out: Array | None = None,
-) -> Array:  # fmt: skip
+    input: Input[S], filter: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format | None = None, dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]:  # fmt: skip
     """Convolve each channel by filters of its own, as ``tf.nn.depthwise_conv2d`` does.
 
     Parameters
@@ -84,23 +72,12 @@ def depthwise_conv2d(
     return computed(call, phases(call.geometry))
 
 
-@overload
-def separable_conv2d(
-    input: NDArray[S], depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
-    padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
-    *, out: NDArray[S] | None = None,
-) -> NDArray[S]: ...  # fmt: skip
-@overload
-def separable_conv2d(
-    input: ArrayLike, depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
-    padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
-    *, out: Array | None = None,
-) -> Array: ...  # fmt: skip
 @hinting(SEPARABLE_CONV2D)
 def separable_conv2d(
-    input: Any, depthwise_filter: Any, pointwise_filter: Any, strides: Any, padding: Any,
-    data_format: Any = None, dilations: Any = None, name: Any = None, *, out: Array | None = None,
-) -> Array:  # fmt: skip
+    input: Input[S], depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
+    padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]:  # fmt: skip
     """Convolve each channel, then mix the channels, as ``tf.nn.separable_conv2d`` does.
 
     Parameters

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, overload
+from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npconv._arguments import Call, read_call
-from npconv._attributes import Array, Format, Pads, S, Steps
-from npconv._engine.multiply import right_multiply
+from npconv._arguments import read_call
+from npconv._attributes import Format, Input, Pads, S, Steps
+from npconv._conv2d import computed
 from npconv._hints import hinting
 from npconv._operation import ATROUS_CONV2D, CONV1D, CONV3D, CONVOLUTION
-from npconv._phases import Phase
 
 Format1D = Literal["NWC", "NCW", "NHWC", "NCHW"]
 Format3D = Literal["NDHWC", "NCDHW"]
 
 
-def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
-    """Return the result of a checked call, as a whole or by `parts` of its geometry."""
-    geometry = call.geometry
-    with np.errstate(), np.errstate(all="ignore"):  # see conv2d
-        for images, result in call.batches:
-            # (*kernel, C / groups, OC), or depthwise (*kernel, C, multiplier)
-            weights = call.filters.reshape(geometry.terms, geometry.out_channels)
-            for part, pixels, outputs in parts or [(geometry, (), ())]:
-                right_multiply(images[pixels], weights, part, out=result[outputs])
-    return call.out
-
-
-@overload
-def conv1d(
-    input: NDArray[S], filters: ArrayLike, stride: Steps, padding: Pads,
-    data_format: Format1D | None = "NWC", dilations: Steps = None, name: object = None,
-    *, out: NDArray[S] | None = None,
-) -> NDArray[S]: ...  # fmt: skip
-@overload
-def conv1d(
-    input: ArrayLike, filters: ArrayLike, stride: Steps, padding: Pads,
-    data_format: Format1D | None = "NWC", dilations: Steps = None, name: object = None,
-    *, out: Array | None = None,
-) -> Array: ...  # fmt: skip
 @hinting(CONV1D)
 def conv1d(
-    input: Any, filters: Any, stride: Any, padding: Any, data_format: Any = "NWC",
-    dilations: Any = None, name: Any = None, *, out: Array | None = None,
-) -> Array:  # fmt: skip
+    input: Input[S], filters: ArrayLike, stride: Steps, padding: Pads,
+    data_format: Format1D | None = "NWC", dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]:  # fmt: skip
     """Compute a 1-D convolution, as ``tf.nn.conv1d`` does: ``conv2d`` of images of one row.
 
     Parameters
@@ -55,12 +29,9 @@ def conv1d(
     input : array_like, shape (..., W, C) or, for NCW, (..., C, W)
     filters : array_like, shape (KW, C / groups, OC)
         Of the input's dtype.
-    stride, dilations : int, sequence of 1 or 3 ints, or None
-    padding : {'SAME', 'VALID'} or list or tuple of three pairs of ints
-    data_format : {'NWC', 'NCW'} or None, optional
-        Also by the names of two axes, NHWC and NCHW.
-    name, out
-        See ``conv2d``, as for all of these.
+    stride, padding, data_format, dilations, name, out
+        See ``conv2d``: of one axis, where lists have three entries, and the formats are NWC and
+        NCW (or NHWC and NCHW).
 
     Returns
     -------
@@ -82,34 +53,20 @@ def conv1d(
     return computed(read_call(CONV1D, input, filters, stride, padding, data_format, dilations, out))
 
 
-@overload
-def conv3d(
-    input: NDArray[S], filters: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Format3D | None = "NDHWC", dilations: Steps = None, name: object = None,
-    *, out: NDArray[S] | None = None,
-) -> NDArray[S]: ...  # fmt: skip
-@overload
-def conv3d(
-    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Format3D | None = "NDHWC", dilations: Steps = None, name: object = None,
-    *, out: Array | None = None,
-) -> Array: ...  # fmt: skip
 @hinting(CONV3D)
 def conv3d(
-    input: Any, filters: Any, strides: Any, padding: Any, data_format: Any = "NDHWC",
-    dilations: Any = None, name: Any = None, *, out: Array | None = None,
-) -> Array:  # fmt: skip
+    input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
+    data_format: Format3D | None = "NDHWC", dilations: Steps = None, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]:  # fmt: skip
     """Compute a 3-D convolution, as ``tf.nn.conv3d`` does: ``conv2d`` with one more axis.
 
     Parameters
     ----------
     input : array_like, shape (..., D, H, W, C) or, for NCDHW, (..., C, D, H, W)
     filters : array_like, shape (KD, KH, KW, C / groups, OC)
-    strides, dilations : int, sequence of 1, 3 or 5 ints, or None
-    padding : {'SAME', 'VALID'} or list or tuple of five pairs of ints
-    data_format : {'NDHWC', 'NCDHW'} or None, optional
-    name, out
-        See ``conv2d``, as for all of these.
+    strides, padding, data_format, dilations, name, out
+        See ``conv2d``: of three axes, where lists have three or five entries.
 
     Returns
     -------
@@ -138,23 +95,12 @@ def conv3d(
     )
 
 
-@overload
-def convolution(
-    input: NDArray[S], filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
-    data_format: Format1D | Format | Format3D | None = None, dilations: Steps = None,
-    name: object = None, *, out: NDArray[S] | None = None,
-) -> NDArray[S]: ...  # fmt: skip
-@overload
-def convolution(
-    input: ArrayLike, filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
-    data_format: Format1D | Format | Format3D | None = None, dilations: Steps = None,
-    name: object = None, *, out: Array | None = None,
-) -> Array: ...  # fmt: skip
 @hinting(CONVOLUTION)
 def convolution(
-    input: Any, filters: Any, strides: Any = None, padding: Any = "VALID", data_format: Any = None,
-    dilations: Any = None, name: Any = None, *, out: Array | None = None,
-) -> Array:  # fmt: skip
+    input: Input[S], filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
+    data_format: Format1D | Format | Format3D | None = None, dilations: Steps = None,
+    name: object = None, *, out: NDArray[S] | None = None,
+) -> NDArray[S]:  # fmt: skip
     """Compute a 1-D, 2-D or 3-D convolution, as ``tf.nn.convolution`` does.
 
     Parameters
@@ -186,21 +132,11 @@ def convolution(
     )
 
 
-@overload
-def atrous_conv2d(
-    value: NDArray[S], filters: ArrayLike, rate: Steps, padding: Pads, name: object = None,
-    *, out: NDArray[S] | None = None,
-) -> NDArray[S]: ...  # fmt: skip
-@overload
-def atrous_conv2d(
-    value: ArrayLike, filters: ArrayLike, rate: Steps, padding: Pads, name: object = None,
-    *, out: Array | None = None,
-) -> Array: ...  # fmt: skip
 @hinting(ATROUS_CONV2D)
 def atrous_conv2d(
-    value: Any, filters: Any, rate: Any, padding: Any, name: Any = None,
-    *, out: Array | None = None,
-) -> Array:  # fmt: skip
+    value: Input[S], filters: ArrayLike, rate: Steps, padding: Pads, name: object = None,
+    *, out: NDArray[S] | None = None,
+) -> NDArray[S]:  # fmt: skip
     """Compute a dilated 2-D convolution, as ``tf.nn.atrous_conv2d`` does.
 
     Parameters

@@ -65,6 +65,22 @@ class Axis(NamedTuple):
         outputs = room // stride if room >= 0 else -(-room // stride)
         return cls(size, kernel, stride, dilation, before, after, outputs)
 
+    @staticmethod
+    def sizes(
+        outputs: int, kernel: int, stride: int, dilation: int, padding: str | tuple[int, int]
+    ) -> Range:
+        """Return the least and the largest size of an input that gives so many outputs.
+
+        >>> Axis.sizes(3, 3, 2, 1, "SAME"), Axis.sizes(3, 3, 2, 1, (1, 0))
+        ((5, 6), (6, 7))
+        """
+        if padding == "SAME":
+            return max(0, (outputs - 1) * stride + 1), outputs * stride
+        extent = (kernel - 1) * dilation + 1
+        pads = 0 if isinstance(padding, str) else sum(padding)
+        least = extent + (outputs - (1 if outputs else 2)) * stride + (not outputs)
+        return max(0, least - pads), extent + outputs * stride - 1 - pads
+
     def span(self, outputs: Range, taps: Range) -> Span:
         """Say which pixels outputs ``[o0, o1)`` and taps ``[k0, k1)`` reach over.
 

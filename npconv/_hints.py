@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from math import prod
-from typing import Any, TypeVar, get_overloads
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,9 +25,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 Known = Callable[[str, Any], tuple[Shape, np.dtype[Any]]]
 
 _OTHERS = {"name", "out", "dtype"}  # arguments that nothing is meant by
-MISSING: Any = object()  # stands for an argument that was not given
+_MISSING: Any = object()  # stands for an argument that was not given
 
-_DEFAULTS = {"input": MISSING, "filters": MISSING, "strides": MISSING, "padding": MISSING,
+_DEFAULTS = {"input": _MISSING, "filters": _MISSING, "strides": _MISSING, "padding": _MISSING,
              "data_format": "NHWC", "dilations": None}  # fmt: skip
 _NAMES = {"x": "input", "image": "input", "images": "input", "w": "filters", "weight": "filters",
           "kernel": "filters", "rate": "dilations", "layout": "data_format"}  # fmt: skip
@@ -48,7 +48,7 @@ def hinting(operation: Operation, known: Known = known) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         parameters = signature(function).parameters.values()
         defaults = {
-            one.name: MISSING if one.default is one.empty else one.default
+            one.name: _MISSING if one.default is one.empty else one.default
             for one in parameters
             if one.name not in _OTHERS
         }
@@ -61,8 +61,6 @@ def hinting(operation: Operation, known: Known = known) -> Callable[[F], F]:
                 meant = better(error, known, values, named, operation, defaults)
                 raise meant from error.__cause__
 
-        shown = get_overloads(function) or [function]  # the last is the most general
-        hinted.__signature__ = signature(shown[-1])  # type: ignore[attr-defined]
         return hinted  # type: ignore[return-value]
 
     return decorate
@@ -76,7 +74,7 @@ def better(
     call = defaults | dict(zip(defaults, values, strict=False))
     call |= {name: named[name] for name in named if name in call}
     unknown = {word: named[word] for word in named if word not in _OTHERS | call.keys()}
-    missing = ", ".join(repr(name) for name in call if call[name] is MISSING)
+    missing = ", ".join(repr(name) for name in call if call[name] is _MISSING)
     if missing and not unknown:
         return TypeError(f"missing a required argument: {missing}")
     if named.get("dtype") is not None:  # the input's is not what `known` says
@@ -208,13 +206,15 @@ def _readings(
         channels = shape[-1 if layout == last else -1 - axes]
         *sides, depth, count = kernel
         turned = f"{name}.transpose{(*range(2, axes + 2), 1, 0)}"
-        for text, taps in ((turned, (*kernel[2:], *kernel[1::-1])), (name, kernel)):
-            if operation.depthwise and taps[-2] == 1 < channels and taps[-1] % channels == 0:
-                taps = (*taps[:-2], channels, taps[-1] // channels)
-                yield layout, changed + 1, f"{text}.reshape{taps}", taps
-            elif text == turned:
-                yield layout, changed + 1, text, taps
-        if out is not None and depth == channels and not operation.depthwise:
+        hwio = (*kernel[2:], kernel[1], kernel[0])
+        if operation.depthwise:  # those of conv2d in groups
+            for text, taps in ((name, kernel), (turned, hwio)):
+                if taps[-2] == 1 < channels and taps[-1] % channels == 0:
+                    taps = (*taps[:-2], channels, taps[-1] // channels)
+                    yield layout, changed + 1, f"{text}.reshape{taps}", taps
+            continue
+        yield layout, changed + 1, turned, hwio
+        if out is not None and depth == channels:  # those of depthwise_conv2d
             taps = (*sides, 1, depth * count)
             yield layout, changed + 1, f"{name}.reshape{taps}", taps
 

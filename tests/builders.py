@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import inspect
 import math
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -136,6 +139,33 @@ def definition(x, w, strides=(1, 1), padding="SAME", dilations=(1, 1)):
         total += np.einsum("...gq,qgk->...gk", seen, taps).reshape(total.shape)
     with np.errstate(over="ignore"):  # halves overflow to inf
         return total.astype(x.dtype)
+
+
+def proposed(message):
+    """What a message proposes, as text; None where it proposes nothing."""
+    found = re.search(r"; did you mean (.*?)\?( PyTorch's filters are .*)?$", message, re.DOTALL)
+    return found and found[1]
+
+
+def corrected(function, call, message):
+    """The call as the message proposes it: its text is read as the arguments of a call."""
+    hint = re.sub(r"(, )?(no \w+( \([^)]*\))?|bias added to the result)", "", proposed(message))
+    call, parameters = dict(call), inspect.signature(function).parameters
+    for word in call.keys() - parameters.keys():
+        value = call.pop(word)
+        if isinstance(value, np.ndarray) and value.ndim > 2:
+            call[next(name for name in parameters if name not in call)] = value
+    names = {"np": np, **call}
+
+    def evaluate(node):
+        return eval(compile(ast.Expression(node), "hint", "eval"), names)
+
+    arguments = ast.parse(f"f({hint})", mode="eval").body
+    for node in arguments.args:
+        inside = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        [name] = (inside - {"np"}) or [message.partition(":")[0]]
+        call[name] = evaluate(node)
+    return call | {one.arg: evaluate(one.value) for one in arguments.keywords}
 
 
 def run_python(code, timeout=60, **environment):

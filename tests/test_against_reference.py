@@ -1,10 +1,11 @@
-"""`conv2d` equals the naive loops bit for bit wherever arithmetic is exact."""
+"""`conv2d` and its family equal the naive loops bit for bit wherever arithmetic is exact."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from builders import DTYPES, EXAMPLES, assert_same, calls, definition, integers, lattice
+from family import FORWARD, GRADIENTS, random_call
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +74,18 @@ def test_leading_dimensions_are_a_batch(dtype):
     x, w = integers((2, 3, 1, 2, 7, 8, 4), dtype), integers((3, 3, 2, 6), dtype, 1)
     flat = npconv.conv2d(x.reshape(12, 7, 8, 4), w, 2, "SAME")
     assert_same(npconv.conv2d(x, w, 2, "SAME"), flat.reshape(2, 3, 1, 2, 4, 4, 6))
+
+
+@pytest.mark.filterwarnings("ignore:When dilation rate")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*FORWARD, *GRADIENTS])
+def test_the_family(name, dtype):
+    computed = 0
+    for seed in range(60):
+        arguments, named = random_call(name, dtype, 100 * seed)
+        expected = getattr(npconv.reference, name)(*arguments, **named)
+        assert_same(
+            getattr(npconv, name)(*arguments, **named), expected, f"{name}, seed {100 * seed}"
+        )
+        computed += bool(expected.any())
+    assert computed > 30

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import re
-
 import ml_dtypes
 import numpy as np
 import pytest
+from builders import corrected, proposed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +13,6 @@ import npconv
 from parity.rules import ROWS
 
 REJECTED = [row for row in ROWS if row.verdict != "ok"]
-NAMES = ("input", "filters", "strides", "padding", "data_format", "dilations", "out")
 
 
 def zeros(*shape, dtype="float32"):
@@ -28,36 +25,9 @@ def refused(call, function=npconv.conv2d):
     return str(caught.value)
 
 
-def proposed(message):
-    """What a message proposes, as text; None where it proposes nothing."""
-    found = re.search(r"; did you mean (.*?)\?( PyTorch's filters are .*)?$", message, re.DOTALL)
-    return found and found[1]
-
-
-def corrected(call, message):
-    """The call as the message proposes it: its text is read as the arguments of a call."""
-    hint = re.sub(r"(, )?(no \w+( \([^)]*\))?|bias added to the result)", "", proposed(message))
-    call = dict(call)
-    for word in call.keys() - {*NAMES, "name"}:
-        value = call.pop(word)
-        if isinstance(value, np.ndarray) and value.ndim == 4:
-            call.setdefault("filters" if "filters" not in call else "input", value)
-    names = {"np": np, "input": call["input"], "filters": call["filters"]}
-
-    def evaluate(node):
-        return eval(compile(ast.Expression(node), "hint", "eval"), names)
-
-    arguments = ast.parse(f"f({hint})", mode="eval").body
-    for node in arguments.args:
-        inside = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-        [name] = (inside - {"np"}) or [message.partition(":")[0]]
-        call[name] = evaluate(node)
-    return call | {one.arg: evaluate(one.value) for one in arguments.keywords}
-
-
 def assert_accepted(call, message):
     try:
-        npconv.conv2d(**corrected(call, message))
+        npconv.conv2d(**corrected(npconv.conv2d, call, message))
     except (TypeError, ValueError) as error:
         raise AssertionError(f"{message!r} proposes what is refused: {error}") from error
 

@@ -12,9 +12,19 @@ import pytest
 
 import npconv
 
+NEITHER = {"data_format": None, "dilations": None}
+FORWARD = {  # as in tf.nn, with what follows the arguments that have no default
+    "conv1d": ("input filters stride padding", {"data_format": "NWC", "dilations": None}),
+    "conv3d": ("input filters strides padding", {"data_format": "NDHWC", "dilations": None}),
+    "convolution": ("input filters", {"strides": None, "padding": "VALID", **NEITHER}),
+    "atrous_conv2d": ("value filters rate padding", {}),
+    "depthwise_conv2d": ("input filter strides padding", NEITHER),
+    "separable_conv2d": ("input depthwise_filter pointwise_filter strides padding", NEITHER),
+}
 CALLABLES = {
     "Convolution": npconv.Convolution,
     "conv2d": npconv.conv2d,
+    **{name: getattr(npconv, name) for name in FORWARD},
     "flatten_filters": npconv.flatten_filters,
     "extract_patches": npconv.extract_patches,
     "explain": npconv.explain,
@@ -51,6 +61,15 @@ def test_conv2d_has_the_signature_of_tensorflow():
     assert list(parameters(npconv.conv2d).items()) == [*expected.items(), ("out", None)]
     out = inspect.signature(npconv.conv2d).parameters["out"]
     assert out.kind is inspect.Parameter.KEYWORD_ONLY
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_the_family_has_the_signatures_of_tensorflow(name):
+    words, defaults = FORWARD[name]
+    expected = dict.fromkeys(words.split(), inspect.Parameter.empty) | defaults
+    function = getattr(npconv, name)
+    assert list(parameters(function).items()) == [*expected.items(), ("name", None), ("out", None)]
+    assert inspect.signature(function).parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def test_extract_patches_has_the_signature_of_tensorflow():

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npconv
-from npconv import conv2d, explain, extract_patches, flatten_filters, reference
+from npconv import conv1d, conv2d, conv3d, explain, extract_patches, flatten_filters, reference
 
 f16 = np.zeros((1, 5, 5, 3), np.float16)
 f32 = np.zeros((1, 5, 5, 3), np.float32)
@@ -53,6 +53,13 @@ conv2d(f32, w, np.array([1, 2]), "SAME", "NCHW", np.int32(1), name="layer")
 conv2d(f32, w, None, "SAME")
 conv2d(f32, w, True, [[0, 0], [1, 1], [1, 1], [0, 0]])
 conv2d(f32, w, range(1, 3), ((0, 0), (1, 2), (1, np.int64(2)), (0, 0)))
+assert_type(conv1d(f32, w, 2, "SAME", "NCW", [1, 2, 1]), NDArray[np.float32])
+assert_type(conv3d(f64, w, (1, 2, 2, 2, 1), mode, "NDHWC"), NDArray[np.float64])
+assert_type(conv3d(nested, w, 1, [[0, 0]] * 5), NDArray[Any])
+assert_type(npconv.convolution(f32, w, data_format="NHWC", out=f32), NDArray[np.float32])
+assert_type(npconv.atrous_conv2d(f32, w, [1, 2], "SAME"), NDArray[np.float32])
+assert_type(npconv.depthwise_conv2d(f16, w, 1, "SAME", None, 2), NDArray[np.float16])
+assert_type(npconv.separable_conv2d(f32, w, w, 1, "SAME", "NCHW"), NDArray[np.float32])
 assert_type(reference.conv2d(f32, w, 1, "SAME"), NDArray[Any])
 assert_type(flatten_filters(w), NDArray[np.float32])
 assert_type(flatten_filters(nested), NDArray[Any])
@@ -79,6 +86,13 @@ conv2d(f32, w, 1)
 conv2d(f32, w, 1, "SAME", out=[1.0])
 conv2d(f32, w, 1, "SAME", out=f64).dtype.float32
 assert_type(conv2d(f32, w, 1, "SAME"), NDArray[np.float64])
+conv1d(f32, w, 1, "CAUSAL")
+conv1d(f32, w, 1, "SAME", "NDHWC")
+conv3d(f32, w, 1.5, "SAME")
+npconv.convolution(f32)
+npconv.atrous_conv2d(f32, w, 2, "SAME", data_format="NHWC")
+npconv.depthwise_conv2d(f32, filters=w, strides=1, padding="SAME")
+npconv.separable_conv2d(f32, w, w, 1, "SAME", out=f64).dtype.float32
 reference.conv2d(f32, w, 1, "same")
 flatten_filters(object())
 extract_patches(f32, 2, [1] * 4, [1] * 4, "SAME")

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from npconv._blocks import reach
+from npconv._blocks import Band, reach
 from npconv._engine.casting import cast, cast_bytes
 from npconv._engine.kept import Kept, made
 from npconv._engine.numbers import itemsize
 from npconv._engine.plan import Plan, Tile, Work, largest, pieces
 from npconv._engine.scratch import Array, Scratch
-from npconv._geometry import Axis, Geometry
+from npconv._geometry import Axis, Geometry, Range, Ranges
 from npconv._patches import fill
 
 NAME = "depthwise"
-_BAND = 1 << 20  # bytes of what a tile reads, if the channels are enough to be cut
+_BAND = 2 << 20  # bytes of what a tile reads, if the channels are enough to be cut
 _PRODUCT = 10  # multiply-adds of BLAS that take as long as one here
 _RUN = 6144  # elements that einsum should find in a row; more would only repeat the filters more
 _REPEATED = 1 << 18  # elements of all filters, side by side, at the most where it can be
@@ -42,7 +42,7 @@ def pays(geometry: Geometry, batch: int) -> bool:
 
 def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     """Cut a convolution into tiles of whole rows, and of channels where they read much."""
-    size, channels = _dtype(dtype).itemsize, geometry.in_channels
+    size, channels = dtype_of(dtype).itemsize, geometry.in_channels
     outputs, filters = (batch, *geometry.outputs), geometry.out_channels // channels
     effort = _PRODUCT * geometry.terms * geometry.out_channels
     read = 1 + prod(axis.stride for axis in geometry.axes)
@@ -91,27 +91,39 @@ def _planes(geometry: Geometry) -> list[tuple[slice, Geometry]]:
     return planes
 
 
+def reached(geometry: Geometry, outputs: Ranges, channels: Range) -> list[Band]:
+    """Work out what outputs of some images read of some channels, for each plane."""
+    return [
+        reach(one, outputs, (0, 1), (*[(0, size) for size in one.kernel], channels))
+        for _, one in _planes(geometry)
+    ]
+
+
+def read_band(
+    images: Array, geometry: Geometry, reaches: list[Band], dtype: np.dtype[Any], scratch: Scratch
+) -> Array:
+    """Return the pixels that are `reached` as (planes, n, *pixels, C)."""
+    band = scratch.take("band", (len(reaches), *reaches[0].shape[1:]), dtype)
+    for number, (columns, _) in enumerate(_planes(geometry)):
+        fill(band[number : number + 1], reaches[number], images[..., columns, :], scratch)
+    return band
+
+
 def prepare(
     plan: Plan, images: Array, weights: Array, out: Array, geometry: Geometry, kept: Kept | None
 ) -> Work:
     """Return the work on a tile; see ``im2col.prepare``."""
-    dtype, channels = _dtype(weights.dtype), geometry.in_channels
+    dtype, channels = dtype_of(weights.dtype), geometry.in_channels
     filters = geometry.out_channels // channels
     repeated = made(kept, _repeated, weights, geometry.kernel, _columns(geometry), channels, dtype)
     direct = filters == 1 and out.dtype == dtype and out.flags.aligned
-    planes = [(images[..., columns, :], one) for columns, one in _planes(geometry)]
 
     def work(tile: Tile, scratch: Scratch) -> bool:
         own = tile.channels[0] // filters, tile.channels[1] // filters
         reaches = tile.known.get(NAME)
         if reaches is None:
-            reaches = tile.known[NAME] = [
-                reach(one, tile.outputs, (0, 1), (*[(0, size) for size in one.kernel], own))
-                for _, one in planes
-            ]
-        band = scratch.take("band", (len(planes), *reaches[0].shape[1:]), dtype)
-        for number, (pixels, _) in enumerate(planes):
-            fill(band[number : number + 1], reaches[number], pixels, scratch)
+            reaches = tile.known[NAME] = reached(geometry, tile.outputs, own)
+        band = read_band(images, geometry, reaches, dtype, scratch)
         target = out[tile.place]
         target = target.reshape(*target.shape[:-1], -1, filters)
         for number, taps in enumerate(repeated):
@@ -139,28 +151,37 @@ def _repeated(
 
 def _add_up(band: Array, taps: Array, total: Array, geometry: Geometry) -> None:
     """Write the sums over all taps, (*kernel, columns, C), to `total`, (n, *outputs, C)."""
-    plane, image, *pixels, item = band.strides
-    axes, repeated = geometry.axes, taps.shape[-2]
-    by_output = [pixel * axis.stride for pixel, axis in zip(pixels[:-1], axes, strict=False)]
-    by_tap = [pixel * axis.dilation for pixel, axis in zip(pixels, axes, strict=True)]
-    if len(band) > 1:
-        by_tap[-1] = plane
+    repeated = taps.shape[-2]
     outputs, kernel = "abcd"[: total.ndim - 2], "ijkl"[: taps.ndim - 2]
     rule = f"{outputs}{kernel}x,{kernel}x->{outputs}x"
     for start in range(0, total.shape[-2], repeated):
         sums = total[..., start : start + repeated, :]
         factors = taps[..., : sums.shape[-2], :]
         factors = factors.reshape(*factors.shape[:-2], -1)  # (*kernel, columns * C)
-        patches = np.ndarray(
-            (*total.shape[:-2], *factors.shape),
-            band.dtype,
-            band,
-            start * pixels[-1],
-            (image, *by_output, *by_tap, item),
-        )
+        patches = patches_of(band, geometry, sums.shape, start)
         np.einsum(rule, patches, factors, out=sums.reshape(*sums.shape[:-2], -1))
 
 
-def _dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def patches_of(band: Array, geometry: Geometry, shape: tuple[int, ...], start: int) -> Array:
+    """Return patches of a band for outputs of a shape, (n, *outputs, C), from column `start`.
+
+    They are (n, *outputs without columns, *kernel, columns * C).
+    """
+    plane, image, *pixels, item = band.strides
+    axes = geometry.axes
+    by_output = [pixel * axis.stride for pixel, axis in zip(pixels[:-1], axes, strict=False)]
+    by_tap = [pixel * axis.dilation for pixel, axis in zip(pixels, axes, strict=True)]
+    if len(band) > 1:
+        by_tap[-1] = plane
+    return np.ndarray(
+        (*shape[:-2], *geometry.kernel, shape[-2] * shape[-1]),
+        band.dtype,
+        band,
+        start * pixels[-1],
+        (image, *by_output, *by_tap, item),
+    )
+
+
+def dtype_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return in which numbers is multiplied: int32 wraps by itself."""
     return np.dtype(np.int32) if dtype.kind == "i" else np.dtype(f"f{itemsize(dtype)}")

@@ -113,7 +113,7 @@ def numbers(images: Array, weights: Array, geometry: Geometry, kept: Kept | None
 
 
 def _magnitude(array: Array) -> int:
-    return max(int(array.max()), -int(array.min()), 1)
+    return max(int(array.max(initial=1)), -int(array.min(initial=1)))  # a phase may be empty
 
 
 _FLOATS = {4: Numbers(_FLOAT32, _FLOAT32), 8: Numbers(_FLOAT64, _FLOAT64)}

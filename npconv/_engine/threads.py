@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from operator import index
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from npconv._engine.blas import Blas
-from npconv._engine.plan import Tile, Work
 from npconv._engine.scratch import Scratch, take_scratch
+
+T = TypeVar("T")
 
 _MOST_SEATS = 256  # that wait for a helper, most of them of calls that have ended
 
@@ -64,12 +65,12 @@ class _Job:
     result any more, and BLAS is let go.
     """
 
-    def __init__(self, tiles: Iterable[Tile], work: Work) -> None:
+    def __init__(self, tiles: Iterable[T], work: Callable[[T, Scratch], bool]) -> None:
         self.seats: list[_Seat] = []
         self.stands = True  # as long as all results do
         self.error: BaseException | None = None  # of a helper
         self._tiles = iter(tiles)
-        self._work = work
+        self._work: Callable[[Any, Scratch], bool] = work
         self._lock = threading.Lock()
 
     def __enter__(self) -> None:
@@ -195,7 +196,7 @@ class _Pool:
                 del seat  # what it holds must not live until the next one
 
 
-def each(tiles: Iterable[Tile], work: Work, most: int) -> bool:
+def each(tiles: Iterable[T], work: Callable[[T, Scratch], bool], most: int) -> bool:
     """Compute all tiles, in any order, on up to `most` threads; say whether all results stand."""
     if getattr(_here, "helping", False):  # from a finalizer: BLAS is held, and who waits for this
         return alone(tiles, work)  # thread may have all locks
@@ -217,7 +218,7 @@ def each(tiles: Iterable[Tile], work: Work, most: int) -> bool:
     return job.stands
 
 
-def alone(tiles: Iterable[Tile], work: Work) -> bool:
+def alone(tiles: Iterable[T], work: Callable[[T, Scratch], bool]) -> bool:
     """Do the same in this thread, whatever BLAS is set to."""
     scratch = take_scratch()
     try:

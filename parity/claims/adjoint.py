@@ -55,7 +55,10 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
     of = scope.of
     padding = dials.pick(("VALID", "SAME", "explicit"))
     groups, depth, filters = dials.pick((1, 1, 2, 3)), 1 + dials.below(2), 1 + dials.below(2)
-    batch, data_format = 1 + dials.below(2), dials.pick(scope.formats)
+    batch, data_format = (
+        1 + dials.below(2),
+        dials.pick(scope.formats),
+    )
     axes = tuple(_axis(dials, padding, scope) for _ in range(of.axes))
     if of.depthwise:
         depth, strides = 1, {axis.stride for axis in axes}
@@ -119,6 +122,7 @@ CLAIM = Claim(
     strategy=strategy,
     check=check,
     examples=800,
+    others=1,
     telling=3,
     classes=lambda case: (case.dtype, case.data_format),
     minima=lambda _: {"law: adjoint": 1.0},

@@ -74,8 +74,8 @@ class Claim:
     classes, minima
         The corner classes of an example, and the least share of examples of each within a scope;
         see `parity.examples.corners`.
-    operations
-        What it is about.
+    operations, others
+        What it is about, and which share of `examples` each operation but conv2d gets.
     coverage
         The levels of factors of which every two have to be met, within a scope.
     """
@@ -92,4 +92,9 @@ class Claim:
     classes: Callable[[Any], Iterable[str]] = corners.classes
     minima: Callable[[Scope], Mapping[str, float]] = corners.minima
     operations: tuple[str, ...] = tuple(OPERATIONS)
+    others: float = 1 / 11
     coverage: Callable[[Scope], Coverage] = lambda _: Coverage()
+
+    def usual(self, scope: Scope) -> float:
+        """Return how many examples a dtype gets in a usual run."""
+        return self.examples * (1 if scope.operation == "conv2d" else self.others)

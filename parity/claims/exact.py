@@ -32,8 +32,9 @@ def check(case: Case, conv2d: Conv2d) -> Told:
         if sums_in_halves(case, name) and not bounds.exact_in_halves(case, *arrays):
             continue
         assert_exact(case=case, got=function(*arrays), expected=expected, names=(name, "exact"))
-        asked.append(f"by {name}")
-    return Told(expected.size, int(np.count_nonzero(expected)), classes=tuple(asked))
+        asked.append(name)
+    answered = ("TensorFlow answers",) if len(asked) > 1 else ()
+    return Told(expected.size, int(np.count_nonzero(expected)), classes=answered)
 
 
 CLAIM = Claim(

@@ -60,6 +60,7 @@ class Counted:
     largest: dict[str, Largest]
     ratios: dict[str, dict[str, int]]
     pairs: dict[str, int]
+    operation: str = "conv2d"
 
 
 @dataclass
@@ -84,6 +85,8 @@ class Count:
         raised.
     pairs
         Examples of every two levels of factors, where they are counted.
+    operation
+        What was called.
     """
 
     claim: str
@@ -98,6 +101,7 @@ class Count:
     not_supported: Open = field(default_factory=Open)
     oracle_failed: Open = field(default_factory=Open)
     pairs: Counter[pairs.Pair] = field(default_factory=Counter)
+    operation: str = "conv2d"
 
     @property
     def drawn(self) -> int:
@@ -155,16 +159,21 @@ class Count:
                 for side, bins in sorted(self.ratios.items())
             },
             pairs=pairs.document(self.pairs),
+            operation=self.operation,
         )
 
 
-Counts = dict[tuple[str, str], Count]
+Counts = dict[tuple[str, str, str], Count]
+"""Counts by operation, claim and dtype."""
 
 
 def merge(counts: Counts, found: Iterable[Count]) -> None:
     """Add `found` to `counts`."""
     for count in found:
-        counts.setdefault((count.claim, count.dtype), Count(count.claim, count.dtype)).merge(count)
+        key = count.operation, count.claim, count.dtype
+        if key not in counts:
+            counts[key] = Count(count.claim, count.dtype, operation=count.operation)
+        counts[key].merge(count)
 
 
 class Total(NamedTuple):

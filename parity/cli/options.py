@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from parity.model import known
 from parity.model.layouts import LAYOUTS
+from parity.model.operation import FAMILY, OPERATIONS
 from parity.model.settings import CALL_SECONDS, Settings
-from parity.model.subject import DEFAULT, DTYPES, FEATURES, FORMATS, Scope, load
+from parity.model.subject import DEFAULT, DTYPES, FEATURES, FORMATS, MODULE, Scope, load
 from parity.model.verdict import WrongCall
 from parity.store import store
 
@@ -66,6 +68,12 @@ def add_subject(parser: Any) -> None:
     """
     add = getattr(parser, "add_argument", None) or parser.addoption
     add("--subject", metavar="MODULE:CALLABLE", help=SUBJECT_HELP)
+    add(
+        "--operation",
+        metavar="NAME",
+        choices=tuple(OPERATIONS),
+        help="which function of TensorFlow's the subject is (default: conv2d)",
+    )
     add_scope(parser)
     add(
         "--call-seconds",
@@ -146,8 +154,10 @@ def scope(options: Any) -> Scope:
     WrongCall
         If an option holds a name that is not known, or no subject is given and there is no npconv.
     """
-    subject = getattr(options, "subject", None) or os.environ.get("PARITY_SUBJECT") or DEFAULT
-    if subject == DEFAULT and find_spec("npconv") is None:
+    operation = getattr(options, "operation", None) or "conv2d"
+    default = f"{MODULE}:{operation}"
+    subject = getattr(options, "subject", None) or os.environ.get("PARITY_SUBJECT") or default
+    if subject == default and find_spec(MODULE) is None:
         raise WrongCall(
             "--subject MODULE:CALLABLE or PARITY_SUBJECT has to say whose conv2d to check: npconv,"
             " its default, is not installed"
@@ -162,7 +172,15 @@ def scope(options: Any) -> Scope:
         if set(layouts) & set(LAYOUTS)
         else tuple(LAYOUTS),
         without=frozenset(without),
+        operation=operation,
     )
+
+
+def scopes(options: Any, scope: Scope) -> tuple[Scope, ...]:
+    """Return `scope` and, where nothing says whose function or which, npconv's others as well."""
+    if scope.subject != DEFAULT or getattr(options, "operation", None):
+        return (scope,)
+    return (scope, *(replace(scope, operation=n, subject=f"{MODULE}:{n}") for n in FAMILY))
 
 
 def _names(

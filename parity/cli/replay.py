@@ -21,7 +21,7 @@ from parity.engine import Outcome
 from parity.model import known, verdict
 from parity.model.case import Case
 from parity.model.settings import Settings
-from parity.model.subject import DEFAULT, Scope
+from parity.model.subject import DEFAULT, MODULE, Scope
 from parity.store.records import Failure
 
 HOLDS, FAILS, DOUBTED, OPEN = "holds", "DISAGREES", "MISTRUSTED", "not supported"
@@ -55,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(token: str, scope: Scope) -> str:
     """Return the line for a shell that checks `token` again on the subject of `scope`."""
-    whose = "" if scope.subject == DEFAULT else f" --subject {scope.subject}"
+    default = f"{MODULE}:{scope.operation}"
+    whose = "" if scope.subject == default else f" --subject {scope.subject}"
+    if whose and scope.operation != "conv2d":
+        whose += f" --operation {scope.operation}"
     asked = f"python -m parity replay {shlex.quote(token)}{whose}{_narrowed(scope)}"
     return f"{_found_by(scope.subject)}{asked}"
 
@@ -93,6 +96,10 @@ def run(arguments: argparse.Namespace) -> verdict.Verdict:
     settings = options.settings(arguments)
     try:
         example = claims.parse(token)
+        if isinstance(example, Case) and settings.scope.subject == DEFAULT:
+            name = example.operation
+            scope = replace(settings.scope, operation=name, subject=f"{MODULE}:{name}")
+            settings = replace(settings, scope=scope)
         admitting = claims.admitting(example, settings.scope)
     except ValueError as error:
         raise verdict.WrongCall(str(error)) from error

@@ -179,6 +179,9 @@ def of_family(case: Case, dials: Dials, scope: Scope) -> Case:
     if of.axes == 3:
         pad = before if padding == "explicit" else 0
         axes = (Axis(max(1, kernel + slack - pad), kernel, stride, 1, pad, 0), *axes)
+    apart = of.depthwise and of.gives == "output"
+    apart &= max(axis.stride for axis in axes) > 1 < max(axis.dilation for axis in axes)
+    axes = tuple(_with_outputs(axis, padding, interleaved=apart) for axis in axes)
     channels = (groups if it.channels else 0) * depth
     if of.depthwise:
         depth, filters, channels = 1, it.channels * multiplier * bool(it.filters), it.channels
@@ -199,6 +202,14 @@ def of_family(case: Case, dials: Dials, scope: Scope) -> Case:
         middle = channels * multiplier * bool(it.filters)
         case = replace(case, pointwise=(max(1, middle), 1 + spare), kind=_of_two(case.kind))
     return case
+
+
+def _with_outputs(axis: Axis, padding: str, *, interleaved: bool) -> Axis:
+    """Return the axis with as many pixels as keep the number of outputs from being negative."""
+    axis = axis._replace(interleaved=interleaved)
+    while (axis.padded_as_same() if padding == "SAME" else axis).outputs < 0:
+        axis = axis._replace(size=axis.size + 1)
+    return axis
 
 
 def _undilated(axis: Axis) -> Axis:

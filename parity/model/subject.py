@@ -60,6 +60,10 @@ class Scope:
     without: frozenset[str] = frozenset()
     operation: str = "conv2d"
 
+    def __post_init__(self) -> None:
+        if not self.of.has_format:
+            object.__setattr__(self, "formats", ("NHWC",))
+
     @property
     def of(self) -> Operation:
         """What is known of its operation."""

@@ -11,11 +11,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from parity.model.operation import Operation
 
 SECONDS = 120.0
 """How long TensorFlow may take to be imported and to convolve once."""
@@ -118,6 +120,21 @@ def read(version: str, told: str) -> Build:
 def instruction_set(words: str) -> str:
     """Return the name in ``ONEDNN_MAX_CPU_ISA`` of what oneDNN calls by `words`."""
     return next((name for form, name in _BY_WORDS if re.search(form, words)), words)
+
+
+def operation(tf: Any, of: Operation) -> Callable[..., Any]:
+    """Return TensorFlow's function of an operation, which takes its first arguments by position."""
+    found = tf
+    for part in of.tensorflow.split("."):
+        found = getattr(found, part)
+    if not of.tensorflow.startswith("raw_ops"):
+        function: Callable[..., Any] = found
+        return function
+
+    def called(*given: Any, **named: Any) -> Any:  # raw_ops take keywords alone
+        return found(**dict(zip(of.leading, given, strict=False)), **named)
+
+    return called
 
 
 def runs_onednn(tf: Any) -> bool:

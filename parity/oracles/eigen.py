@@ -11,7 +11,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 
 from parity.engine import note
 from parity.model.case import Case
-from parity.model.data_formats import in_nhwc
+from parity.model.data_formats import channels_first, channels_last, in_nhwc
 from parity.model.geometry import Geometry
 from parity.model.operation import OPERATIONS
-from parity.oracles.build import runs_onednn
+from parity.oracles.build import operation, runs_onednn
 
 Array = NDArray[Any]
 Verdict = Literal["ok"] | type[Exception]
@@ -85,14 +84,7 @@ def version() -> str:
 
 def function(name: str) -> Callable[..., Array]:
     """Return TensorFlow's function of an operation, which then returns a NumPy array."""
-    found: Any = tensorflow()
-    for part in OPERATIONS[name].tensorflow.split("."):
-        found = getattr(found, part)
-    if name == "conv3d_backprop_input":  # of raw_ops, which take keywords alone
-        keywords, leading = found, OPERATIONS[name].leading
-
-        def found(*given: Any, **named: Any) -> Any:
-            return keywords(**dict(zip(leading, given, strict=False)), **named)
+    found = operation(tensorflow(), OPERATIONS[name])
 
     @note.calls_of(note.ORACLE)
     def called(*arguments: Any, **named: Any) -> Array:
@@ -128,13 +120,8 @@ def computed(case: Case, *arrays: Array) -> Array:
     """Compute a case; channels first, which this build refuses, goes by channels last and back."""
     if case.data_format == "NHWC":
         return case.call_on(quietly(function(case.operation)), *arrays)
-    place, gives = -1 - case.of.axes, case.of.gives
-    turned = [np.moveaxis(arrays[0], place, -1), *arrays[1:]]
-    if gives == "filters":
-        turned[1] = np.moveaxis(arrays[1], place, -1)
-    last = replace(case, data_format="NHWC", input_shape=case.in_nhwc(case.input_shape))
-    result: Array = last.call_on(quietly(function(case.operation)), *turned)
-    return result if gives == "filters" else np.moveaxis(result, -1, place)
+    last, turned = channels_last(case, *arrays)
+    return channels_first(case, last.call_on(quietly(function(case.operation)), *turned))
 
 
 def answers(case: Case) -> bool:
@@ -161,7 +148,8 @@ def answers(case: Case) -> bool:
         or ((of.gives != "output" or name == "conv3d") and not of.depthwise and it.groups > 1)
         or ((of.gives != "output" or name == "conv3d") and dilated and bool(of.strides))
         or (of.gives != "output" and 0 in shapes)
-        or (name == "conv3d" and (0 in case.filters_shape or (case.padding == "SAME" and late)))
+        or (name == "conv3d" and case.padding == "SAME" and late)
+        or (name == "conv3d" and 0 in (*case.filters_shape, case.channels))
     )
 
 
@@ -175,7 +163,8 @@ def multiplies_zeros(case: Case, *arrays: Array) -> bool:
         return strange[1] and case.lead[0] > 1
     if name in ("depthwise_conv2d_backprop_input", "atrous_conv2d_transpose"):
         return strange[1]
-    return case.of.depthwise and strange[1] and 0 in case.input_shape
+    by_phase = case.of.depthwise or name in ("atrous_conv2d", "convolution")
+    return by_phase and strange[1] and 0 in case.input_shape
 
 
 def prepared(x: Array, w: Array) -> Callable[[Case], Array]:

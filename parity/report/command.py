@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -26,7 +27,7 @@ from parity.store.store import Store
 from parity.sweep import command as sweep
 from parity.sweep.run import run_sweep
 
-_LAYERS = ("resnet50", "small", "mobilenetv2", "questions")
+_LAYERS = ("resnet50", "small", "mobilenetv2", "questions", "depthwise", "transposes", "c3d")
 _SECONDS = 1.0
 _QUICK = {
     "layers": ("small",),
@@ -146,7 +147,8 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
         layer
         for net in arguments.layers
         for layer in layers.read(net)
-        if corners.within(layer.case, given.scope)
+        if corners.within(layer.case, replace(given.scope, operation=layer.case.operation))
+        and (layer.case.operation == "conv2d" or given.scope.is_npconv)  # who has the others
     ][:: _FEW_LAYERS if quick else 1]
     if not chosen:
         raise ValueError("no layer of the sets lies within what the subject supports")

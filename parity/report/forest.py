@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 from matplotlib.transforms import blended_transform_factory
 
+from parity.model.case import Case
 from parity.report import plots
 from parity.report.plots import BAD, BLUE, BROWN, DIM, GOOD, INK, RULE
 from parity.speed.records import Line, Mean, Row, Speed
@@ -165,7 +166,11 @@ def _head(write: _Columns, speed: Speed) -> None:
         f"{machine.cpu}, {machine.cores} cores; NumPy {machine.numpy}, {blas}",
         *machine.yardsticks.values(),
     ]
-    title = f"Time of {subject.replace(':', '.')} / time of tf.nn.conv2d, eager"
+    package, whose = subject.partition(":")[0], "tf.nn.conv2d"
+    ours = subject.replace(":", ".")
+    if any(Case.parse(row.token).operation != "conv2d" for row in speed.timed):
+        ours, whose = f"functions of {package}", "TensorFlow's"
+    title = f"Time of {ours} / time of {whose}, eager"
     write.line(20, title, size=15, weight="bold")
     for number, sentence in enumerate(said):
         write.line(42 + 16 * number, sentence, color=DIM)
@@ -176,7 +181,7 @@ def _head(write: _Columns, speed: Speed) -> None:
     columns = [
         (_PLAIN, "ten lines\n/ TF", BROWN),
         (_RATIO, "ratio", DIM),
-        (_OURS, f"GFLOP/s\n{subject.partition(':')[0]}", DIM),
+        (_OURS, f"GFLOP/s\n{package}", DIM),
         (_THEIRS, "TF", DIM),
     ]
     if any(FORCED in row.ratios for row in speed.timed):

@@ -258,7 +258,7 @@ class Campaign:
     def _record(self, *, interrupted: bool) -> Record:
         """Return everything; remember in the store what was interesting and what failed."""
         scope, jobs = self.settings.scope, self.settings.jobs
-        places = [(one.name, dtype) for one, dtype in self._pairs]
+        places = [(scope.operation, one.name, dtype) for one, dtype in self._pairs]
         listed = [self.counts[one] for one in sorted(self.counts, key=places.index)]
         asked = [one for one in claims.asked(scope) if not self._is_known(one.name)]
         each = (one for _, failures in sorted(self.failures.items()) for one in failures)

@@ -91,7 +91,8 @@ def play(settings: Settings, turn: Turn) -> Found:
 
 
 def _check(claim: Claim, example: Example, conv2d: Subject, found: Found) -> None:
-    count = Count(claim.name, getattr(example, "dtype", "all"))
+    dtype = getattr(example, "dtype", "all")
+    count = Count(claim.name, dtype, operation=conv2d.scope.operation)
     try:
         checked(claim, example, conv2d, count)
     except Exception as error:
@@ -102,7 +103,7 @@ def _check(claim: Claim, example: Example, conv2d: Subject, found: Found) -> Non
 
 def _draw(turn: Turn, conv2d: Subject, found: Found) -> None:
     claim = claims.CLAIMS[turn.claim]
-    count = Count(claim.name, turn.dtype)
+    count = Count(claim.name, turn.dtype, operation=conv2d.scope.operation)
     try:
         explore(
             claim,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,12 +23,14 @@ _INTEGERS = ("lattice", "distinct", "ones")
 class Gauge:
     """The exact result in wider arithmetic, and the proven bound of each value's error.
 
-    The bound is 0 where the arithmetic is exact; `dtype` is the one a result must have.
+    The bound is 0 where the arithmetic is exact; `dtype` is the one a result must have. TensorFlow
+    has a bound of its own where it sums halves in halves.
     """
 
     exact: Array
     allowed: Array
     dtype: np.dtype[Any]
+    theirs: Array | None = None
 
     def largest(self, result: Array) -> float:
         """Return the largest error of `result` as a share of its bound: right if at most 1.
@@ -100,17 +102,19 @@ class Agreement:
     yardsticks: dict[str, Comparison]
 
 
-def gauge(case: Case, x: Array, w: Array) -> Gauge:
-    """Return exact values and bounds of ``conv2d(x, w)`` with the arguments of `case`.
+def gauge(case: Case, *arrays: Array) -> Gauge:
+    """Return exact values and bounds of a case with these arrays.
 
     The data must be finite, free of subnormals, and far from overflow.
     """
     dtype = DTYPES[case.dtype]
     if case.dtype == "int32" or case.kind in _INTEGERS:
-        whole = bounds.integers(case, x, w).astype(np.float64)
+        whole = bounds.integers(case, *arrays).astype(np.float64)
         return Gauge(whole, np.zeros(()), dtype)
-    allowed = bounds.allow(case, x, w, flush=True)
-    return Gauge(allowed.value, allowed.bound, dtype)
+    allowed = bounds.allow(case, *arrays, flush=True)
+    narrow = case.dtype in bounds.HALVES and not case.of.wide_halves
+    theirs = bounds.allow(case, *arrays, flush=True, narrow=True).bound if narrow else None
+    return Gauge(allowed.value, allowed.bound, dtype, theirs)
 
 
 def compare(scale: Gauge, subject: Array, answers: Mapping[str, Answer]) -> Agreement:
@@ -136,6 +140,8 @@ def _beside(scale: Gauge, subject: Array, ours: float, answer: Answer) -> Compar
     """Compare with one yardstick; its own error is neither a disagreement nor an agreement."""
     if answer.result is None:
         return Comparison(NOT_COMPARED, None, answer.cannot)
+    if scale.theirs is not None:
+        scale = replace(scale, allowed=scale.theirs)
     theirs, cannot = scale.largest(answer.result), answer.cannot
     verdict: Verdict = "within bound"
     if not ours <= 1:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.model.case import Array
+from parity.model.case import Array, Case
 from parity.speed import recipes
-from parity.speed.implementations import Arguments, Call, Facts
+from parity.speed.implementations import Call, Facts
 from parity.speed.recipes import TEN_LINES, Binding, channels_first, fft_bound
 from parity.subjects.channels_first import Convolution, read
 
@@ -49,13 +49,15 @@ class Beside:
         name = self._contender.distribution
         return {name: metadata.version(name)} if name else {}
 
-    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
+    def bind(self, mode: str, case: Case, *arrays: Array) -> Call:
         """Return the call on whatever the contender takes, ready."""
-        return self._contender.bind(read(x, w, **arguments))[0]
+        x, w = arrays
+        return self._contender.bind(read(x, w, **case.arguments()))[0]
 
-    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
+    def run(self, case: Case, *arrays: Array) -> Any:
         """Return the result as TensorFlow gives it."""
-        call = read(x, w, **arguments)
+        x, w = arrays
+        call = read(x, w, **case.arguments())
         run, array = self._contender.bind(call)
         found = array(run())
         return None if found is None else call.restored(found)
@@ -172,6 +174,7 @@ CONTENDERS = {
     "scipy.ndimage.convolve": Contender(recipes.ndimage_convolve, "scipy", "scipy"),
     "view_as_windows": Contender(recipes.view_as_windows, "skimage", "scikit-image"),
     "np.dot": Contender(recipes.dense),
+    "prepared": Contender(recipes.prepared, "npconv"),
 }
-"""By name."""
+"""By name; they compute conv2d, and nothing else of its family."""
 OPTIONAL = tuple(name for name in CONTENDERS if name != TEN_LINES)

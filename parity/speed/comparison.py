@@ -7,11 +7,12 @@ one, slows both and changes no ratio.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
 
+from parity.model.case import Case
 from parity.speed import layers
 from parity.speed.records import Row, Speed, Threads
 from parity.speed.rows import AGAIN, KERNEL, SUBJECT
@@ -50,11 +51,12 @@ def admit(old: Speed, keys: Collection[Key]) -> None:
     """
     _admit_rows(old)
     theirs = {key(row) for row in old.rows}
-    for place, what in enumerate(("dtypes", "threads")):
-        there, here = (
-            ", ".join(sorted({str(one[place]).split()[0] for one in found}))
-            for found in (theirs, keys)
-        )
+    told: dict[str, Callable[[Key], str]] = {
+        "dtypes": lambda one: Case.parse(one[0]).dtype,
+        "threads": lambda one: str(one[1]),
+    }
+    for what, of in told.items():
+        there, here = (", ".join(sorted(set(map(of, found)))) for found in (theirs, keys))
         if there != here:
             raise ValueError(f"cannot be compared: {what} {there} there, {here} here")
     if not theirs & set(keys):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
-from parity.model.case import Array
+from parity.model.case import Array, Case
 from parity.model.subject import load
-from parity.oracles.build import runs_onednn
+from parity.oracles.build import operation, runs_onednn
 
 Call = Callable[[], Any]
-Arguments = Mapping[str, Any]
-"""Of conv2d, but for the arrays."""
 Facts = dict[str, str | int]
 
 
@@ -22,19 +21,29 @@ class Implementation(Protocol):
     def describe(self) -> Facts:
         """Return versions and settings for the machine block."""
 
-    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
+    def bind(self, mode: str, case: Case, *arrays: Array) -> Call:
         """Return the call to be timed, its arguments ready as `mode` says."""
 
-    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
+    def run(self, case: Case, *arrays: Array) -> Any:
         """Return the result as a NumPy array; None if it is no convolution."""
 
 
+def bound(function: Callable[..., Any], case: Case, *arrays: Any) -> Call:
+    """Return the call of a case, with nothing left to be done but to call."""
+    call: Any = case.call_on(partial(partial, function), *arrays)
+    return call  # type: ignore[no-any-return]
+
+
 class Subject:
-    """A conv2d that takes and returns NumPy arrays; it has but one mode."""
+    """A function that takes and returns NumPy arrays; it has but one mode.
+
+    Layers of another operation than conv2d go to the function of that name beside it, if there is
+    one.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._conv2d = load(name)
+        self._function = load(name)
         self._module = sys.modules[name.partition(":")[0].partition(".")[0]]
 
     def describe(self) -> Facts:
@@ -53,16 +62,19 @@ class Subject:
             "blas_threads": pools[0]["num_threads"] if pools else 1,
         }
 
-    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
+    def bind(self, mode: str, case: Case, *arrays: Array) -> Call:
         """Return the call on NumPy arrays."""
-        conv2d = self._conv2d
-        return lambda: conv2d(x, w, **arguments)
+        function = self._function
+        if case.operation != "conv2d":
+            module = sys.modules[self._name.partition(":")[0]]
+            function = getattr(module, case.operation, function)
+        return bound(function, case, *arrays)
 
-    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
+    def run(self, case: Case, *arrays: Array) -> Any:
         """Return ``conv2d(x, w, ...)``."""
-        return self._conv2d(x, w, **arguments)
+        return self.bind("kernel", case, *arrays)()
 
-    def algorithm(self, x: Array, w: Array, arguments: Arguments) -> str:
+    def algorithm(self, case: Case, *arrays: Array) -> str:
         """Return which algorithm the subject's ``explain`` names.
 
         Raises
@@ -73,11 +85,12 @@ class Subject:
         explain = getattr(self._module, "explain", None)
         if explain is None:
             raise ValueError(f"{self._name} does not explain which algorithm it takes")
-        return str(explain(x, w, **arguments).algorithm)
+        found: Any = case.call_on(explain, *arrays)
+        return str(found.algorithm)
 
 
 class TensorFlow:
-    """``tf.nn.conv2d``, with oneDNN or without, as CPU and environment decide."""
+    """``tf.nn.conv2d`` and its family, with oneDNN or without, as CPU and environment decide."""
 
     def __init__(self) -> None:
         import tensorflow as tf
@@ -89,22 +102,23 @@ class TensorFlow:
         onednn = "on" if runs_onednn(self._tf) else "off"
         return {"tensorflow": self._tf.__version__, "onednn": onednn}
 
-    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
+    def bind(self, mode: str, case: Case, *arrays: Array) -> Call:
         """Return the call of one mode.
 
         ``kernel`` is eager on tensors, ``from-numpy`` eager on arrays and back, ``function`` on
         tensors through ``tf.function``, which is traced here.
         """
-        conv2d = self._tf.nn.conv2d
+        function = operation(self._tf, case.of)
         if mode == "from-numpy":
-            return lambda: conv2d(x, w, **arguments).numpy()
-        tensors = self._tf.constant(x), self._tf.constant(w)
+            call = bound(function, case, *arrays)
+            return lambda: call().numpy()
+        tensors = [self._tf.constant(one) for one in arrays]
         if mode == "function":
-            function = self._tf.function(lambda x, w: conv2d(x, w, **arguments))
+            function = self._tf.function(partial(case.call_on, function))
             function(*tensors)
-            return lambda: function(*tensors)
-        return lambda: conv2d(*tensors, **arguments)
+            return partial(function, *tensors)
+        return bound(function, case, *tensors)
 
-    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
+    def run(self, case: Case, *arrays: Array) -> Any:
         """Return ``tf.nn.conv2d(x, w, ...)`` as an array."""
-        return self._tf.nn.conv2d(x, w, **arguments).numpy()
+        return self.bind("from-numpy", case, *arrays)()

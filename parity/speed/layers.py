@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity.model.case import Case
-from parity.model.geometry import output_geometry
+from parity.model.geometry import Geometry
 
 _FOLDER = Path(__file__).parent / "layers"
 
@@ -35,9 +34,7 @@ class Layer:
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds of one call, those with the padding included."""
-        size, _ = output_geometry(self.case)
-        batch = math.prod(self.case.input_shape[:-3])
-        return batch * math.prod(size) * self.case.terms * self.case.filters_shape[3]
+        return self.case.products
 
 
 def parse(
@@ -56,15 +53,18 @@ def parse(
     1350
     """
     case = Case.parse(token)
-    channels = case.input_shape[-3 if case.data_format == "NCHW" else -1]
-    depth, filters = case.filters_shape[2:]
     if min(*case.input_shape, *case.filters_shape, *case.strides, *case.dilations) < 1:
         raise ValueError(f"a layer has no sizes below 1: {token!r}")
-    if channels % depth or filters % (channels // depth):
+    it = Geometry.of(case)
+    groups = it.channels if case.of.depthwise else it.channels / case.filters_shape[-2]
+    if case.of.depthwise and case.filters_shape[-2] != it.channels:
+        raise ValueError(f"the filters are those of other channels: {token!r}")
+    if groups != it.groups or it.filters % it.groups:
         raise ValueError(f"the channels do not divide into groups: {token!r}")
-    if min(output_geometry(case)[0]) < 1:
+    if min(it.outputs) < 1:
         raise ValueError(f"the output is empty: {token!r}")
-    return Layer(net, name or " ".join(token.split()[2:4]), count, case, beside)
+    named = case.operation != "conv2d"
+    return Layer(net, name or " ".join(token.split()[2 + named : 4 + named]), count, case, beside)
 
 
 def altered(layer: Layer, *, dtype: str | None = None, batch: int | None = None) -> Layer:
@@ -110,5 +110,6 @@ def read(net: str) -> list[Layer]:
 
 
 def every() -> list[Layer]:
-    """Return the layers of all sets that are nets, and have no contenders of their own."""
-    return [layer for net in available() for layer in read(net) if not layer.beside]
+    """Return the conv2d layers of all sets that are nets, and have no contenders of their own."""
+    found = [layer for net in available() for layer in read(net) if not layer.beside]
+    return [layer for layer in found if layer.case.operation == "conv2d"]

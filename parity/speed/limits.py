@@ -12,7 +12,7 @@ import threadpoolctl
 from numpy.lib.stride_tricks import sliding_window_view
 
 from parity.model.case import DTYPES, Array, Case
-from parity.speed.implementations import Arguments, Call, Facts
+from parity.speed.implementations import Call, Facts
 from parity.subjects.channels_first import Convolution, read
 
 PRODUCT = "product alone"
@@ -40,7 +40,7 @@ class Limits:
         """Return nothing: it is NumPy, which the subject describes."""
         return {}
 
-    def bind(self, mode: str, x: Array, w: Array, arguments: Arguments) -> Call:
+    def bind(self, mode: str, case: Case, *arrays: Array) -> Call:
         """Return the call of one mode.
 
         ``product alone`` multiplies ready-made patches (M, K) by filters (K, N), a group at a
@@ -56,7 +56,8 @@ class Limits:
             If the patches take more than `MOST_BYTES`, or a group is a single channel, which is
             no product of matrices.
         """
-        call = read(x, w, **arguments)
+        x, w = arrays
+        call = read(x, w, **case.arguments())
         windows, filters = _operands(call)
         if call.groups > 1 == call.filters.shape[1]:
             raise ValueError("a group of one channel is no product of matrices")
@@ -67,7 +68,7 @@ class Limits:
             raise ValueError(f"the patches take {windows.size * windows.itemsize >> 20} MiB")
         return _copy(windows) if mode == COPY else _product(windows, filters)
 
-    def run(self, x: Array, w: Array, arguments: Arguments) -> Any:
+    def run(self, case: Case, *arrays: Array) -> Any:
         """Return nothing: there is no result to compare."""
 
 

@@ -172,6 +172,7 @@ class Bench:
     ) -> list[Row]:
         """Time a layer whose results agree, and a second time with a core taken if asked for."""
         yardsticks.prepare(self._again, row.token, ["kernel"])
+        is_conv2d = layer.case.operation == "conv2d"  # of which others and algorithms know
         installed = self._yardsticks[INSTALLED]
         contenders = {
             SUBJECT: Contender(self._subject),
@@ -179,7 +180,7 @@ class Bench:
             FROM_NUMPY: Contender(installed, "from-numpy"),
             FUNCTION: Contender(installed, "function"),
             AGAIN: Contender(self._again),
-            **self._bounding(layer),
+            **(self._bounding(layer) if is_conv2d else {}),
         }
         forced = row.agreement.yardsticks.get(yardsticks.FORCED)
         if forced and forced.verdict != NOT_COMPARED:
@@ -187,11 +188,11 @@ class Bench:
         notes = {
             name: self._prepare(name, worker, layer, scale)
             for name, worker in self._beside.items()
-            if name in (TEN_LINES, *self._how.beside, *layer.beside)
+            if name in (TEN_LINES, *self._how.beside, *layer.beside) and is_conv2d
         }
         ready = {name: self._beside[name] for name, note in notes.items() if not note.refused}
         algorithms = {}
-        if self._how.algorithms:
+        if self._how.algorithms and is_conv2d:
             row = replace(row, chosen=self._algorithm(row.token))
             algorithms = self._admissible(row.token, scale)
             ready |= algorithms

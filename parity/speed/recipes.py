@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,16 @@ def ten_lines(call: Convolution) -> Binding:
         raise ValueError(f"the patches take {size >> 20} MiB")
     pads = call.pads[:2], call.pads[2:]
     return lambda: conv2d(x, w, call.strides, pads, call.dilations), channels_first
+
+
+def prepared(call: Convolution) -> Binding:
+    """Bind ``npconv.Convolution``, which has prepared the filters before."""
+    from npconv import Convolution as Prepared
+
+    x, w = np.moveaxis(call.images, 1, 3), np.transpose(call.filters, (2, 3, 1, 0))
+    pads = [(0, 0), call.pads[:2], call.pads[2:], (0, 0)]
+    layer = Prepared(w, call.strides, pads, dilations=call.dilations)
+    return partial(layer, x), channels_first
 
 
 def loop(call: Convolution) -> Binding:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from parity.model.case import Case
 from parity.speed import statistics as paired
 from parity.speed.limits import CASTS, PRODUCT
 from parity.speed.recipes import TEN_LINES
@@ -142,7 +143,7 @@ def peak_share(row: Row, machine: Block) -> dict[str, float]:
 
     Integers are held against float64's peak and halves against float32's.
     """
-    wide = row.token.split()[0] in ("float64", "int32")
+    wide = Case.parse(row.token).dtype in ("float64", "int32")
     peaks = machine.gemm_peak_gflops_float64 if wide else machine.gemm_peak_gflops
     return {name: row.gflops[name] / peaks[str(row.threads)] for name in (SUBJECT, KERNEL)}
 

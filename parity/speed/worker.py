@@ -14,7 +14,6 @@ import sys
 import time
 import traceback
 import tracemalloc
-from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -22,8 +21,7 @@ import numpy as np
 
 from parity.engine.server import die_with
 from parity.model.case import Array, Case
-from parity.model.data_formats import in_nhwc
-from parity.model.geometry import output_shape
+from parity.model.data_formats import channels_first, channels_last
 from parity.speed.implementations import Call, Facts, Implementation, Subject, TensorFlow
 
 REASON_LENGTH = 160
@@ -66,14 +64,14 @@ class Requests:
             before, and so is the result after: no call turns anything.
         """
         self._calls = {}  # an earlier layer's arrays
-        x, w, arguments = _read(token)
+        case, arrays = given, _ = _read(token)
         if by_nhwc:
-            turned = dict(in_nhwc({"input": x, **arguments}))
-            x, arguments = np.ascontiguousarray(turned.pop("input")), turned
+            case, turned = channels_last(case, *arrays)
+            arrays = tuple(map(np.ascontiguousarray, turned))
         bind = self._implementation.bind
-        self._calls = {mode: bind(mode, x, w, arguments) for mode in modes}
-        result = self._implementation.run(x, w, arguments)
-        return np.moveaxis(result, -1, -3) if by_nhwc else result
+        self._calls = {mode: bind(mode, case, *arrays) for mode in modes}
+        result = self._implementation.run(case, *arrays)
+        return channels_first(given, result) if by_nhwc else result
 
     def calibrate(self, mode: str, seconds: float) -> int:
         """Return how many calls fill `seconds`, at least one, after one that is not timed."""
@@ -98,13 +96,13 @@ class Requests:
 
         Before each comes a call of the layer that was prepared last, see `parity.speed.first`.
         """
-        x, w, arguments = _read(token)
-        size = math.prod(output_shape(Case.parse(token))) * x.itemsize
-        call = self._implementation.bind("kernel", x, w, arguments)
+        case, arrays = _read(token)
+        size = math.prod(case.output_shape) * arrays[0].itemsize
+        call = self._implementation.bind("kernel", case, *arrays)
         seconds = []
         for _ in range(3):
             self._calls["kernel"]()
-            x.max(), w.max(), np.ones(size, np.uint8)
+            _ = [one.max() for one in arrays], np.ones(size, np.uint8)
             seconds.append(timed(call, 1))
         return seconds
 
@@ -115,13 +113,14 @@ class Requests:
         A matrix product comes first, so that threads, imports and tables made once are not
         counted. What BLAS takes for itself is not seen.
         """
-        self._implementation.run(*_read(_PRODUCT))
-        x, w, arguments = _read(token)
+        product, given = _read(_PRODUCT)
+        self._implementation.run(product, *given)
+        case, arrays = _read(token)
         gc.collect()
         tracemalloc.start()
         try:
             before, _ = tracemalloc.get_traced_memory()
-            result = self._implementation.run(x, w, arguments)
+            result = self._implementation.run(case, *arrays)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -130,7 +129,8 @@ class Requests:
     def algorithm(self, token: str) -> str:
         """Return which algorithm the subject takes for a layer, in its own words."""
         assert isinstance(self._implementation, Subject), "only a subject has algorithms"
-        return self._implementation.algorithm(*_read(token))
+        case, arrays = _read(token)
+        return self._implementation.algorithm(case, *arrays)
 
     def gemm_peak(self, dtype: str, seconds: float) -> float:
         """Return the most GFLOP/s that a large product of matrices reached here."""
@@ -151,10 +151,9 @@ def timed(call: Call, repeats: int) -> float:
         gc.enable()
 
 
-def _read(token: str) -> tuple[Array, Array, Mapping[str, Any]]:
+def _read(token: str) -> tuple[Case, tuple[Array, ...]]:
     case = Case.parse(token)
-    x, w = case.arrays()
-    return x, w, case.arguments()
+    return case, case.arrays()
 
 
 def _reason(error: Exception) -> str:

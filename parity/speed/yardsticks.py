@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from parity.model.case import Case
 from parity.oracles import build as tensorflow_build
 from parity.speed.agreement import Answer
 from parity.speed.processes import StartError, Worker, WorkerError, Workers, environment
@@ -38,7 +39,7 @@ def prepare(worker: Worker, token: str, modes: list[str]) -> Answer:
         return Answer(worker.call("prepare", token, modes))
     except WorkerError as error:
         cannot = error.reason
-    if " NCHW " in token:
+    if Case.parse(token).data_format == "NCHW":
         try:
             return Answer(worker.call("prepare", token, modes, True), cannot, in_nhwc=True)
         except WorkerError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import pickle
 import random
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
         with eigen.chosen():  # the subject may import TensorFlow
             found = options.settings(config.option)
         claims.asked(found.scope)
+        scopes = options.scopes(config.option, found.scope)
     except ValueError as error:
         pytest.exit(str(error), WRONG_CALL)
-    RUN.scope, RUN.share, RUN.known = found.scope, found.examples, found.known
+    RUN.scopes, RUN.share, RUN.known = scopes, found.examples, found.known
     config.stash[_WATCHER] = Watcher(found)
 
 
@@ -102,7 +104,6 @@ def conv2d() -> Any:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Mistrust a run in which a claim whose every dtype was asked compared too little."""
-    scope = RUN.scope
     listed = list(RUN.counts.values())
     if hasattr(session.config, "workeroutput"):  # the parent merges, doubts and prints
         session.config.workeroutput["parity"] = pickle.dumps((listed, RUN.doubts, RUN.rules))
@@ -110,17 +111,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if listed and not tally.total(listed).examples:
         RUN.doubts.append("nothing was compared")
     RUN.doubts += trust.not_supported("rules", [RUN.rules])
-    for claim in claims.CLAIMS.values():
-        ran = {count.dtype for count in listed if count.claim == claim.name}
+    for scope, claim in product(RUN.scopes, claims.CLAIMS.values()):
+        mine = [count for count in listed if count.operation == scope.operation]
+        ran = {count.dtype for count in mine if count.claim == claim.name}
         if any(one.claim == claim.name for one in RUN.known):
             continue  # it ends at the first failure
         if ran and ran == set(tally.dtypes(claim, scope)):
-            RUN.doubts += trust.doubts(claim, listed, scope)
-            RUN.too_few += filter(None, [trust.too_few(claim, listed, scope)])
+            name = "" if scope.operation == "conv2d" else f"{scope.operation}: "
+            RUN.doubts += [f"{name}{said}" for said in trust.doubts(claim, mine, scope)]
+            RUN.too_few += [f"{name}{said}" for said in [trust.too_few(claim, mine, scope)] if said]
             # Nothing but PARITY_EXAMPLES cuts such a run short.
-            examples = sum(count.examples for count in listed if count.claim == claim.name)
+            examples = sum(count.examples for count in mine if count.claim == claim.name)
             if 0 < examples < _FEWEST:
-                RUN.doubts.append(f"{claim.name}: only {examples} examples")
+                RUN.doubts.append(f"{name}{claim.name}: only {examples} examples")
     if RUN.doubts and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = MISTRUSTED
     if path := session.config.getoption("--counts"):
@@ -143,10 +146,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     counts = list(RUN.counts.values())
     if not counts and not RUN.doubts:
         return
-    title = f"{RUN.scope.subject} and TensorFlow, --hypothesis-seed={RUN.seed}"
     console = Console(width=_WIDTH)  # the same wherever the output goes
     with console.capture() as shown:
-        console.print(summary.counts_table(counts, title))
+        for scope in RUN.scopes:
+            mine = [count for count in counts if count.operation == scope.operation]
+            title = f"{scope.subject} and TensorFlow, --hypothesis-seed={RUN.seed}"
+            console.print(summary.counts_table(mine, title))
         console.print(summary.classes_table(counts, "corner classes"))
     terminalreporter.write("\n" + shown.get())
     for said in RUN.too_few:

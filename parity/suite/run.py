@@ -19,8 +19,8 @@ class Run:
 
     Attributes
     ----------
-    scope, share, seed
-        Whose conv2d, what a claim's usual number of examples is multiplied by, and what all are
+    scopes, share, seed
+        Whose operations, what a claim's usual number of examples is multiplied by, and what all are
         drawn from.
     known
         Failures that are known.
@@ -30,7 +30,7 @@ class Run:
         Why the run cannot be trusted, and what it was too short to tell.
     """
 
-    scope: Scope = field(default_factory=Scope)
+    scopes: tuple[Scope, ...] = (Scope(),)
     share: float = 1.0
     seed: int = 0
     known: tuple[Known, ...] = ()
@@ -39,7 +39,12 @@ class Run:
     doubts: list[str] = field(default_factory=list)
     too_few: list[str] = field(default_factory=list)
 
-    def multiplied(self, examples: int) -> int:
+    @property
+    def scope(self) -> Scope:
+        """The first."""
+        return self.scopes[0]
+
+    def multiplied(self, examples: float) -> int:
         """Return `examples` times the share that this run was given."""
         return max(1, round(examples * self.share))
 

@@ -1,34 +1,36 @@
-"""Every claim, for every dtype that it is about; then whether the run may be trusted."""
+"""Every claim, for every operation and dtype that it is about; then whether the run is trusted."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 
 from parity import claims
-from parity.claims import tally
+from parity.claims import check, tally
 from parity.claims.claim import Claim
+from parity.model.subject import Scope
 from parity.search.explore import Disagreement, explore
 from parity.search.reduce import reduced
 from parity.suite.run import RUN, unless_known
 
-SCOPE = RUN.scope
 ASKED = [
-    pytest.param(claim, dtype, id=f"{claim.name}-{dtype}")
-    for claim in claims.chosen(SCOPE)
-    for dtype in tally.dtypes(claim, SCOPE)
+    pytest.param(scope, claim, dtype, id="-".join((*name, claim.name, dtype)))
+    for scope in RUN.scopes
+    for name in [() if scope.operation == "conv2d" else (scope.operation,)]
+    for claim in claims.chosen(scope)
+    for dtype in tally.dtypes(claim, scope)
 ]
 
 
-@pytest.mark.parametrize(("claim", "dtype"), ASKED)
-def test_claim(claim: Claim, dtype: str, conv2d: Any) -> None:
-    count = RUN.counts[claim.name, dtype] = tally.Count(claim.name, dtype)
-    examples = RUN.multiplied(claim.examples)
+@pytest.mark.parametrize(("scope", "claim", "dtype"), ASKED)
+def test_claim(scope: Scope, claim: Claim, dtype: str) -> None:
+    subject = check.under_test(scope)
+    count = tally.Count(claim.name, dtype, operation=scope.operation)
+    RUN.counts[scope.operation, claim.name, dtype] = count
+    examples = RUN.multiplied(claim.usual(scope))
     try:
-        explore(claim, dtype, conv2d, SCOPE, count, examples=examples, start=RUN.seed)
+        explore(claim, dtype, subject, scope, count, examples=examples, start=RUN.seed)
     except Disagreement as error:
-        found = reduced(claim, error, conv2d)
+        found = reduced(claim, error, subject)
         with unless_known(claim.name, found.example.token()):
             raise found.with_traceback(None) from None
     gone = [one for one in RUN.known if one.claim and one.covers(claim.name, dtype)]

@@ -124,7 +124,7 @@ def test_what_is_counted_and_merged() -> None:
     two.add(dataclasses.replace(CASE, seed=1), Told(1, 0, {"subject": 0.25}), [])
     found: tally.Counts = {}
     tally.merge(found, [one, two])
-    document = found["planted", "float32"].document()
+    document = found["conv2d", "planted", "float32"].document()
     assert document.classes == {"SAME": 2, "extra": 2}
     assert document.largest == {"subject": tally.Largest(0.5, CASE.token())}
     assert document.ratios == {"subject": {"-4": 1, "-2": 2}}  # 2**-2 and 2**-1

@@ -74,3 +74,10 @@ def hungry(x: Any, w: Any, **arguments: Any) -> Any:
     del larger
     np.ones(3 << 20, np.uint8)
     return result
+
+
+def depthwise_conv2d(x: Any, w: Any, **arguments: Any) -> Any:
+    """Put one value wrong by the least that integers can be."""
+    y = npconv.depthwise_conv2d(x, w, **arguments)
+    y.flat[1] += 1
+    return y

@@ -13,11 +13,16 @@ TOKENS = [
     "float64 NCHW 1x4x7x7 w3x3x4x5 s1,1 d1,1 1,2,0,1 normal:2",
     "float16 NHWC 1x6x6x3 w3x3x3x2 s1,1 d1,1 VALID normal:3",
     "bfloat16 NHWC 1x6x6x3 w3x3x1x6 s1,1 d1,1 SAME normal:4",
+    "conv2d_backprop_filter float32 NHWC 2x9x8x4 w3x2x2x6 s2,1 d1,2 SAME normal:1",
+    "conv2d_transpose float64 NCHW 1x4x7x7 w3x3x4x5 s2,2 d1,1 1,2,0,1 normal:2",
+    "conv3d float32 NDHWC 1x4x5x6x3 w2x3x2x3x2 s1,2,1 d1,1,1 VALID normal:3",
 ]
 EXACT = [
     "int32 NHWC 1x5x5x2 w3x3x2x2 s1,1 d1,1 SAME normal:0",
     "float32 NHWC 1x5x5x2 w3x3x2x2 s1,1 d1,1 SAME lattice:0",
     "float64 NHWC 2x5x5x2 w3x3x2x2 s1,1 d1,1 SAME lattice:0",
+    "conv2d_backprop_input int32 NHWC 1x5x5x2 w3x3x2x2 s2,2 d1,1 SAME normal:0",
+    "depthwise_conv2d float32 NHWC 1x5x5x2 w3x3x2x3 s1,1 d1,1 SAME lattice:0",
 ]
 
 
@@ -89,3 +94,18 @@ def test_what_a_yardstick_cannot_do_is_neither_agreement_nor_disagreement() -> N
     assert both.verdict == both.yardsticks["other"].verdict == "bit-identical"
     assert both.yardsticks["other"].in_nhwc
     assert failed("KeyError: planted").verdict == "DISAGREES"
+
+
+def test_tensorflow_may_sum_halves_in_halves_where_it_does_and_nobody_else() -> None:
+    of_family = "depthwise_conv2d float16 NHWC 1x9x9x2 w7x7x2x1 s1,1 d1,1 SAME normal:0"
+    found, right = scale(of_family)
+    assert found.theirs is not None
+    assert (found.theirs > found.allowed).all()
+    at = int(np.argmax(found.theirs))
+    off = right.copy()
+    off.flat[at] = found.exact.flat[at] + 0.9 * float(found.theirs.flat[at])
+    assert beside(found, right, off).verdict == "within bound"
+    assert beside(found, off, right).verdict == "DISAGREES"
+    off.flat[at] = found.exact.flat[at] + 1.1 * float(found.theirs.flat[at])
+    assert beside(found, right, off).verdict == "not compared"
+    assert scale(TOKENS[2])[0].theirs is None

@@ -47,8 +47,7 @@ def result(name: str, token: str) -> tuple[Case, Array]:
             raise
         pytest.skip(f"{name} is not installed")
     case = Case.parse(token)
-    x, w = case.arrays()
-    return case, one.run(x, w, case.arguments())
+    return case, one.run(case, *case.arrays())
 
 
 def scale(name: str, case: Case) -> Gauge:
@@ -141,7 +140,7 @@ def test_slow_contenders_leave_large_layers_alone(
         monkeypatch.setattr(recipes, limit, given)
         with pytest.raises(ValueError, match=said) if refused else nullcontext():
             x, w = case.arrays()
-            Beside(name).bind("kernel", x, w, case.arguments())
+            Beside(name).bind("kernel", case, x, w)
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, *names: str) -> dict[str, list[Array]]:
@@ -169,7 +168,7 @@ def test_the_bounds_do_the_work_of_the_convolution(
 ) -> None:
     case = Case.parse(token)
     x, w = case.arrays()
-    calls = [Limits().bind(mode, x, w, case.arguments()) for mode in (PRODUCT, COPY)]
+    calls = [Limits().bind(mode, case, x, w) for mode in (PRODUCT, COPY)]
     exact = gauge(case, x, w).exact.astype(float)
     if case.data_format == "NCHW":
         exact = np.moveaxis(exact, 1, 3)
@@ -195,7 +194,7 @@ def test_threads_copy_the_same_patches_a_piece_each(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: pools)
     for piece in (limits.PIECE, 1):
         monkeypatch.setattr(limits, "PIECE", piece)
-        Limits().bind(COPY, x, w, case.arguments())()
+        Limits().bind(COPY, case, x, w)()
     whole, *pieces = written
     assert len(pieces) == 3
     values = np.concatenate([one.reshape(-1) for one in pieces])
@@ -212,7 +211,7 @@ def test_casts_pass_over_all_that_is_in_another_dtype(
     assert limits.modes(case) == (PRODUCT, COPY, *([CASTS] if sizes else []))
     x, w = case.arrays()
     written = recorded(monkeypatch, "copyto")
-    Limits().bind(CASTS, x, w, case.arguments())()
+    Limits().bind(CASTS, case, x, w)()
     if sizes:
         assert [one.size for one in written["copyto"]] == [x.size, w.size, 1 * 5 * 8 * 6]
         assert sorted(one.itemsize for one in written["copyto"]) == sizes
@@ -220,13 +219,13 @@ def test_casts_pass_over_all_that_is_in_another_dtype(
 
 def test_what_has_no_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case.parse("float32 NHWC 1x8x8x16 w3x3x16x2 s1,1 d1,1 SAME normal:0")
-    bind, arguments = Limits().bind, case.arguments()
+    bind = Limits().bind
     for most, refused in ((8 * 8 * 9 * 16 * 4, False), (8 * 8 * 9 * 16 * 4 - 1, True)):
         monkeypatch.setattr(limits, "MOST_BYTES", most)
         with pytest.raises(ValueError, match="the patches take") if refused else nullcontext():
             x, w = case.arrays()
-            bind(COPY, x, w, arguments)
+            bind(COPY, case, x, w)
     depthwise = Case.parse(TOKENS[4])
     x, w = depthwise.arrays()
     with pytest.raises(ValueError, match="one channel"):
-        bind(PRODUCT, x, w, depthwise.arguments())
+        bind(PRODUCT, depthwise, x, w)

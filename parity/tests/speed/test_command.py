@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,28 @@ import pytest
 from parity import __main__ as cli
 from parity.model import machine
 from parity.oracles import build as tensorflow_build
-from parity.speed import command, first, layers, limits, measure, records, turns, yardsticks
+from parity.speed import (
+    agreement,
+    command,
+    first,
+    layers,
+    limits,
+    measure,
+    records,
+    turns,
+    yardsticks,
+)
 from parity.speed.command import told
+from parity.speed.implementations import Subject
 from parity.speed.layers import Layer, parse, read
 from parity.speed.measure import Measurement
-from parity.speed.processes import StartError, WorkerError, Workers
+from parity.speed.processes import StartError, WorkerError, Workers, environment
 from parity.speed.recipes import TEN_LINES
 from parity.speed.records import Note, Row
 from parity.speed.rows import ALGORITHM, KERNEL, PLAIN, SUBJECT
 from parity.speed.rows import FORCED as FORCED_TIMES
 from parity.speed.statistics import LEAST_ROUNDS
+from parity.speed.worker import Requests
 from parity.speed.yardsticks import FORCED, INSTALLED
 from parity.store.store import Store
 from parity.tests.speed.subjects import HERE
@@ -280,6 +293,63 @@ def test_a_yardstick_without_nchw_answers_in_nhwc(name: str, cannot: str) -> Non
         if found.result is not None:
             np.testing.assert_array_equal(found.result, right)
             assert worker.call("calibrate", "kernel", 0.001) >= 1  # the call is one in NHWC
+
+
+FAMILY = (
+    "depthwise_conv2d float32 NHWC 1x9x8x4 w3x2x4x2 s2,2 d1,1 SAME lattice:1",
+    "conv3d float32 NDHWC 1x5x6x7x2 w2x3x2x2x3 s1,2,1 d1,1,1 VALID lattice:2",
+    "conv1d float32 NWC 2x9x4 w3x4x3 s2 d1 SAME lattice:3",
+)
+
+
+def test_each_operation_is_tensorflow_s_own_function_in_every_mode() -> None:
+    others = (
+        "conv2d_transpose float32 NHWC 2x8x9x4 w3x2x4x3 s2,2 d1,1 SAME lattice:4",
+        "conv2d_backprop_filter float32 NHWC 2x9x8x4 w3x2x4x3 s2,1 d1,1 1,2,0,1 lattice:5",
+        "conv3d_backprop_input float32 NDHWC 1x5x6x7x2 w2x3x2x2x3 s1,2,1 d1,1,1 SAME lattice:6",
+        "separable_conv2d float32 NHWC 1x9x8x4 w3x2x4x2 p8x3 s1,1 d1,1 SAME small:7",
+    )
+    modes = ["kernel", "from-numpy", "function"]
+    with Workers() as workers:
+        worker = workers.start("tensorflow", environment(onednn=False))
+        for token in (*FAMILY, *others):
+            case = parse(token).case
+            found = yardsticks.prepare(worker, token, modes)
+            assert found.result is not None, found.cannot
+            assert agreement.gauge(case, *case.arrays()).largest(found.result) == 0
+            assert all(worker.call("calibrate", mode, 1e-4) >= 1 for mode in modes)
+
+
+@pytest.mark.parametrize("token", FAMILY)
+def test_channels_first_are_turned_for_any_operation(token: str) -> None:
+    last = parse(token).case
+    batch, *sizes, channels = last.input_shape
+    case = replace(last, data_format="NCHW", input_shape=(batch, channels, *sizes))
+    requests = Requests(Subject("npconv:conv2d"))
+    given = requests.prepare(case.token(), ["kernel"])
+    turned = requests.prepare(case.token(), ["kernel"], True)
+    np.testing.assert_array_equal(turned, given)
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+def test_another_operation_goes_to_the_function_beside_the_subject() -> None:
+    [row] = measured(parse(FAMILY[0]))
+    assert row.agreement.verdict == "bit-identical"
+    assert row.ratios
+    assert not row.beside  # ten lines are conv2d's
+    [wrong] = measured(parse(FAMILY[0]), subject=HERE + "nhwc_only")
+    assert wrong.agreement.verdict == "DISAGREES"
+    [none] = measured(parse(FAMILY[1]), subject=HERE + "nothing")
+    assert none.agreement.failed == "NotImplementedError: nothing at all"
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32"])
+def test_prepared_filters_stand_beside_plain_calls(dtype: str) -> None:
+    layer = parse(TOKEN.replace("float32", dtype))
+    [row] = measured(layer, beside=("prepared",))
+    assert row.beside["prepared"].refused == ""
+    assert row.ratios["prepared"].ratio > 0
 
 
 @pytest.mark.parametrize("able", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -29,10 +30,42 @@ def test_resnet50_has_its_53_convolutions_and_its_multiply_adds() -> None:
     assert all(2 * layer.multiply_adds <= 1e6 for layer in layers.read("small"))
 
 
+def test_the_sets_of_gradients_are_those_of_resnet50() -> None:
+    def told(net: str) -> list[tuple[int, str, str]]:
+        found = [(one.count, one.name, replace(one.case, operation="conv2d")) for one in read(net)]
+        return [(count, name, case.token()) for count, name, case in found]
+
+    read = layers.read
+    assert told("backprop_filter") == told("resnet50")
+    assert told("backprop_input") == told("resnet50")[1:]
+    assert {one.case.operation for one in read("backprop_input")} == {"conv2d_backprop_input"}
+    assert {one.case.operation for one in read("backprop_filter")} == {"conv2d_backprop_filter"}
+    assert sum(one.multiply_adds for one in read("backprop_filter")) == sum(
+        one.multiply_adds for one in read("resnet50")
+    )
+
+
+def test_the_depthwise_layers_are_those_of_two_nets() -> None:
+    own = layers.read("depthwise")
+    assert sum(one.count for one in own) == 17 + 16
+    groups = [one.case for one in layers.read("mobilenetv2") if one.case.filters_shape[2] == 1]
+    mine = {(one.case.input_shape, one.case.strides, one.case.filters_shape[0]) for one in own}
+    assert {(case.input_shape, case.strides, case.filters_shape[0]) for case in groups} < mine
+    assert {one.multiply_adds for one in own} > {
+        one.multiply_adds for one in layers.read("mobilenetv2") if one.case in groups
+    }
+
+
 @pytest.mark.parametrize(
     ("token", "match"),
     [
         ("float32 NHWC 1x5x5x3", "not a case token"),
+        (
+            "depthwise_conv2d float32 NHWC 1x5x5x4 w3x3x2x3 s1,1 d1,1 SAME normal:0",
+            "other channels",
+        ),
+        ("conv3d float32 NDHWC 1x5x5x5x3 w3x3x3x2x2 s1,1,1 d1,1,1 SAME normal:0", "groups"),
+        ("conv2d_transpose float32 NHWC 1x3x3x1 w4x4x1x1 s1,1 d1,1 VALID normal:0", "empty"),
         ("float32 NHWC 1x5x5x3 w3x3x2x2 s1,1 d1,1 SAME normal:0", "groups"),
         ("float32 NHWC 1x5x5x4 w3x3x2x3 s1,1 d1,1 SAME normal:0", "groups"),
         ("float32 NHWC 1x3x3x1 w4x4x1x1 s1,1 d1,1 VALID normal:0", "empty"),

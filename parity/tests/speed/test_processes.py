@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from parity.model import machine
+from parity.model.case import Case
 from parity.speed import turns, worker
 from parity.speed.processes import StartError, WorkerError, Workers, environment
 from parity.speed.records import Times
@@ -214,7 +215,7 @@ class Counted:
         """Return nothing."""
         return {}
 
-    def bind(self, mode: str, x: Any, w: Any, arguments: Mapping[str, Any]) -> Callable[[], None]:
+    def bind(self, mode: str, case: Case, *arrays: Any) -> Callable[[], None]:
         """Return a call that counts itself."""
 
         def call() -> None:
@@ -222,7 +223,7 @@ class Counted:
 
         return call
 
-    def run(self, x: Any, w: Any, arguments: Mapping[str, Any]) -> Any:
+    def run(self, case: Case, *arrays: Any) -> Any:
         """Return nothing."""
 
 

@@ -133,8 +133,10 @@ def test_the_summary_has_a_line_for_each_net_setting_and_busy_machine(
 def test_the_share_of_the_peak_is_that_of_dtype_and_threads(
     dtype: str, threads: Any, share: float
 ) -> None:
-    one = replace(row(token=f"{dtype} NHWC"), threads=threads, gflops={SUBJECT: 40.0, KERNEL: 20.0})
-    assert rows.peak_share(one, block()) == pytest.approx({SUBJECT: share, KERNEL: share / 2})
+    convolution = f"{dtype} NHWC 1x4x4x2 w1x1x2x3 s1,1 d1,1 VALID normal:0"
+    for token in (convolution, f"conv2d_transpose {convolution}"):
+        one = replace(row(token=token), threads=threads, gflops={SUBJECT: 40.0, KERNEL: 20.0})
+        assert rows.peak_share(one, block()) == pytest.approx({SUBJECT: share, KERNEL: share / 2})
 
 
 def test_the_least_is_the_product_and_the_casts(capsys: pytest.CaptureFixture[str]) -> None:

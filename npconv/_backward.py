@@ -1,0 +1,127 @@
+"""Gradients of a convolution, transposes among them: their arguments, then their computation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconv._arguments import check_dtypes, check_out, read_alike, read_array
+from npconv._attributes import (
+    Array,
+    Layout,
+    Padding,
+    Shape,
+    channels_last,
+    read_attributes,
+    read_sizes,
+)
+from npconv._filter_gradients import filter_gradient
+from npconv._geometry import Axis, Geometry
+from npconv._gradients import input_gradient
+from npconv._operation import COUNTS, SIDES, Operation
+from npconv._shapes import check_bytes, check_filters, resolve, wrong_shape
+
+Known = tuple[Shape, np.dtype[Any]]
+
+
+def backward(
+    operation: Operation, sizes: Any, known: Any, gradient: Any, *attributes: Any, out: Any
+) -> Array:
+    """Return the gradient that an operation gives, of a shape that was written as `sizes`.
+
+    From what is `known` of the forward convolution, its filters or its input, and the gradient by
+    its output. The attributes are its strides, padding, data_format and dilations.
+    """
+    given = {_source(operation): known, operation.gradient: gradient}
+    arrays = read_alike(**given) if operation.alike else [*map(read_array, given, given.values())]
+    forms = [(one.shape, one.dtype) for one in arrays]
+    dtype, geometry, shape, layout = check_gradient(operation, sizes, *forms, *attributes)
+    if out is None:
+        out = np.empty(shape, dtype)
+    else:
+        check_out(out, shape, dtype, dict(zip(given, arrays, strict=True)))
+    result = out.view(np.ndarray)
+    if not all(one.size for one in (out, *arrays)):
+        result[...] = 0
+        return out  # type: ignore[no-any-return]
+    with np.errstate(), np.errstate(all="ignore"):  # see conv2d
+        own, outer = (one.astype(dtype, copy=False) for one in arrays)
+        outer = _last(outer, layout)
+        if operation.gives == "input":
+            filters = _grouped(own, operation, geometry)
+            input_gradient(outer, filters, geometry, _last(result, layout))
+        else:
+            filters = _grouped(result, operation, geometry)
+            filter_gradient(_last(own, layout), outer, geometry, filters)
+    return out  # type: ignore[no-any-return]
+
+
+def check_gradient(
+    operation: Operation, sizes: Any, known: Known, gradient: Known, *attributes: Any
+) -> tuple[np.dtype[Any], Geometry, Shape, Layout]:
+    """Check all but the memory; return the result's dtype, the geometry, the shape and its layout.
+
+    Of the arrays there are shapes and dtypes; what is `known` decides the dtype.
+    """
+    (shape, own), (outer, other) = known, gradient
+    source = _source(operation)
+    dtype = check_dtypes({source: own, operation.gradient: other}, alike=operation.alike)
+    read = steps, pads, layout, spacing = read_attributes(operation, *attributes)
+    if len(outer) != len(layout):
+        form = f"{COUNTS[len(layout)]} dimensions ({', '.join(layout)})"
+        raise wrong_shape(f"{operation.gradient}: expected {form}", outer)
+    if operation.gives == "input":
+        check_filters(operation, shape)
+        name, result = operation.input, _input_shape(operation, sizes, shape, outer, *read)
+        shapes = result, shape
+    else:
+        name, result = operation.filters, read_sizes(operation.filters, sizes, (len(layout),))
+        shapes = shape, result
+    geometry, outputs = resolve(operation, *shapes, steps, pads, layout, spacing)
+    if outputs != outer:
+        form = f"shape {outputs}, as {name} {result} and {source} of shape {shape} give"
+        raise wrong_shape(f"{operation.gradient}: expected {form}", outer)
+    check_bytes(name, result, dtype)
+    return dtype, geometry, result, layout
+
+
+def _input_shape(
+    operation: Operation, sizes: Any, filters: Shape, outer: Shape,
+    strides: Shape, padding: Padding, layout: Layout, dilations: Shape,
+) -> Shape:  # fmt: skip
+    """Return the shape of an input, along each axis one that gives as many outputs as there are."""
+    name, axes = operation.input, operation.axes
+    short = [axes] if name == "output_shape" else []
+    shape = read_sizes(name, sizes, [*short, len(layout)])
+    batch, *outputs, _ = channels_last(outer, layout)
+    if len(shape) == axes:
+        first = not layout.endswith("C")
+        shape = batch, *filters[-2:-1] * first, *shape, *filters[-2:-1] * (not first)
+    pads = (padding,) * axes if isinstance(padding, str) else padding
+    possible = list(map(Axis.sizes, outputs, filters, strides, dilations, pads))
+    inner = channels_last(shape, layout)[1:-1]
+    for side, size, count, (least, most) in zip(SIDES[axes], inner, outputs, possible, strict=True):
+        if not least <= size <= most:
+            between = " or " if most == least + 1 else " to "
+            form = between.join(map(str, sorted({least, most}))) if most >= 0 else "none"
+            why = f"whose convolution gives {operation.gradient}'s {count}"
+            raise ValueError(f"{name}: expected a {side} of {form}, {why}, received {shape}")
+    return shape
+
+
+def _source(operation: Operation) -> str:
+    """Return what the array is called that is known of the forward convolution."""
+    return operation.filters if operation.gives == "input" else operation.input
+
+
+def _last(array: Array, layout: Layout) -> Array:
+    """Return a view of an array in a layout whose channels are last."""
+    return array if layout.endswith("C") else np.moveaxis(array, 1, -1)
+
+
+def _grouped(filters: Array, operation: Operation, geometry: Geometry) -> Array:
+    """Return a view of filters as (*kernel, C / groups, groups, OC / groups)."""
+    if operation.depthwise:
+        return filters[..., np.newaxis, :, :]
+    return filters.reshape(*filters.shape[:-1], geometry.groups, -1)

@@ -1,0 +1,150 @@
+"""Gradients of a convolution, by the engine that computes convolutions.
+
+The gradient by the images is, at every stride-th pixel, a convolution of its own, or the products
+of all outputs with all taps, added up where they meet. The gradient by the filters is the patches
+matrix, transposed, times the gradient by the outputs.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import gcd, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from npconv._engine.multiply import right_multiply
+from npconv._engine.scratch import Array
+from npconv._geometry import Axis, Geometry
+
+_LINE = 64  # bytes that a transposed copy writes at once
+_FEW = 8  # channels: the engine has its own ways
+_COLUMNS = 16  # of a product, by which BLAS multiplies at once
+_RUN = 20  # elements that NumPy adds while it begins another run of channels
+_PRODUCTS = 8 << 20  # bytes of products that wait to be added up, if one tap of an image needs less
+
+
+class Phase(NamedTuple):
+    """Every stride-th pixel along an axis: which taps meet them, and which outputs through these.
+
+    ``axis`` is of the convolution of those outputs by those taps, in reverse.
+    """
+
+    pixels: slice
+    taps: slice
+    outputs: slice
+    axis: Axis
+
+
+def phases(axis: Axis) -> list[Phase]:
+    """Return the phases of the stride in which taps meet pixels.
+
+    >>> [one.taps for one in phases(Axis.resolve(8, 3, 2, 1, "SAME"))]
+    [slice(0, 3, 2), slice(1, 3, 2)]
+    """
+    found, stride = [], axis.stride
+    step = stride // gcd(stride, axis.dilation)
+    spacing = axis.dilation * step // stride
+    for tap in range(min(step, axis.kernel)):
+        first = (axis.dilation * tap - axis.before) % stride
+        count, taps = len(range(first, axis.size, stride)), len(range(tap, axis.kernel, step))
+        last = (first + axis.before - axis.dilation * tap) // stride  # output of the first pixel
+        lo, hi = last - spacing * (taps - 1), last + count
+        start, stop = max(lo, 0), min(hi, axis.outputs)
+        if count and start < stop:
+            along = Axis(stop - start, taps, 1, spacing, start - lo, hi - stop, count)
+            where = slice(first, axis.size, stride), slice(tap, axis.kernel, step)
+            found.append(Phase(*where, slice(start, stop), along))
+    return found
+
+
+def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
+    """Write the gradient by the images, (N, *sizes, C), to `out`.
+
+    `gradient` is the one by the outputs, (N, *outputs, OC), `filters` are (*kernel, C / groups,
+    groups, OC / groups), all of any strides. Padding takes no part: no tap is multiplied by it.
+    """
+    by_axis = [phases(axis) for axis in geometry.axes]
+    if _sums_are_less(geometry, len(out), by_axis):
+        _add_up(gradient, filters, geometry, out)
+        return
+    reached = (sum(one.axis.outputs for one in found) for found in by_axis)
+    if tuple(reached) != out.shape[1:-1]:
+        out[...] = 0
+    for phase in product(*by_axis):
+        _convolve(gradient, filters, geometry, phase, out)
+    padded = any(max(one.axis.before, one.axis.after) for found in by_axis for one in found)
+    if padded and not _finite(min(filters, out, key=np.size)):
+        _add_up(gradient, filters, geometry, out)
+
+
+def _sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
+    """Say whether adding up products moves less in memory than convolving phases.
+
+    That is, for each tap of an output, its products by all channels, or the filters that are
+    transposed, the channels of patches and the columns of products that BLAS leaves empty.
+    """
+    inputs, outputs = geometry.in_channels, geometry.out_channels
+    moved = inputs * outputs / (batch * prod(geometry.outputs))
+    if any(one.axis.kernel > 1 for found in by_axis for one in found):
+        moved += outputs if inputs > _FEW else 0
+    else:
+        moved += outputs * max(0, 1 - inputs / _COLUMNS)
+    return geometry.groups == 1 and _RUN + 2 * inputs < moved
+
+
+def _finite(array: Array) -> bool:
+    return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+
+
+def _convolve(
+    gradient: Array, filters: Array, geometry: Geometry, phase: tuple[Phase, ...], out: Array
+) -> None:
+    """Write the pixels of a phase."""
+    pixels, taps, outputs, axes = zip(*phase, strict=True)
+    groups, channels = geometry.groups, geometry.out_channels
+    own = filters[taps][(slice(None, None, -1),) * len(axes)]
+    # (taps, C / groups, groups, OC / groups) -> (taps, OC / groups, groups, C / groups)
+    weights = source = own.swapaxes(-3, -1)
+    if prod(own.shape[:-3]) * groups > 1:  # else it is a matrix, transposed, that BLAS takes
+        weights = np.empty(source.shape, source.dtype)
+        line = _LINE // source.itemsize
+        for start in range(0, source.shape[-1], line):
+            weights[..., start : start + line] = source[..., start : start + line]
+    along = Geometry(axes, channels, channels // groups, out.shape[-1])
+    target = out[(slice(None), *pixels)]
+    flat = weights.reshape(-1, out.shape[-1])
+    right_multiply(gradient[(slice(None), *outputs)], flat, along, target)
+
+
+def _add_up(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
+    """Multiply outputs by all taps, and add the products to the pixels that these meet."""
+    groups, inputs, channels = geometry.groups, geometry.filter_channels, geometry.out_channels
+    sums = np.dtype(np.float32) if out.dtype.itemsize == 2 else out.dtype
+    taps = list(np.ndindex(*geometry.kernel))
+    # (taps, C / groups, groups, OC / groups) -> (OC / groups, groups, taps, C / groups)
+    weights = filters.reshape(len(taps), inputs, groups, -1).transpose(3, 2, 0, 1)
+    every = slice(None)
+    whole = [(0, count) for count in geometry.outputs]
+    points = tuple(Axis(count, 1, 1, 1, 0, 0, count) for count in geometry.outputs)
+    row = prod(geometry.outputs) * geometry.in_channels * sums.itemsize
+    images = max(1, _PRODUCTS // (row * len(taps)))
+    some = max(1, _PRODUCTS // row)
+    for n in range(0, len(out), images):
+        y, target = gradient[n : n + images], out[n : n + images]
+        total = target if target.dtype == sums else np.empty(target.shape, sums)
+        total[...] = 0
+        split = total.reshape(*total.shape[:-1], groups, inputs)
+        for k in range(0, len(taps), some):
+            own = weights[:, :, k : k + some]
+            shape = (*y.shape[:-1], *own.shape[1:])
+            products = np.empty(shape, sums)
+            flat = own.reshape(len(own), -1)
+            pointwise = Geometry(points, channels, channels // groups, flat.shape[1])
+            right_multiply(y, flat, pointwise, products.reshape(*y.shape[:-1], -1))
+            for number, tap in enumerate(taps[k : k + some]):
+                of, at = zip(*map(Axis.meeting, geometry.axes, whole, tap), strict=True)
+                if all(one.start < one.stop for one in of):
+                    split[(every, *at)] += products[(every, *of, every, number)]
+        if total is not target:
+            np.copyto(target, total, casting="unsafe")

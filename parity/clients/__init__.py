@@ -1,0 +1,1 @@
+"""Other people's programs on npconv: what carries its functions into them."""
