@@ -69,6 +69,7 @@ class Family(Book):
         self.count = self.of.axes
 
     def __call__(self, *leading: Any, **named: Any) -> Array:
+        """Compute what npconv's function of the name does, raising what that raises."""
         call = dict(zip(self.of.leading, leading, strict=False)) | named
         return self.computed(self.accepted(self.taken(call)))
 

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from parity.model.call import Call
 from parity.model.case import Case
+from parity.model.operation import OPERATIONS
 from parity.mutants.book import Book
 from parity.mutants.family import Family
+from parity.mutants.shown import layer
 from parity.mutants.textbook import Textbook
 
 Step = TypeVar("Step", bound=Callable[..., Any])
@@ -51,28 +53,33 @@ MUTANTS: dict[str, Mutant] = {}
 """Every mutant by its name, those of one module together."""
 
 
-def slip(step: str, *examples: str | Call) -> Callable[[Step], Step]:
+def slip(step: str, *examples: str | Call, **like: Any) -> Callable[[Step], Step]:
     """Register the decorated function as a mutant that does one step of a textbook so.
 
-    Its name is the function's, its fault the docstring, and the token of the example shows it.
-    Each further example, of another operation, makes another mutant of the same fault, whose name
-    ends with the operation's.
+    Its name is the function's, its fault the docstring.  The example shows it: a call, the token of
+    a case, or the name of an operation: `parity.mutants.shown.layer` of it and of `like`.  Each
+    further example, of another operation, makes another mutant of the same fault, whose name ends
+    with the operation's.
     """
-    return _registered(step, examples, misunderstanding=False)
+    return _registered(step, examples, like, misunderstanding=False)
 
 
-def misread(step: str, *examples: str | Call) -> Callable[[Step], Step]:
+def misread(step: str, *examples: str | Call, **like: Any) -> Callable[[Step], Step]:
     """Register mutants as `slip` does, which may explain what other subjects do."""
-    return _registered(step, examples, misunderstanding=True)
+    return _registered(step, examples, like, misunderstanding=True)
 
 
 def _registered(
-    step: str, examples: Sequence[str | Call], *, misunderstanding: bool
+    step: str, examples: Sequence[str | Call], like: dict[str, Any], *, misunderstanding: bool
 ) -> Callable[[Step], Step]:
     def register(function: Step) -> Step:
         fault = (function.__doc__ or "").rstrip(".")
         for example in examples:
-            shown = Case.parse(example) if isinstance(example, str) else example
+            shown: Case | Call
+            if isinstance(example, Call):
+                shown = example
+            else:
+                shown = layer(example, **like) if example in OPERATIONS else Case.parse(example)
             operation = shown.operation if isinstance(shown, Case) else "conv2d"
             right = Textbook if operation == "conv2d" else partial(Family, operation)
             taken = function.__name__ in MUTANTS

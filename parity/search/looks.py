@@ -9,7 +9,8 @@ on at least `TELLING` of them.  Something is said only if exactly one does.
 
 The draws come in three levels, and the first on which the subject is wrong decides:
 
-- numbers so small that all arithmetic is exact: only where things lie can be wrong;
+- numbers so small that all arithmetic is exact: only where things lie can be wrong (of other
+  operations than conv2d nothing else is asked);
 - sums that need the whole accumulator, exact in any order, and single products of any number, which
   are rounded once: a narrower or saturating accumulator shows.  Sums of halves may be rounded in
   the order of the taps; a subject that takes another order is not named;
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice, product
 
 import numpy as np
@@ -33,11 +34,13 @@ from parity.claims.claim import Example
 from parity.engine import note
 from parity.examples import corners
 from parity.model import data
+from parity.model.axis import Axis
 from parity.model.case import Array, Case, Conv2d
-from parity.model.geometry import output_geometry
+from parity.model.geometry import Geometry
 from parity.model.subject import FEATURES, Scope
-from parity.mutants import MUTANTS, Mutant
-from parity.mutants.textbook import RIGHT, Arguments, Textbook
+from parity.mutants import CONTROLS, MUTANTS, Mutant, control
+from parity.mutants.book import Book
+from parity.mutants.family import Family
 
 TELLING = 3
 """On how many draws an explanation has to differ from the right answer."""
@@ -67,36 +70,54 @@ def looks_like(conv2d: Conv2d, example: Example, scope: Scope) -> str:
 
     The subject is called, and may end the process; what it raises is caught.
     """
-    if not isinstance(example, Case) or example.operation != "conv2d":
+    if not isinstance(example, Case):
         return ""
     found = explanation(conv2d, example, scope)
     if found is None:
         return ""
     first, space, rest = found.fault.partition(" ")
     fault = f"{first.lower() if first.istitle() else first}{space}{rest}"
-    return f"every output equals that of a convolution where {fault} (parity.mutants:{found.name})"
+    of = "a convolution" if example.operation == "conv2d" else f"{example.operation},"
+    return f"every output equals that of {of} where {fault} (parity.mutants:{found.name})"
 
 
 def explanation(conv2d: Conv2d, case: Case, scope: Scope) -> Mutant | None:
     """Return the one misunderstanding that explains what `conv2d` does on draws like `case`."""
     exact = case.kind in data.EXACT or case.dtype == "int32"
     before = _heard(conv2d, [case]) if exact else []
+    right = CONTROLS[control(case.operation)]
     for draws in _levels(case, scope):
         heard = _heard(conv2d, draws)
-        wrong = [one for one in heard if not _same(one[1], _predicted(RIGHT, one[0]))]
+        wrong = [one for one in heard if not _same(one[1], _predicted(right, one[0]))]
         if wrong:
             explaining = [
                 mutant
-                for mutant in MUTANTS.values()
-                if mutant.misunderstanding
-                and all(
-                    _same(output, _predicted(mutant.function, one))
+                for mutant, function in _hypotheses(case.operation)
+                if all(
+                    _same(output, _predicted(function, one))
                     for one, output in (*wrong, *before, *heard)  # those that tell first
                 )
             ]
             return explaining[0] if len(explaining) == 1 and len(wrong) >= TELLING else None
         before += heard
     return None
+
+
+@cache
+def _hypotheses(operation: str) -> list[tuple[Mutant, Book]]:
+    """Return the misunderstandings of an operation; the family's share theirs."""
+    family = operation != "conv2d"
+    misread = [
+        mutant
+        for mutant in MUTANTS.values()
+        if mutant.misunderstanding and (mutant.operation != "conv2d") == family
+    ]
+    misread.sort(key=lambda mutant: mutant.operation == operation)  # whose own ones have its name
+    of_fault = {mutant.fault: mutant for mutant in misread}.values()
+    return [
+        (one, Family(operation, **one.function.wrong) if family else one.function)
+        for one in of_fault
+    ]
 
 
 def _levels(case: Case, scope: Scope) -> Iterator[Sequence[Case]]:
@@ -114,7 +135,7 @@ def _levels(case: Case, scope: Scope) -> Iterator[Sequence[Case]]:
     )
     laid = case.input_layout, case.filters_layout
     yield _small(like, laid)
-    if laid != ("C", "C"):
+    if laid != ("C", "C") or case.operation != "conv2d":
         return
     yield _whole(like)
     exact = case.kind in data.EXACT or case.dtype == "int32"
@@ -132,35 +153,40 @@ def _small(scope: Scope, laid: tuple[str, str]) -> Sequence[Case]:
     structures = [
         structure
         for structure in factors
-        if corners.within(_layer(scope.dtypes[0], structure, _SIZES[2], 0), scope)
+        if corners.within(_layer(scope, structure, _SIZES[2], 0), scope)
     ]
     drawn = (
-        _layer(scope.dtypes[0], structures[order], _SIZES[(seed + number) % len(_SIZES)], seed)
+        _layer(scope, structures[order], _SIZES[(seed + number) % len(_SIZES)], seed)
         for seed in range(10 * DRAWS)
         for number, order in enumerate(rng.permutation(len(structures))[:DRAWS])
     )
-    cases = islice((case for case in drawn if min(output_geometry(case)[0]) > 0), DRAWS)
+    cases = islice((case for case in drawn if min(Geometry.of(case).outputs) > 0), DRAWS)
     return [
         replace(case, input_layout=laid[0], filters_layout=laid[1]) if number % 2 else case
         for number, case in enumerate(cases)
     ]
 
 
-def _layer(dtype: str, structure: _Structure, size: _Size, seed: int) -> Case:
+def _layer(scope: Scope, structure: _Structure, size: _Size, seed: int) -> Case:
     padding, strides, dilations, (groups, depth, filters), lead, data_format = structure
-    image, kernel = size
-    whole = (*image, groups * depth) if data_format == "NHWC" else (groups * depth, *image)
-    return Case(
-        input_shape=(*lead, *whole),
-        filters_shape=(*kernel, depth, groups * filters),
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilations=dilations,
-        dtype=dtype,
+    pads = (0, 0, 0, 0) if isinstance(padding, str) else padding
+    parts = zip(*size, strides, dilations, pads[::2], pads[1::2], strict=True)
+    axes = tuple(Axis(*part) for part in parts)
+    if scope.of.depthwise:
+        groups, depth = groups * depth, 1
+    case = Geometry(
+        lead, (axes[1], *axes)[-scope.of.axes :], groups * depth, depth, groups * filters
+    ).case(
+        padding if isinstance(padding, str) else "explicit",
+        data_format,
+        scope.operation,
+        dtype=scope.dtypes[0],
         kind="small",
         seed=seed,
     )
+    if scope.operation == "separable_conv2d":
+        case = replace(case, pointwise=(groups * filters, 3))
+    return case
 
 
 @lru_cache
@@ -191,7 +217,7 @@ def _special(scope: Scope) -> Sequence[Case]:
 def _plain(scope: Scope, kernel: tuple[int, int], depth: int) -> Case:
     """Return a layer without padding, strides and groups, with 8 filters."""
     structure = "VALID", (1, 1), (1, 1), (1, depth, 8), (1,), scope.formats[0]
-    return _layer(scope.dtypes[0], structure, ((5, 4), kernel), 0)
+    return _layer(scope, structure, ((5, 4), kernel), 0)
 
 
 def _within(case: Case, padding: _Padding, scope: Scope) -> bool:
@@ -214,12 +240,12 @@ def _heard(conv2d: Conv2d, cases: Sequence[Case]) -> list[tuple[Case, Array | No
     return found
 
 
-def _predicted(textbook: Textbook, case: Case) -> Array | None:
+def _predicted(function: Book, case: Case) -> Array | None:
     """Return what a hypothesis makes of a case; None where that cannot be computed."""
-    x, w = case.arrays()
+    arrays = dict(zip(case.of.arrays, case.arrays(), strict=True))
     try:
-        return textbook.computed(Arguments(x, w, **case.arguments()))
-    except ValueError:
+        return function.predicted(**arrays, **case.arguments())
+    except (ValueError, IndexError):
         return None
 
 

@@ -54,9 +54,9 @@ def test_it_is_said_in_words() -> None:
         "every output equals that of a convolution where the kernel is flipped in both directions:"
         " a true convolution (parity.mutants:kernel_flipped)"
     )
-    assert looks_like(MUTANTS["floor_for_ceil"].function, CASES["floor_for_ceil"], SCOPE).startswith(
-        "every output equals that of a convolution where SAME gives"
-    )
+    assert looks_like(
+        MUTANTS["floor_for_ceil"].function, CASES["floor_for_ceil"], SCOPE
+    ).startswith("every output equals that of a convolution where SAME gives")
     assert looks_like(textbook, PLAIN, SCOPE) == ""
 
 
