@@ -21,25 +21,24 @@ _MOST_CHECKED = 64  # shapes of inputs, each with what was found about it
 
 
 class Convolution:
-    """A convolution with filters of its own: ``conv2d`` for a layer that runs many times.
+    """``conv2d`` with filters of its own, for a layer that runs many times.
 
-    What depends on the filters alone is done once: reading and checking them, and what the
-    algorithm of a call makes of them, such as filters of a 16-bit dtype in float32.
+    What depends on the filters alone is done once: reading, casting, and what algorithms make of
+    them, such as float32 of 16-bit filters.
 
     Parameters
     ----------
     filters : array_like, shape (*kernel, C / groups, OC)
         Of one, two or three spatial axes. They are copied: later changes do not matter.
     strides, padding, data_format, dilations
-        See ``conv2d``, with one or three values where there are as many axes; `data_format` is then
-        'NWC' or 'NCW', 'NDHWC' or 'NCDHW'. None is channels last.
+        See ``conv2d``; for other numbers of axes ``conv1d`` and ``conv3d``.
 
     Returns
     -------
     Convolution
-        To be called with an input of any shape that ``conv2d`` takes, and `out`. As there, the
-        input's dtype is that of the result, and the filters are cast to it, once each. The result
-        has the bits of ``conv2d(input, filters, strides, padding, data_format, dilations)``.
+        To be called with any input that ``conv2d`` takes, and `out`. Its dtype is the result's;
+        filters of another are cast to it, once. The result has the bits of ``conv2d(input,
+        filters, strides, padding, data_format, dilations)``.
 
     Raises
     ------
@@ -48,13 +47,10 @@ class Convolution:
 
     Notes
     -----
-    Beside the filters are kept, for each dtype of inputs, what was made of them for up to eight
-    kinds of inputs (their sizes or, of int32, their range): nothing for most of float32 and
-    float64, otherwise up to 4 bytes (16 for int32) an element of the filters, and up to 2**20
-    elements where these are repeated or stand in a band of zeros.
-
-    Threads may call it at once. A pickle holds the filters as they were given, nothing made of
-    them.
+    Beside the filters is kept, for each dtype of inputs, what was made of them for up to eight
+    kinds of these (their sizes or, of int32, range): nothing for most of float32 and float64;
+    4 bytes (16 for int32) an element of others, and of up to 2**20 elements where filters are
+    repeated or stand in a band of zeros. A pickle holds the filters alone. Threads may share it.
 
     Examples
     --------
@@ -68,13 +64,9 @@ class Convolution:
     """
 
     def __init__(
-        self,
-        filters: ArrayLike,
-        strides: Steps,
-        padding: Pads,
-        data_format: str | None = None,
-        dilations: Steps = None,
-    ) -> None:
+        self, filters: ArrayLike, strides: Steps, padding: Pads,
+        data_format: str | None = None, dilations: Steps = None,
+    ) -> None:  # fmt: skip
         array = read_array("filters", filters)
         operation = _OPERATION.of(array.shape)
         check_filters(operation, array.shape)

@@ -65,7 +65,7 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
     groups, OC / groups), all of any strides. Padding takes no part: no tap is multiplied by it.
     """
     by_axis = [phases(axis) for axis in geometry.axes]
-    if _sums_are_less(geometry, len(out), by_axis):
+    if sums_are_less(geometry, len(out), by_axis):
         _add_up(gradient, filters, geometry, out)
         return
     reached = (sum(one.axis.outputs for one in found) for found in by_axis)
@@ -78,7 +78,7 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
         _add_up(gradient, filters, geometry, out)
 
 
-def _sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
+def sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
     """Say whether adding up products moves less in memory than convolving phases.
 
     That is, for each tap of an output, its products by all channels, or the filters that are
@@ -97,24 +97,30 @@ def _finite(array: Array) -> bool:
     return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
 
 
+def convolution_back(geometry: Geometry, axes: tuple[Axis, ...]) -> Geometry:
+    """Return a convolution of the gradient by the outputs to the one by the images."""
+    channels = geometry.out_channels
+    return Geometry(axes, channels, channels // geometry.groups, geometry.in_channels)
+
+
 def _convolve(
     gradient: Array, filters: Array, geometry: Geometry, phase: tuple[Phase, ...], out: Array
 ) -> None:
     """Write the pixels of a phase."""
     pixels, taps, outputs, axes = zip(*phase, strict=True)
-    groups, channels = geometry.groups, geometry.out_channels
     own = filters[taps][(slice(None, None, -1),) * len(axes)]
     # (taps, C / groups, groups, OC / groups) -> (taps, OC / groups, groups, C / groups)
     weights = source = own.swapaxes(-3, -1)
-    if prod(own.shape[:-3]) * groups > 1:  # else it is a matrix, transposed, that BLAS takes
+    if prod(own.shape[:-3]) * geometry.groups > 1:  # else BLAS takes it, transposed
         weights = np.empty(source.shape, source.dtype)
         line = _LINE // source.itemsize
         for start in range(0, source.shape[-1], line):
             weights[..., start : start + line] = source[..., start : start + line]
-    along = Geometry(axes, channels, channels // groups, out.shape[-1])
     target = out[(slice(None), *pixels)]
     flat = weights.reshape(-1, out.shape[-1])
-    right_multiply(gradient[(slice(None), *outputs)], flat, along, target)
+    right_multiply(
+        gradient[(slice(None), *outputs)], flat, convolution_back(geometry, axes), target
+    )
 
 
 def _add_up(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:

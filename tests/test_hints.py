@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import npconv
-from parity.rules import ROWS
+from parity.rules import CONV2D
 
-REJECTED = [row for row in ROWS if row.verdict != "ok"]
+REJECTED = [row for row in CONV2D if row.verdict != "ok"]
 
 
 def zeros(*shape, dtype="float32"):

@@ -86,9 +86,8 @@ def test_docstrings_name_every_parameter(name):
         assert re.search(rf"^{section}\n-{{{len(section)}}}$", text, re.MULTILINE), section
     if name != "reference.conv2d":
         for parameter in parameters(function):
-            assert re.search(rf"^(\w+, )*{parameter}(, \w+)*( :.*)?$", text, re.MULTILINE), (
-                parameter
-            )
+            line = rf"^([\w*]+, )*\**{parameter}(, [\w*]+)*( :.*)?$"
+            assert re.search(line, text, re.MULTILINE), parameter
 
 
 def test_importing_takes_numpy_alone():

@@ -29,6 +29,7 @@ _LEAST_TERMS = 128  # of the sums that they are for
 
 Write = Callable[[Array, Tile, Scratch], bool]
 """Writes the products of a tile to the output; says whether they stand."""
+Operands = tuple[Array, ...]
 Part = tuple[Block, "tuple[Any, ...] | None"]
 """What is read for a part of a tile's sums, and where its filters lie; None for all of them."""
 
@@ -126,9 +127,8 @@ def prepare(
 ) -> Work:
     """Return the work on a tile; of a `geometry` that the plan may have changed."""
     arithmetic = numbers(images, weights, geometry, kept)
-    filters = made(
-        kept, operands, weights, arithmetic, geometry.groups, plan.pieces > 1 or kept is not None
-    )
+    whole = plan.pieces > 1 or kept is not None
+    filters = made(kept, operands, weights, arithmetic, geometry.groups, whole)
 
     def write(sums: Array, tile: Tile, scratch: Scratch) -> bool:
         target = out[tile.place]
@@ -143,13 +143,9 @@ def prepare(
 
 
 def work_on(
-    plan: Plan,
-    images: Array,
-    filters: tuple[Array, ...],
-    arithmetic: Numbers,
-    write: Write,
-    out: Array | None,
-) -> Work:
+    plan: Plan, images: Array, filters: Operands, arithmetic: Numbers,
+    write: Write, out: Array | None,
+) -> Work:  # fmt: skip
     """Return what computes a tile's products, and writes those that BLAS cannot write to `out`."""
     dtype = arithmetic.dtype
     patches, size = Patches(images, dtype), dtype.itemsize
@@ -177,7 +173,7 @@ def work_on(
     return work
 
 
-def operands(flat: Array, arithmetic: Numbers, groups: int, whole: bool) -> tuple[Array, ...]:
+def operands(flat: Array, arithmetic: Numbers, groups: int, whole: bool) -> Operands:
     """Return the filters of all tiles, converted as a `whole`, or for each to convert its own."""
     if not (flat.flags.c_contiguous or flat.flags.f_contiguous):
         flat = np.ascontiguousarray(flat)  # NumPy would do it for every tile

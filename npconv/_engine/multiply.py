@@ -29,14 +29,9 @@ class Algorithm(Protocol):
     def pays(self, geometry: Geometry, batch: int) -> bool: ...
     def plan(self, geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan: ...
     def prepare(
-        self,
-        plan: Plan,
-        images: Array,
-        weights: Array,
-        out: Array,
-        geometry: Geometry,
-        kept: Kept | None,
-    ) -> Work: ...
+        self, plan: Plan, images: Array, weights: Array, out: Array,
+        geometry: Geometry, kept: Kept | None,
+    ) -> Work: ...  # fmt: skip
 
 
 _ORDER: tuple[Algorithm, ...] = (depthwise, toeplitz, kn2row, im2col)

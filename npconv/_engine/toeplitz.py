@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from npconv._engine import im2col
 from npconv._engine.casting import cast
 from npconv._engine.kept import Kept, made
-from npconv._engine.numbers import Numbers, numbers
+from npconv._engine.numbers import numbers
 from npconv._engine.plan import Plan, Tile, Work
 from npconv._engine.scratch import Array, Scratch
 from npconv._geometry import Axis, Geometry, Range
@@ -120,7 +120,8 @@ def prepare(
     """Return the work on a tile; see ``im2col.prepare``."""
     arithmetic = numbers(images, weights, geometry, kept)
     whole = plan.pieces > 1 or kept is not None
-    operands = made(kept, _operands, weights, geometry, plan.block, arithmetic, whole)
+    how = arithmetic, geometry.groups, whole
+    operands = made(kept, _operands, weights, geometry, plan.block, *how)
     doubtful = arithmetic.sums.kind == "f"  # an infinity times an added zero leaves a NaN
 
     def write(sums: Array, tile: Tile, scratch: Scratch) -> bool:
@@ -132,10 +133,8 @@ def prepare(
     return im2col.work_on(plan, images, operands, arithmetic, write, None)
 
 
-def _operands(
-    flat: Array, geometry: Geometry, block: tuple[int, ...], arithmetic: Numbers, whole: bool
-) -> tuple[Array, ...]:
-    return im2col.operands(spread(flat, geometry, block), arithmetic, geometry.groups, whole)
+def _operands(flat: Array, geometry: Geometry, block: Any, *how: Any) -> im2col.Operands:
+    return im2col.operands(spread(flat, geometry, block), *how)
 
 
 def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) -> None:

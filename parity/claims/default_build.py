@@ -16,7 +16,7 @@ from parity.claims import bounded, exact, special
 from parity.claims.claim import Claim, Told
 from parity.examples.strategies import of_kinds
 from parity.ledger import rows as ledger
-from parity.ledger.predicates import Facts
+from parity.ledger.facts import Facts
 from parity.ledger.rows import KILLED, ROWS, TAKEN, Divergence
 from parity.model.case import Array, Case, Conv2d
 from parity.model.subject import DTYPES

@@ -8,41 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from parity.examples import scoped
+from parity.examples import family_faults, scoped
+from parity.examples.fault import Arguments, Fault, Inject, Pick, dtype, one_of
 from parity.examples.strategies import Dials, cases
 from parity.model.call import Call
 from parity.model.case import Case
+from parity.model.operation import OPERATIONS
 from parity.model.subject import Scope
-from parity.model.written import ARRAYS
 
-Arguments = dict[str, Any]
-Pick = Callable[[Sequence[Any]], Any]
-"""Chooses one of some values."""
-Inject = Callable[[Pick, Arguments], None]
+ARRAYS = OPERATIONS["conv2d"].arrays
 RULES = tuple(range(1, 26))
-
-
-class Fault(NamedTuple):
-    """One way to get a call wrong.
-
-    Attributes
-    ----------
-    rule
-        The rule that it breaks, or probes.
-    names
-        The arguments of which a message has to name one; none where Python itself refuses.
-    inject
-        Puts it into the arguments.
-    """
-
-    rule: int
-    names: tuple[str, ...]
-    inject: Inject
 
 
 @st.composite
@@ -53,7 +33,8 @@ def nearly_valid_calls(draw: st.DrawFn, scope: Scope) -> Call:
     same call as `cases` does and plain lists.
     """
     case = draw(cases(scope.dtypes, ("lattice",), scope))
-    arguments = _spelled(draw, case)
+    is_conv2d = scope.operation == "conv2d"
+    arguments = _spelled(draw, case) if is_conv2d else dict(Call.of(case).arguments)
     # Hypothesis draws 0 far more often than anything else: the seed of the data moves it.
     dials = Dials(bytes((one + case.seed) % 256 for one in draw(st.binary(min_size=3, max_size=3))))
     names = tuple(faults_within(scope))
@@ -61,10 +42,18 @@ def nearly_valid_calls(draw: st.DrawFn, scope: Scope) -> Call:
     faults: tuple[str, ...] = ()
     for fault in (first, second)[: dials.pick((1, 1, 1, 1, 0, 2))]:
         changed = dict(arguments)
-        FAULTS[fault].inject(lambda values: draw(st.sampled_from(values)), changed)
+        faults_of(scope.operation)[fault].inject(
+            lambda values: draw(st.sampled_from(values)), changed
+        )
         if scoped.within(changed, scope):
             arguments, faults = changed, (*faults, fault)
-    return Call(arguments, faults)
+    return Call(arguments, faults, scope.operation)
+
+
+@cache
+def faults_of(operation: str) -> dict[str, Fault]:
+    """Return the faults of an operation."""
+    return FAULTS if operation == "conv2d" else family_faults.faults(operation)
 
 
 @cache
@@ -72,7 +61,7 @@ def faults_within(scope: Scope) -> dict[str, Fault]:
     """Return the faults that a subject of `scope` is asked about: in the plainest of its calls."""
     return {
         name: fault
-        for name, fault in FAULTS.items()
+        for name, fault in faults_of(scope.operation).items()
         if any(scoped.within(plain(name, scope, place).arguments, scope) for place in range(12))
     }
 
@@ -86,8 +75,11 @@ def plain(fault: str, scope: Scope, place: int) -> Call:
         "padding": "VALID",
         "data_format": scope.formats[0],
     }
-    FAULTS[fault].inject(lambda values: values[place % len(values)], call)
-    return Call(call, (fault,))
+    if scope.operation != "conv2d":
+        usual = family_faults.usual(scope.operation, dtype=scope.dtypes[0])
+        call = dict(Call.of(usual).arguments)
+    faults_of(scope.operation)[fault].inject(lambda values: values[place % len(values)], call)
+    return Call(call, (fault,), scope.operation)
 
 
 def _spelled(draw: st.DrawFn, case: Case) -> Arguments:
@@ -119,13 +111,6 @@ def _spellings(draw: st.DrawFn, pair: list[int], data_format: str) -> Any:
 def _axes(arguments: Arguments) -> tuple[int, int]:
     """Return where rows and channels stand among four, by the data_format as it is written."""
     return (2, 1) if arguments.get("data_format") == "NCHW" else (1, 3)
-
-
-def _one_of(name: str, *values: Any) -> Inject:
-    def inject(pick: Pick, arguments: Arguments) -> None:
-        arguments[name] = pick(values)
-
-    return inject
 
 
 def _place(pick: Pick, arguments: Arguments, axes: str) -> int:
@@ -240,15 +225,6 @@ def _missing(pick: Pick, arguments: Arguments) -> None:
     arguments.pop(pick(("input", "filters", "strides", "padding")), None)
 
 
-def _dtype(which: Sequence[str], *names: str) -> Inject:
-    def inject(pick: Pick, arguments: Arguments) -> None:
-        array = pick(which)
-        if isinstance(arguments.get(array), tuple):
-            arguments[array] = (arguments[array][0], pick(names))
-
-    return inject
-
-
 def _too_large(pick: Pick, arguments: Arguments) -> None:
     """Ask for more than 2**63 elements by pads, or almost."""
     row, _ = _axes(arguments)
@@ -281,11 +257,11 @@ _S, _D, _P, _F = ("strides",), ("dilations",), ("padding",), ("data_format",)
 FAULTS: dict[str, Fault] = {
     "unknown keyword": Fault(1, (), _unknown_keyword),
     "missing argument": Fault(1, (), _missing),
-    "padding list": Fault(2, _P, _one_of("padding", *_WRONG_LISTS)),
-    "data_format type": Fault(3, _F, _one_of("data_format", 1, b"NHWC", ["NHWC"])),
-    "data_format None": Fault(3, (), _one_of("data_format", None)),
-    "strides length": Fault(4, _S, _one_of("strides", *_LENGTHS)),
-    "dilations length": Fault(4, _D, _one_of("dilations", *_LENGTHS)),
+    "padding list": Fault(2, _P, one_of("padding", *_WRONG_LISTS)),
+    "data_format type": Fault(3, _F, one_of("data_format", 1, b"NHWC", ["NHWC"])),
+    "data_format None": Fault(3, (), one_of("data_format", None)),
+    "strides length": Fault(4, _S, one_of("strides", *_LENGTHS)),
+    "dilations length": Fault(4, _D, one_of("dilations", *_LENGTHS)),
     "more dimensions": Fault(5, (*ARRAYS, "dilations"), _resize("input", _more_dimensions)),
     "no array": Fault(5, ARRAYS, _no_array),
     "strides no integers": Fault(6, _S, _element("strides", "plane", *_NO_INTEGERS)),
@@ -293,13 +269,13 @@ FAULTS: dict[str, Fault] = {
     "strides truncated": Fault(6, _S, _element("strides", "plane", *_TRUNCATED)),
     "dilations truncated": Fault(6, _D, _element("dilations", "plane", *_TRUNCATED)),
     "padding no integers": Fault(6, _P, _pads("plane", "1", None, 1.5)),
-    "padding no string": Fault(6, _P, _one_of("padding", None, 0, 1)),
-    "dtype": Fault(7, ARRAYS, _dtype(ARRAYS, "int64", "uint8", "bool", "complex64")),
-    "dtypes differ": Fault(7, ARRAYS, _dtype(ARRAYS, "float64", "int32", "float32", "float16")),
+    "padding no string": Fault(6, _P, one_of("padding", None, 0, 1)),
+    "dtype": Fault(7, ARRAYS, dtype(ARRAYS, "int64", "uint8", "bool", "complex64")),
+    "dtypes differ": Fault(7, ARRAYS, dtype(ARRAYS, "float64", "int32", "float32", "float16")),
     # They are cast to the input's dtype, which is right within a kind of number.
-    "filters wider": Fault(7, ("filters",), _dtype(("filters",), "float64")),
-    "padding string": Fault(8, _P, _one_of("padding", "same", "FULL", "", "VALID ")),
-    "data_format string": Fault(8, _F, _one_of("data_format", "nhwc", "HWNC", "")),
+    "filters wider": Fault(7, ("filters",), dtype(("filters",), "float64")),
+    "padding string": Fault(8, _P, one_of("padding", "same", "FULL", "", "VALID ")),
+    "data_format string": Fault(8, _F, one_of("data_format", "nhwc", "HWNC", "")),
     "strides range": Fault(9, _S, _element("strides", "plane", 2**31, 2**40, -(2**31) - 1)),
     "dilations range": Fault(9, _D, _element("dilations", "plane", 2**31, 2**40)),
     "strides elsewhere": Fault(10, _S, _element("strides", "other", 2, 0, -1)),
@@ -317,7 +293,7 @@ FAULTS: dict[str, Fault] = {
     "no filters": Fault(20, ("filters",), _set("filters", 3, 0)),
     "no image": Fault(20, ("input",), _set("input", 0, 0)),
     "no pixels": Fault(21, ARRAYS, _resize("input", _no_pixels)),
-    "NCHW": Fault(22, (*ARRAYS, "data_format"), _one_of("data_format", "NCHW")),
+    "NCHW": Fault(22, (*ARRAYS, "data_format"), one_of("data_format", "NCHW")),
     "huge pads": Fault(23, _P, _huge_pads),
     "kernel of nothing": Fault(24, ("filters",), _resize("filters", _no_kernel_size)),
     "out_channels": Fault(25, ("filters",), _set("filters", 3, *range(1, 10))),

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from parity.model import geometry
-from parity.model.call import described, read, spatial, steps
+from parity.model.call import data_order, described, read, spatial, steps
 from parity.model.case import DTYPES
+from parity.model.operation import OPERATIONS, Operation
 from parity.model.subject import FORMATS, Scope
-from parity.model.written import ARRAYS, Arguments
+from parity.model.written import Arguments
 
 
 def within(arguments: Arguments, scope: Scope) -> bool:
@@ -25,31 +25,33 @@ def within(arguments: Arguments, scope: Scope) -> bool:
     Parameters
     ----------
     arguments
-        Keyword arguments of conv2d; an array may be a pair of shape and name of a dtype.
+        Keyword arguments of the scope's operation; an array may be a pair of shape and name of a
+        dtype.
     scope
         What the subject claims.
     """
-    arrays = [arguments.get(name) for name in ARRAYS]
+    arrays = [arguments.get(name) for name in scope.of.arrays]
     layouts = {name for array in arrays for name in _layouts(array)}
     dtypes = {described(array)[1] for array in arrays} & set(DTYPES)
-    order = _order(arguments)
+    order = data_order(arguments.get("data_format"), scope.of)
     return (
         dtypes <= set(scope.dtypes)
         and {one for one in FORMATS if one == order} <= set(scope.formats)
         and layouts <= set(scope.layouts)
-        and all(map(scope.has, needed(arguments)))
+        and all(map(scope.has, needed(arguments, scope.of)))
     )
 
 
-def needed(arguments: Arguments) -> Iterator[str]:
+def needed(arguments: Arguments, of: Operation = OPERATIONS["conv2d"]) -> Iterator[str]:
     """Name the features (`parity.model.subject.FEATURES`) that a call uses, or gets wrong."""
-    order = _order(arguments)
-    strides, padding = arguments.get("strides"), arguments.get("padding")
-    if steps(strides, order) != (1, 1):
+    order = data_order(arguments.get("data_format"), of) or "NHWC"
+    strides, padding = arguments.get(of.strides), arguments.get("padding")
+    ones = (1,) * of.axes
+    if steps(strides, order, of.axes) != ones:
         yield "strides"
-    if _unequal(strides, order):
+    if _unequal(strides, order, of.axes):
         yield "unequal strides"
-    if steps(arguments.get("dilations"), order) != (1, 1):
+    if steps(arguments.get(of.dilations), order, of.axes) != ones:
         yield "dilations"
     if isinstance(padding, (str, bytes)):
         if padding in ("SAME", b"SAME"):
@@ -58,28 +60,23 @@ def needed(arguments: Arguments) -> Iterator[str]:
             yield "explicit"
     elif np.iterable(padding):
         yield "explicit"
-    image, kernel = (described(arguments.get(name))[0] for name in ARRAYS)
-    case = read(arguments)
-    if 0 in (
-        *(image or ()),
-        *(kernel or ()),
-        *(geometry.Geometry.of(case).outputs if case else ()),
-    ):
+    image, kernel = (described(arguments.get(name))[0] for name in of.arrays[:2])
+    case = read(arguments, of.name)
+    if 0 in (*(image or ()), *(kernel or ()), *(case.output_shape if case else ())):
         yield "empties"
-    if image is None or len(image) < 4:
+    rank = of.axes + 2
+    if image is None or len(image) < rank:
         return
-    if len(image) > 4:
+    if len(image) > rank and of.gives == "output":
         yield "rank5"
-    if math.prod(image[:-3]) != 1:
+    if math.prod(image[: -of.axes - 1]) != 1:
         yield "batches"
-    channels = image[-3] if order == "NCHW" else image[-1]
-    if kernel and len(kernel) == 4 and 0 < kernel[2] < channels and channels % kernel[2] == 0:
+    channels = image[-of.axes - 1] if order == "NCHW" else image[-1]
+    depth = kernel[-2] if kernel and len(kernel) == rank else 0
+    if case:
+        channels, depth = case.channels, case.filters_shape[-2]
+    if not of.depthwise and 0 < depth < channels and channels % depth == 0:
         yield "groups"
-
-
-def _order(arguments: Arguments) -> Any:
-    given = arguments.get("data_format")
-    return "NHWC" if given is None else given
 
 
 def _layouts(array: Any) -> Iterator[str]:
@@ -95,10 +92,12 @@ def _layouts(array: Any) -> Iterator[str]:
             yield "F" if array.flags.f_contiguous else "sliced"
 
 
-def _unequal(value: Any, order: Any) -> bool:
-    """Say whether two steps, right or wrong ones, stand for rows and columns."""
+def _unequal(value: Any, order: str, axes: int) -> bool:
+    """Say whether two steps, right or wrong ones, stand for two axes."""
     if isinstance(value, Iterator):
         return True  # they may be
     found = list(value) if np.iterable(value) else []
-    found = spatial(found, order) if len(found) == 4 else found
-    return len(found) == 2 and found[0] is not found[1] and bool(found[0] != found[1])
+    found = spatial(found, order) if len(found) == axes + 2 else found
+    return len(found) == axes and any(
+        one is not found[0] and bool(one != found[0]) for one in found
+    )

@@ -1,21 +1,20 @@
-"""For which calls of conv2d, right or wrong, the rows of divergences.toml hold.
+"""For which calls, right or wrong, the rows of divergences.toml hold.
 
 A predicate asks what `Facts` have: the arguments as they are written and, where it is ``sized``,
-the `Sizes` of a call that has the form of one.
+the `Sizes` of a call of conv2d that has the form of one.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from functools import partial
 from math import gcd
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.model.call import as_index, integers, numbers, read
-from parity.model.case import DTYPES, Case
-from parity.model.geometry import Geometry, Pads
+from parity.ledger import family
+from parity.ledger.facts import Facts, Sizes, finite, kind, least, truncated
+from parity.model.case import DTYPES
 from parity.model.written import Arguments
 from parity.oracles import bounds
 
@@ -23,128 +22,6 @@ HANDLED = ("float32", "bfloat16", "float16")
 """The dtypes that TensorFlow hands to oneDNN."""
 _UNORDERED = (set, frozenset, dict, bytes, bytearray)
 _TINY = {name: float(bounds.limits(DTYPES[name]).smallest_normal) for name in bounds.FLUSHED}
-_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
-
-
-class Sizes(NamedTuple):
-    """The geometry of a call that has the form of one.
-
-    Leading dimensions are in ``N``; ``IC`` are the channels of the filters; ``top bottom left
-    right`` the padding that windows reach into; ``pads`` the four as they are written, those of
-    SAME worked out.
-    """
-
-    N: int
-    H: int
-    W: int
-    C: int
-    KH: int
-    KW: int
-    IC: int
-    OC: int
-    SH: int
-    SW: int
-    DH: int
-    DW: int
-    OH: int
-    OW: int
-    top: int
-    bottom: int
-    left: int
-    right: int
-    pads: Pads
-
-    @classmethod
-    def of(cls, case: Case) -> Sizes:
-        """Return the sizes of a case."""
-        it = Geometry.of(case)
-        last = [
-            (axis.outputs - 1) * axis.stride - axis.before + axis.reach
-            for axis in (it.rows, it.columns)
-        ]
-        batch, high, wide = math.prod(it.lead), it.rows, it.columns
-        sizes = (
-            *(batch, high.size, wide.size, it.channels, *case.filters_shape),
-            *(*case.strides, *case.dilations, *it.outputs),
-            *(high.before, max(0, last[0] - high.size)),
-            *(wide.before, max(0, last[1] - wide.size)),
-        )
-        return cls(*sizes, it.pads)  # type: ignore[arg-type, call-arg]  # of two axes
-
-
-class Facts:
-    """The arguments of a call as they are written, None for those that are missing.
-
-    Attributes
-    ----------
-    dtype
-        The name of the input's dtype, "" for what is no array.
-    sizes
-        The geometry; None where the arguments have not the form of a call.
-    """
-
-    def __init__(self, arguments: Arguments) -> None:
-        self.input: Any = arguments.get("input")
-        self.filters: Any = arguments.get("filters")
-        self.strides: Any = arguments.get("strides")
-        self.padding: Any = arguments.get("padding")
-        self.data_format: Any = arguments.get("data_format")
-        self.dilations: Any = arguments.get("dilations")
-        self.dtype = str(getattr(getattr(self.input, "dtype", None), "name", ""))
-        case = read(arguments)
-        sizes = None if case is None else Sizes.of(case)
-        self.sizes = sizes if sizes is not None and min(sizes.OH, sizes.OW) >= 0 else None
-
-    @property
-    def steps(self) -> list[int]:
-        """The integers among strides and dilations."""
-        return integers(self.strides) + integers(self.dilations)
-
-    @property
-    def pads(self) -> list[int]:
-        """The integers of explicit padding."""
-        return integers(self.padding)
-
-    @property
-    def outer_pads(self) -> list[int]:
-        """Those of batch and channels, where there are four pairs."""
-        pads = self.padding
-        if not isinstance(pads, (list, tuple)) or len(pads) != 4:
-            return []
-        return integers([pads[0], pads[1 if self.data_format == "NCHW" else 3]])
-
-
-def kind(array: Any) -> int:
-    """Return 0 for bool, 1 for integers, 2 for floats, 3 for complex numbers, 4 for the rest."""
-    try:
-        dtype = np.asarray(array).dtype
-    except ValueError:  # lists of different lengths
-        return 4
-    return 2 if dtype == DTYPES["bfloat16"] else _KINDS.get(dtype.kind, 4)
-
-
-def least(array: Any) -> float:
-    """Return the smallest magnitude in `array` but 0, infinity if there is none."""
-    if kind(array) > 3:
-        return math.inf
-    magnitudes = np.abs(np.asarray(array)).astype(np.float64)
-    return float(np.min(magnitudes, where=magnitudes > 0, initial=math.inf))
-
-
-def finite(array: Any) -> bool:
-    """Say whether `array` has no inf and no nan."""
-    return kind(array) > 3 or bool(np.isfinite(array).all())
-
-
-def truncated(value: Any) -> bool:
-    """Say whether strides, dilations or pads are no integers, and int() makes some of them."""
-    wrong = [number for number in numbers(value) if as_index(number) is None]
-    if any(isinstance(number, (str, bytes, np.complexfloating)) for number in wrong):
-        return False
-    try:
-        return bool([int(number) for number in wrong])
-    except (OverflowError, TypeError, ValueError):
-        return False
 
 
 Predicate = Callable[[Facts], object]
@@ -215,7 +92,7 @@ def _unread_columns(c: Facts, s: Sizes) -> bool:
     return c.dtype == "bfloat16" and across and 0 <= beyond <= 1
 
 
-PREDICATES: dict[str, Predicate] = {
+_OF_CONV2D: dict[str, Predicate] = {
     "filters-dtype": lambda c: (
         c.dtype in DTYPES and hasattr(c.filters, "dtype") and kind(c.filters) > kind(c.input)
     ),
@@ -255,6 +132,16 @@ PREDICATES: dict[str, Predicate] = {
             and not finite(c.filters)
         )
     ),
+}
+
+
+def _holds(id: str, call: Facts) -> object:
+    rows = (_OF_CONV2D,) if call.of.name == "conv2d" else (family.REFUSED, family.TAKEN)
+    return any(id in one and one[id](call) for one in rows)
+
+
+PREDICATES: dict[str, Predicate] = {
+    id: partial(_holds, id) for id in {**_OF_CONV2D, **family.REFUSED, **family.TAKEN}
 }
 """By the id of the row."""
 INSTEAD: dict[str, Callable[[Facts], Arguments]] = {

@@ -2,7 +2,7 @@
 
 Every row shows itself by calls, together with what each side makes of them; the outcome is one
 line, so that a row that no longer differs, or differs otherwise, is found out.  A predicate says
-for which calls of conv2d the row holds.
+for which calls the row holds.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
-from parity.ledger.predicates import INSTEAD, PREDICATES, Facts
+from parity.ledger.facts import Facts
+from parity.ledger.predicates import INSTEAD, PREDICATES
 from parity.model import written
 from parity.model.written import Arguments
 from parity.oracles.onednn import Killed, Machine
@@ -28,11 +29,8 @@ OTHER = "other values"
 _VERDICTS: dict[str, type[Exception]] = {"TypeError": TypeError, "ValueError": ValueError}
 
 
-class Functions(NamedTuple):
-    """What the calls shown may call, of npconv or of TensorFlow."""
-
-    conv2d: Callable[..., Any]
-    extract_patches: Callable[..., Any]
+Functions = Callable[[str], Callable[..., Any]]
+"""What the calls shown may call, of npconv or of TensorFlow, by its name."""
 
 
 class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +39,7 @@ class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     call
-        Of ``conv2d`` or ``extract_patches``, as `parity.model.written` reads it.
+        Of an operation or ``extract_patches``, as `parity.model.written` reads it.
     tensorflow, npconv
         What `outcome` says of it; "other values" of TensorFlow are any but npconv's.
     native, capped
@@ -62,6 +60,11 @@ class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def seen_on(self, machine: Machine) -> bool:
         """Say whether it was seen on the instruction set of `machine`, native or capped alike."""
         return machine.instruction_set in (self.native if machine.how == "native" else self.capped)
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether TensorFlow may write to, or read, memory that is not the call's own."""
+        return self.tensorflow in (KILLED, OTHER)
 
     def by_tensorflow(self, got: str) -> bool:
         """Say whether an outcome is TensorFlow's as it is written."""
@@ -133,7 +136,7 @@ class Divergence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _VERDICTS.get(self.verdict)
 
     def holds(self, call: Facts) -> bool:
-        """Say whether the row is about a call of conv2d."""
+        """Say whether the row is about a call."""
         return self.id in PREDICATES and bool(PREDICATES[self.id](call))
 
     def instead(self, call: Facts) -> Arguments:
@@ -225,7 +228,7 @@ def outcome(call: str, of: Functions) -> str:
     """
     name, arguments = written.call(call)
     try:
-        result = np.asarray(getattr(of, name)(**arguments))
+        result = np.asarray(of(name)(**arguments))
     except Killed:
         return KILLED
     except Exception as error:  # whatever it is: its class is the outcome

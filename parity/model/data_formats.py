@@ -9,20 +9,26 @@ from typing import Any
 import numpy as np
 
 from parity.model.case import Array, Case
+from parity.model.operation import OPERATIONS
 
 
-def in_nhwc(call: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Turn the keyword arguments of an NCHW call into those of the same call in NHWC.
+def in_nhwc(call: Mapping[str, Any], operation: str = "conv2d") -> Mapping[str, Any]:
+    """Turn the keyword arguments of a call with channels first into those of one with them last.
 
     Whatever has not the form that carries an order is passed on as it is, to be refused.
     """
+    of = OPERATIONS[operation]
+    place = -1 - of.axes
     turned = {name: value for name, value in call.items() if name != "data_format"}
-    if np.ndim(turned["input"]) >= 4:
-        turned["input"] = np.moveaxis(turned["input"], -3, -1)
-    for name in ("strides", "padding", "dilations"):
+    images = of.arrays if of.gives == "filters" else of.arrays[:1]
+    for name in images:
+        if name in turned and np.ndim(turned[name]) >= of.axes + 2:
+            turned[name] = np.moveaxis(turned[name], place, -1)
+    shape = of.sizes if of.gives == "input" else ""
+    for name in (of.strides, "padding", of.dilations, shape):
         value = turned.get(name)
-        if isinstance(value, (list, tuple, np.ndarray)) and len(value) == 4:
-            turned[name] = [value[0], value[2], value[3], value[1]]
+        if isinstance(value, (list, tuple, np.ndarray)) and len(value) == of.axes + 2:
+            turned[name] = [value[0], *value[2:], value[1]]
     return turned
 
 

@@ -19,11 +19,10 @@ import ml_dtypes
 import numpy as np
 
 from parity.model.case import DTYPES
+from parity.model.operation import OPERATIONS
 
 Arguments = Mapping[str, Any]
-"""The keyword arguments of conv2d, right or wrong."""
-ARRAYS = ("input", "filters")
-"""Those for which a pair of shape and dtype may stand."""
+"""The keyword arguments of a function, right or wrong."""
 LONGEST = 10_000
 """Characters of a text; what the suite draws has a few hundred."""
 ELEMENTS = 2**24
@@ -38,7 +37,7 @@ _FLOATS = ("nan", "inf", "-inf")
 
 
 def source(value: Any) -> str:
-    """Return an expression for `value`, an argument of conv2d, the same under every NumPy."""
+    """Return an expression for `value`, an argument, the same under every NumPy."""
     if isinstance(value, np.ndarray):
         return f"np.array({source(value.tolist())}, {value.dtype.name!r})"
     if isinstance(value, ml_dtypes.bfloat16):
@@ -68,16 +67,17 @@ def call(text: str) -> tuple[str, Arguments]:
     node = _parsed(text)
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
         raise ValueError("it is not a call with keyword arguments alone")
-    found: dict[str, Any] = {}
+    name, found = node.func.id, dict[str, Any]()
+    arrays = OPERATIONS[name].arrays if name in OPERATIONS else ()
     for keyword in node.keywords:
         if keyword.arg is None or keyword.arg in found:
             raise ValueError(f"an argument without a name of its own: {keyword.arg}")
         value = keyword.value
         is_ints = isinstance(value, ast.Call) and ast.unparse(value.func) == "ints"
         found[keyword.arg] = (
-            _called(_ints, value) if is_ints and keyword.arg in ARRAYS else _value(value)
+            _called(_ints, value) if is_ints and keyword.arg in arrays else _value(value)
         )
-    return node.func.id, found
+    return name, found
 
 
 def names(text: str) -> tuple[str, ...]:

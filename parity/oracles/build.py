@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from parity.model.operation import Operation
+from parity.model.operation import OPERATIONS, Operation
 
 SECONDS = 120.0
 """How long TensorFlow may take to be imported and to convolve once."""
@@ -135,6 +135,12 @@ def operation(tf: Any, of: Operation) -> Callable[..., Any]:
         return found(**dict(zip(of.leading, given, strict=False)), **named)
 
     return called
+
+
+def function(tf: Any, name: str) -> Callable[..., Any]:
+    """Return the same by the operation's name, or extract_patches."""
+    patches: Callable[..., Any] = tf.image.extract_patches
+    return patches if name == "extract_patches" else operation(tf, OPERATIONS[name])
 
 
 def runs_onednn(tf: Any) -> bool:

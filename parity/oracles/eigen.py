@@ -87,8 +87,8 @@ def function(name: str) -> Callable[..., Array]:
     found = operation(tensorflow(), OPERATIONS[name])
 
     @note.calls_of(note.ORACLE)
-    def called(*arguments: Any, **named: Any) -> Array:
-        array: Array = found(*arguments, **named).numpy()
+    def called(*arguments: Any, **keywords: Any) -> Array:
+        array: Array = found(*arguments, **keywords).numpy()
         return array
 
     return called
@@ -207,8 +207,10 @@ def verdict(call: Callable[[], Any]) -> Verdict:
         quietly(call)()
     except errors.ResourceExhaustedError:
         return MemoryError
-    except (errors.UnimplementedError, errors.OutOfRangeError, SystemError):
-        return ValueError  # SystemError: a stride of 2**63 leaves Python's OverflowError set
+    except (errors.UnimplementedError, errors.OutOfRangeError, IndexError, ZeroDivisionError):
+        return ValueError
+    except SystemError:  # a stride of 2**63 leaves Python's OverflowError set
+        return ValueError
     except (errors.InvalidArgumentError, ValueError) as error:
         return TypeError if str(error).startswith(_ABOUT_TYPES) else ValueError
     except (TypeError, AttributeError, OverflowError, errors.NotFoundError):

@@ -21,7 +21,7 @@ import tempfile
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -75,9 +75,12 @@ class Machine:
 
 
 class Child:
-    """A process with TensorFlow and oneDNN; the next call after one that hung has another."""
+    """A process with TensorFlow and oneDNN; the next call after one that hung has another.
 
-    def __init__(self) -> None:
+    With `onednn` "0" it is TensorFlow without it.
+    """
+
+    def __init__(self, onednn: str = "1") -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, theirs = Pipe()
         with theirs:
@@ -89,7 +92,7 @@ class Child:
                 stdout=self._log,
                 stderr=self._log,
                 cwd=Path(__file__).parents[2],
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **_ENVIRONMENT, "TF_ENABLE_ONEDNN_OPTS": onednn},
             )
         atexit.register(self.close)
         try:
@@ -97,7 +100,7 @@ class Child:
         except Killed as error:
             self._log.seek(0)
             log = self._log.read().decode(errors="replace")
-            wrong = RuntimeError(f"TensorFlow with oneDNN does not start: {error}\n{log}")
+            wrong = RuntimeError(f"TensorFlow in a child does not start: {error}\n{log}")
             raise note.blame(note.ORACLE, wrong) from error
 
     def call(self, function: str, *arguments: Any, **keywords: Any) -> Array:
@@ -144,9 +147,9 @@ class Child:
 
 
 @cache
-def child() -> Child:
-    """Return the one child of this process, which ends with it."""
-    return Child()
+def child(onednn: str = "1") -> Child:
+    """Return the one child of this process with oneDNN or without, which ends with it."""
+    return Child(onednn)
 
 
 @cache
@@ -166,11 +169,6 @@ def conv2d(*arguments: Any, **keywords: Any) -> Array:
     return child().call("conv2d", *arguments, **keywords)
 
 
-def extract_patches(*arguments: Any, **keywords: Any) -> Array:
-    """Call tf.image.extract_patches with oneDNN; raises as `Child.call` does."""
-    return child().call("extract_patches", *arguments, **keywords)
-
-
 def renew() -> None:
     """Have the next call run in a process that no call has run in yet."""
     with suppress(Killed):
@@ -184,11 +182,6 @@ def main(descriptor: int) -> None:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    functions = {
-        "conv2d": tf.nn.conv2d,
-        "extract_patches": tf.image.extract_patches,
-        "exit": os._exit,
-    }
     with Connection(descriptor) as pipe:
         pipe.send(tf.__version__)
         # TensorFlow starts its threads with the first call: until then it can be forked.
@@ -199,9 +192,9 @@ def main(descriptor: int) -> None:
             pipe.send(os.waitstatus_to_exitcode(status))
         with suppress(EOFError):
             for function, arguments, keywords in iter(pipe.recv, None):
-                call = partial(functions[function], *arguments, **keywords)
+                called = os._exit if function == "exit" else build.function(tf, function)
                 try:
-                    answer = call().numpy()
+                    answer: Any = called(*arguments, **keywords).numpy()
                 except Exception as error:  # whatever it is: the parent has to know
                     answer = type(error).__name__, str(error)
                 pipe.send(answer)

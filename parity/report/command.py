@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from parity.cli import options, terminal
 from parity.examples import corners
 from parity.model import verdict
 from parity.model.settings import Settings
+from parity.model.subject import Scope
 from parity.mutants import MUTANTS
 from parity.mutants import command as mutants
 from parity.report import document, forest, page, photographs, samples
@@ -23,6 +25,7 @@ from parity.search.campaign import Campaign
 from parity.speed import command as speed
 from parity.speed import layers
 from parity.speed.agreement import AGREEING, DISAGREES, NOT_COMPARED
+from parity.speed.layers import Layer
 from parity.store.store import Store
 from parity.sweep import command as sweep
 from parity.sweep.run import run_sweep
@@ -143,13 +146,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
     given = options.settings(arguments)
     if not arguments.minutes > 0:
         raise ValueError(f"--minutes has to be positive, received {arguments.minutes}")
-    chosen = [
-        layer
-        for net in arguments.layers
-        for layer in layers.read(net)
-        if corners.within(layer.case, replace(given.scope, operation=layer.case.operation))
-        and (layer.case.operation == "conv2d" or given.scope.is_npconv)  # who has the others
-    ][:: _FEW_LAYERS if quick else 1]
+    chosen = supported(arguments.layers, given.scope)[:: _FEW_LAYERS if quick else 1]
     if not chosen:
         raise ValueError("no layer of the sets lies within what the subject supports")
     console.rule("sweep")
@@ -173,6 +170,18 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
             store.record_run(fuzz.recorded(explored, given.scope))
             store.record_run(speed.recorded(times, given.scope, speed.exit_code(times)))
     return document.joined(swept, explored, hunted, sampled, times, quick=quick)
+
+
+def supported(nets: Iterable[str], scope: Scope) -> list[Layer]:
+    """Return the layers of sets that a subject supports; npconv alone has more than a conv2d."""
+    found = [layer for net in nets for layer in layers.read(net)]
+    if not scope.is_npconv:
+        found = [layer for layer in found if layer.case.operation == "conv2d"]
+    return [
+        layer
+        for layer in found
+        if corners.within(layer.case, replace(scope, operation=layer.case.operation))
+    ]
 
 
 def _sampled(given: Settings, console: Console, *, quick: bool) -> samples.Samples:

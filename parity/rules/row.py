@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, Literal
 
 import numpy as np
 
 from parity.model.call import Call
-from parity.model.written import ARRAYS, Arguments, source
+from parity.model.operation import OPERATIONS
+from parity.model.written import Arguments, source
 
 Shape = tuple[int, ...]
 Refusal = tuple[type[ValueError] | type[TypeError], str]
@@ -35,9 +37,9 @@ class Row:
     Attributes
     ----------
     id
-        The rule, and what of the call is not in `BASE`; unique.
+        The operation where it is not conv2d, the rule, and what of the call is not usual; unique.
     rule
-        Number of the rule, 1 to 25, that decides.
+        Number of conv2d's rule, 1 to 25, that decides; elsewhere what the rule is about.
     arguments
         Those of a `parity.model.call.Call`, but for functions that make one.
     verdict
@@ -49,28 +51,37 @@ class Row:
         Shape of the accepted call's result.
     ledger
         The row of the divergence ledger by which TensorFlow without oneDNN does the opposite.
+    operation
+        What is called.
     """
 
     id: str
-    rule: int
+    rule: int | str
     arguments: Arguments
     verdict: Literal["ok"] | type[ValueError] | type[TypeError]
     names: str = ""
     shape: Shape | None = None
     ledger: str = ""
+    operation: str = "conv2d"
 
     @property
     def tensorflow(self) -> Literal["ok", "rejected"]:
         """What TensorFlow does, without oneDNN."""
         return "ok" if (self.verdict == "ok") != bool(self.ledger) else "rejected"
 
+    @property
+    def decides(self) -> str:
+        """The array that has the result's dtype."""
+        of = OPERATIONS[self.operation]
+        return of.arrays[of.gives == "input"]
+
     def call(self) -> Arguments:
-        """Return fresh keyword arguments for ``conv2d``."""
+        """Return fresh keyword arguments."""
         made = {
             name: value() if isinstance(value, FunctionType) else copy.deepcopy(value)
             for name, value in self.arguments.items()
         }
-        return Call(made).fresh()
+        return Call(made, operation=self.operation).fresh()
 
 
 class Each(tuple[Any, ...]):
@@ -87,29 +98,35 @@ def rows(
     **arguments: Any,
 ) -> Iterator[Row]:
     """Build rows from the arguments that differ from `BASE`; tuples for arrays are shapes."""
-    for name, value in arguments.items():
-        if isinstance(value, Each):
-            for one in value:
-                given = {**arguments, name: one, "dtype": dtype, "wdtype": wdtype}
-                yield from rows(rule, expected, ledger=ledger, **given)
-            return
-    call = {**BASE, **arguments}
-    for name, kind in zip(ARRAYS, (dtype, wdtype or dtype), strict=True):
-        if isinstance(call[name], tuple):
-            shape = call[name] if name in arguments else BASE[name][0]
-            call[name] = shape, kind
-    call = {name: value for name, value in call.items() if value is not MISSING}
-    changed = [f"{name}={_word(call.get(name))}" for name in arguments if name in call]
-    left_out = [f"without {name}" for name in BASE.keys() - call.keys()]
-    kinds = [f"{dtype},{wdtype}".rstrip(",")] if (dtype, wdtype) != ("float32", "") else []
-    id = " ".join([f"{rule}", *changed, *left_out, *kinds])
+    for given in spread(arguments):
+        call = {**BASE, **given}
+        for name, kind in (("input", dtype), ("filters", wdtype or dtype)):
+            if isinstance(call[name], tuple):
+                shape = call[name] if name in given else BASE[name][0]
+                call[name] = shape, kind
+        call = {name: value for name, value in call.items() if value is not MISSING}
+        changed = [f"{name}={word(call.get(name))}" for name in given if name in call]
+        left_out = [f"without {name}" for name in BASE.keys() - call.keys()]
+        kinds = [f"{dtype},{wdtype}".rstrip(",")] if (dtype, wdtype) != ("float32", "") else []
+        id = " ".join([f"{rule}", *changed, *left_out, *kinds])
+        yield told(Row(id, rule, call, "ok", ledger=ledger), expected)
+
+
+def spread(arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the arguments with one of the values in place of each `Each`."""
+    names = [name for name, value in arguments.items() if isinstance(value, Each)]
+    for values in itertools.product(*(arguments[name] for name in names)):
+        yield {**arguments, **dict(zip(names, values, strict=True))}
+
+
+def told(row: Row, expected: Shape | Refusal) -> Row:
+    """Return the row with what npconv does."""
     if expected and isinstance(expected[0], type):
-        yield Row(id, rule, call, expected[0], expected[1], None, ledger)
-    else:
-        yield Row(id, rule, call, "ok", "", expected, ledger)
+        return replace(row, verdict=expected[0], names=expected[1])
+    return replace(row, shape=expected)
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
     """Return a value as an id shows it."""
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], tuple):
         return "x".join(map(str, value[0])) or "()"

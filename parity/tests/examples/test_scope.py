@@ -25,7 +25,7 @@ from parity.model.case import Array
 from parity.model.subject import FEATURES, FORMATS, Scope
 from parity.mutants import MUTANTS
 from parity.oracles import bounds
-from parity.rules import ROWS
+from parity.rules import CONV2D
 from parity.search import regressions
 from parity.search.explore import Disagreement, explore
 from parity.sweep.grid import Grid
@@ -135,7 +135,7 @@ def test_a_claim_keeps_to_the_scope(scope: Scope, claim: Claim) -> None:
 @pytest.mark.parametrize("scope", ALONE, ids=str)
 def test_the_rows_of_rules_and_regressions_keep_to_the_scope(scope: Scope) -> None:
     strict = Strict(scope)
-    for row in ROWS:
+    for row in CONV2D:
         if scoped.within(row.call(), scope):
             with suppress(ValueError, TypeError):
                 strict(**row.call())

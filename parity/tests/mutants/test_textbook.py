@@ -20,7 +20,7 @@ from parity.model.subject import Scope
 from parity.mutants import MUTANTS, Mutant, fast_paths, textbook
 from parity.oracles import bounds
 from parity.oracles.compare import assert_exact, assert_special
-from parity.rules import ROWS, Row
+from parity.rules import CONV2D, Row
 from parity.search.regressions import regressions
 
 
@@ -81,7 +81,7 @@ def test_the_textbook_rounds_halves_once(dtype: str) -> None:
     on_cases(check, dtype, ["special", "bounded", "lattice"], 200)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", CONV2D, ids=lambda row: row.id)
 def test_the_textbook_follows_the_rules(row: Row) -> None:
     if row.verdict == "ok":
         result = textbook(**row.call())

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from rich.table import Table
 
+from parity.model.subject import Scope
 from parity.report import document, forest, page, photographs
+from parity.report.command import supported
 from parity.report.document import Report
 from parity.speed.agreement import failed
 from parity.speed.recipes import TEN_LINES
@@ -180,3 +182,14 @@ def test_the_photographs_are_in_the_wheel(example: photographs.Example) -> None:
     assert x.size > 100_000
     assert float(x.max()) > 0.9
     assert example.case(x).filters_shape == w.shape
+
+
+def test_only_npconv_has_the_layers_of_other_functions() -> None:
+    nets = ["small", "depthwise", "transposes", "c3d"]
+    ours, theirs = (
+        supported(nets, Scope(subject)) for subject in ("npconv:conv2d", "torch:conv2d")
+    )
+    assert {layer.net for layer in ours} == set(nets)
+    assert {layer.net for layer in theirs} == {"small"}
+    without = Scope("npconv:conv2d", without=frozenset({"SAME"}))
+    assert {layer.case.padding for layer in supported(nets, without)} == {"VALID"}
