@@ -55,7 +55,8 @@ def pointwise_transposed(middle: Array, filters: Array) -> Array:
 @slip("between", "separable_conv2d", dtype="float16", kind="bounded")
 def middle_by_bfloat(middle: Array) -> Array:
     """Between depthwise and pointwise filters halves are bfloat16."""
-    return middle.astype(DTYPES["bfloat16"]).astype(middle.dtype)
+    coarse = middle.astype(DTYPES["bfloat16"]).astype(middle.dtype)
+    return coarse if middle.dtype.itemsize == 2 else middle
 
 
 @misread("windows", "atrous_conv2d", dilation=2)
@@ -71,7 +72,7 @@ def atrous_late(result: Array, layer: Layer) -> Array:
     return np.roll(result, 1, 1) if rows.size % rows.dilation else result
 
 
-@misread("axis", "conv3d float32 NDHWC 1x3x1x1x1 w1x1x1x1x1 s3,1,1 d1,1,1 SAME distinct:0")
+@slip("axis", "conv3d float32 NDHWC 1x3x1x1x1 w1x1x1x1x1 s3,1,1 d1,1,1 SAME distinct:0")
 def same_late(size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
     """SAME with pixels to spare starts late, as TensorFlow's conv3d does."""
     axis = RIGHT.axis(size, kernel, stride, dilation, pads)
@@ -85,8 +86,8 @@ def causal(pads: int) -> int:
     return pads
 
 
-@misread("windows", "conv3d")
-def depth_for_width(windows: Windows) -> tuple[Axis, ...]:
+@misread("windows", "conv3d", "depthwise_conv2d")
+def strides_turned(windows: Windows) -> tuple[Axis, ...]:
     """The strides of the first and the last axis change places."""
     return RIGHT.windows(windows._replace(strides=windows.strides[::-1]))
 
@@ -105,4 +106,3 @@ slip("pixels", "conv3d", "atrous_conv2d")(edge_padding)
 slip("rounded", "conv3d", "depthwise_conv2d", **_HALF)(arithmetic.bfloat_truncated)
 slip("multiplied", "conv1d", kind="bounded")(arithmetic.single_by_bfloat)
 slip("taps", "atrous_conv2d", "depthwise_conv2d", "convolution")(square_kernel_transposed)
-slip("strides", "depthwise_conv2d")(geometry.strides_swapped)

@@ -18,7 +18,6 @@ from parity.claims.claim import Example
 from parity.claims.tally import Count, dtypes
 from parity.model.call import Call
 from parity.model.case import DTYPES, Case
-from parity.model.operation import FAMILY
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.mutants import CONTROLS, MUTANTS, control
@@ -102,20 +101,16 @@ def turns(scope: Scope, first: int, share: float = 1.0) -> Iterator[Turn]:
     for start, part in enumerate([share * FIRST] + [later] * rounds, first):
         for claim in claims.chosen(scope):
             for dtype in dtypes(claim, scope):
-                yield Turn(claim.name, dtype, max(1, round(part * claim.examples)), start)
+                yield Turn(claim.name, dtype, max(1, round(part * claim.usual(scope))), start)
 
 
 def tasks(scope: Scope, names: Sequence[str], first: int, share: float) -> Iterator[Task]:
-    """Yield controls in tasks of about a second each, then each of `names` in one.
-
-    Those of the family together have as many examples as that of conv2d.
-    """
+    """Yield controls in tasks of about a second each, then each of `names` in one."""
     whole: dict[str, tuple[Turn, ...]] = {}
     for operation in dict.fromkeys(MUTANTS[name].operation for name in names):
         right = _subject(scope, control(operation))
         yield Task(control(operation))
-        part = share if operation == "conv2d" else share / len(FAMILY)
-        yield from (Task(control(operation), (turn,)) for turn in turns(right, first, part))
+        yield from (Task(control(operation), (turn,)) for turn in turns(right, first, share))
         whole[operation] = tuple(turns(right, first))
     yield from (Task(name, whole[MUTANTS[name].operation]) for name in names)
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import islice, product
 
 import numpy as np
@@ -103,21 +103,15 @@ def explanation(conv2d: Conv2d, case: Case, scope: Scope) -> Mutant | None:
     return None
 
 
-@cache
 def _hypotheses(operation: str) -> list[tuple[Mutant, Book]]:
-    """Return the misunderstandings of an operation; the family's share theirs."""
-    family = operation != "conv2d"
-    misread = [
-        mutant
-        for mutant in MUTANTS.values()
-        if mutant.misunderstanding and (mutant.operation != "conv2d") == family
-    ]
-    misread.sort(key=lambda mutant: mutant.operation == operation)  # whose own ones have its name
-    of_fault = {mutant.fault: mutant for mutant in misread}.values()
-    return [
-        (one, Family(operation, **one.function.wrong) if family else one.function)
-        for one in of_fault
-    ]
+    """Return the misunderstandings of an operation; all of the family's are asked of each."""
+    misread = [mutant for mutant in MUTANTS.values() if mutant.misunderstanding]
+    if operation == "conv2d":
+        return [(one, one.function) for one in misread if one.operation == operation]
+    others = [one for one in misread if one.operation != "conv2d"]
+    others.sort(key=lambda one: one.operation != operation)  # of one fault the first stays
+    of_fault = {one.fault: one for one in reversed(others)}.values()
+    return [(one, Family(operation, **one.function.wrong)) for one in of_fault]
 
 
 def _levels(case: Case, scope: Scope) -> Iterator[Sequence[Case]]:
@@ -125,10 +119,13 @@ def _levels(case: Case, scope: Scope) -> Iterator[Sequence[Case]]:
     used = {
         name
         for name in FEATURES
-        if not corners.within(case, Scope(without=frozenset({name}), dtypes=(case.dtype,)))
+        if not corners.within(
+            case, Scope(without=frozenset({name}), dtypes=(case.dtype,), operation=case.operation)
+        )
     }
     like = replace(
         scope,
+        operation=case.operation,
         dtypes=(case.dtype,),
         formats=tuple(one for one in scope.formats if one in ("NHWC", case.data_format)),
         without=scope.without | (frozenset(FEATURES) - used - {"subnormals"}),
@@ -175,7 +172,7 @@ def _layer(scope: Scope, structure: _Structure, size: _Size, seed: int) -> Case:
     if scope.of.depthwise:
         groups, depth = groups * depth, 1
     case = Geometry(
-        lead, (axes[1], *axes)[-scope.of.axes :], groups * depth, depth, groups * filters
+        lead, (axes[0], *axes)[-scope.of.axes :], groups * depth, depth, groups * filters
     ).case(
         padding if isinstance(padding, str) else "explicit",
         data_format,

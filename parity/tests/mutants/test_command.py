@@ -112,7 +112,7 @@ def test_a_hunt_has_as_many_examples_as_it_says(share: float) -> None:
         drawn[turn.claim] += turn.examples
     assert len({turn[::3] + turn[1:2] for turn in given}) == len(given)  # no seed comes again
     for claim in claims.chosen(scope):
-        usual = claim.examples * len(dtypes(claim, scope))
+        usual = claim.usual(scope) * len(dtypes(claim, scope))
         assert drawn[claim.name] >= 0.99 * share * usual
 
 

@@ -40,7 +40,7 @@ def test_other_roundings_and_the_right_ones_are_never_explained(dtype: str) -> N
         with np.errstate(all="ignore"):
             return Textbook(accumulator=lambda _: np.dtype(wide))(x, w, *call, **named)
 
-    for case in [*CASES.values()][::8]:
+    for case in [case for case in CASES.values() if case.operation == "conv2d"][::8]:
         one = replace(case, dtype=dtype)
         if case.filters_shape[2] == case.input_shape[3 if case.data_format == "NHWC" else 1]:
             assert explanation(backwards, one, SCOPE) is None
