@@ -62,7 +62,7 @@ def sweep(**changes: Any) -> Swept:
     heading = Heading(
         subject="npconv:conv2d",
         scope="<scope>",
-        grids=Grids.of(Scope(), 1000),
+        grids=Grids.of(Scope(), every=1000),
         source="1",
         suite="2",
         versions={"tensorflow": "<9.9>"},
