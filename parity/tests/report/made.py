@@ -127,7 +127,7 @@ def hunt(**changes: Any) -> Hunt:
     killed = Fate("one", "<fault>", True, "exact", "float32", 3, 1.0, "<token>", looks_like="one")
     control = Fate("textbook")
     mutants = [killed, Fate("two", "<fault>")]
-    found = Hunt("<scope>", mutants, 2, 1, 1, ["two"], 1, 1, [], control, [], [], 0)
+    found = Hunt("<scope>", mutants, 2, 1, 1, ["two"], 1, 1, [], [control], [], [], 0)
     return replace(found, **changes)
 
 
