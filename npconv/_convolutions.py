@@ -7,7 +7,7 @@ from math import prod
 
 from npconv._engine import depthwise, im2col
 from npconv._geometry import Geometry
-from npconv._gradients import convolution_back, phases, sums_are_less
+from npconv._gradients import convolution_back, folded, phases, sums_are_less
 from npconv._operation import Operation
 from npconv._phases import phases as by_dilation
 
@@ -32,6 +32,7 @@ def convolutions(
     if operation.gives == "filters":
         name = depthwise.NAME if depthwise.admits(geometry) else im2col.NAME
         return "the patches matrix, transposed, times the gradient", [], sums, name
+    geometry = folded(geometry)
     by_axis = [phases(axis) for axis in geometry.axes]
     if sums_are_less(geometry, batch, by_axis):
         text = f"the gradient times all {prod(geometry.kernel)} taps, added up where they meet"

@@ -19,7 +19,6 @@ from npconv._geometry import Axis, Geometry
 
 _LINE = 64  # bytes that a transposed copy writes at once
 _FEW = 8  # channels: the engine has its own ways
-_COLUMNS = 16  # of a product, by which BLAS multiplies at once
 _RUN = 20  # elements that NumPy adds while it begins another run of channels
 _PRODUCTS = 8 << 20  # bytes of products that wait to be added up, if one tap of an image needs less
 
@@ -64,6 +63,19 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
     `gradient` is the one by the outputs, (N, *outputs, OC), `filters` are (*kernel, C / groups,
     groups, OC / groups), all of any strides. Padding takes no part: no tap is multiplied by it.
     """
+    geometry = folded(geometry)
+    sizes = (axis.size for axis in geometry.axes)
+    result = out.reshape(len(out), *sizes, geometry.in_channels)
+    filters = filters.reshape(
+        *geometry.kernel, geometry.filter_channels, geometry.groups, filters.shape[-1]
+    )
+    _write(gradient, filters, geometry, result)
+    if not np.may_share_memory(result, out):  # columns of channels first cannot be folded in place
+        out[...] = result.reshape(out.shape)
+
+
+def _write(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
+    """Write the gradient by the way that moves less in memory."""
     by_axis = [phases(axis) for axis in geometry.axes]
     if sums_are_less(geometry, len(out), by_axis):
         _add_up(gradient, filters, geometry, out)
@@ -78,18 +90,32 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
         _add_up(gradient, filters, geometry, out)
 
 
+def folded(geometry: Geometry) -> Geometry:
+    """Take columns that belong to one output alone for channels: a phase instead of many.
+
+    >>> axis = Axis.resolve(8, 2, 2, 1, "VALID")
+    >>> folded(Geometry((axis, axis), 3, 3, 5)).axes[1].size
+    4
+    """
+    *axes, (size, kernel, stride, dilation, before, _, outputs) = geometry.axes
+    alone = kernel == stride > dilation == 1 and not before and size == outputs * stride
+    if not alone or geometry.groups > 1:
+        return geometry
+    axes.append(Axis(outputs, 1, 1, 1, 0, 0, outputs))
+    channels = stride * geometry.in_channels
+    return Geometry(tuple(axes), channels, channels, geometry.out_channels)
+
+
 def sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
     """Say whether adding up products moves less in memory than convolving phases.
 
     That is, for each tap of an output, its products by all channels, or the filters that are
-    transposed, the channels of patches and the columns of products that BLAS leaves empty.
+    transposed and the channels of patches.
     """
     inputs, outputs = geometry.in_channels, geometry.out_channels
     moved = inputs * outputs / (batch * prod(geometry.outputs))
-    if any(one.axis.kernel > 1 for found in by_axis for one in found):
-        moved += outputs if inputs > _FEW else 0
-    else:
-        moved += outputs * max(0, 1 - inputs / _COLUMNS)
+    if inputs > _FEW and any(one.axis.kernel > 1 for found in by_axis for one in found):
+        moved += outputs
     return geometry.groups == 1 and _RUN + 2 * inputs < moved
 
 

@@ -76,6 +76,11 @@ class Operation:
         old = "backprop" in self.name and not self.depthwise
         return f"{'compat.v1.nn' if old else 'nn'}.{self.name}"
 
+    def interleaves(self, strides: tuple[int, ...], dilations: tuple[int, ...]) -> bool:
+        """Say whether it strides and dilates in TensorFlow's own way, see `Axis`."""
+        forward = self.depthwise and self.gives == "output"
+        return forward and max(strides) > 1 < max(dilations)
+
     def format_name(self, data_format: str) -> str:
         """Return what it calls NHWC or NCHW."""
         return (CHANNELS_FIRST if data_format == "NCHW" else CHANNELS_LAST)[self.axes]
