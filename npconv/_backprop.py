@@ -112,6 +112,11 @@ def depthwise_conv2d_backprop_input(
     -------
     ndarray, shape (N, H, W, C) or, for NCHW, (N, C, H, W)
 
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d_backprop_input``.
+
     Notes
     -----
     `dilations`, which TensorFlow passes over here, count as in ``conv2d``, also with strides.
@@ -144,6 +149,11 @@ def depthwise_conv2d_backprop_filter(
     Returns
     -------
     ndarray, shape (KH, KW, C, multiplier)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d_backprop_input``.
 
     Notes
     -----
@@ -178,6 +188,11 @@ def conv3d_backprop_input(
     -------
     ndarray, shape (N, D, H, W, C) or, for NCDHW, (N, C, D, H, W)
 
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d_backprop_input``.
+
     Examples
     --------
     >>> import numpy as np
@@ -206,6 +221,11 @@ def conv3d_backprop_filter(
     Returns
     -------
     ndarray, shape (KD, KH, KW, C / groups, OC)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d_backprop_input``.
 
     Examples
     --------

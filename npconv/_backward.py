@@ -33,7 +33,7 @@ def backward(
     From what is `known` of the forward convolution, its filters or its input, and the gradient by
     its output. The attributes are its strides, padding, data_format and dilations.
     """
-    given = {_source(operation): known, operation.gradient: gradient}
+    given = {operation.source: known, operation.gradient: gradient}
     arrays = read_alike(**given) if operation.alike else [*map(read_array, given, given.values())]
     forms = [(one.shape, one.dtype) for one in arrays]
     dtype, geometry, shape, layout = check_gradient(operation, sizes, *forms, *attributes)
@@ -65,7 +65,7 @@ def check_gradient(
     Of the arrays there are shapes and dtypes; what is `known` decides the dtype.
     """
     (shape, own), (outer, other) = known, gradient
-    source = _source(operation)
+    source = operation.source
     dtype = check_dtypes({source: own, operation.gradient: other}, alike=operation.alike)
     read = steps, pads, layout, spacing = read_attributes(operation, *attributes)
     if len(outer) != len(layout):
@@ -108,11 +108,6 @@ def _input_shape(
             why = f"whose convolution gives {operation.gradient}'s {count}"
             raise ValueError(f"{name}: expected a {side} of {form}, {why}, received {shape}")
     return shape
-
-
-def _source(operation: Operation) -> str:
-    """Return what the array is called that is known of the forward convolution."""
-    return operation.filters if operation.gives == "input" else operation.input
 
 
 def _last(array: Array, layout: Layout) -> Array:

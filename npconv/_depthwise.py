@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import check_out, read_alike, read_call
-from npconv._attributes import Format, Input, Pads, S, Steps, show
+from npconv._attributes import Format, Input, Pads, S, Shape, Steps, show
 from npconv._conv2d import computed
 from npconv._hints import hinting
 from npconv._operation import DEPTHWISE_CONV2D, POINTWISE, SEPARABLE_CONV2D
@@ -113,7 +112,7 @@ def separable_conv2d(
     )
     attributes = strides, padding, data_format, dilations
     first = read_call(SEPARABLE_CONV2D, images, taps, *attributes, None)
-    check_pointwise(points)
+    check_pointwise(points.shape)
     second = read_call(POINTWISE, first.out, points, 1, "VALID", data_format, 1, out)
     if out is not None:
         inputs = {"input": images, "depthwise_filter": taps}
@@ -122,8 +121,8 @@ def separable_conv2d(
     return computed(second)
 
 
-def check_pointwise(filters: NDArray[Any]) -> None:
-    """Raise ValueError unless filters are of one tap."""
-    if filters.ndim != 4 or filters.shape[:2] != (1, 1):
+def check_pointwise(shape: Shape) -> None:
+    """Raise ValueError if filters have more than one tap."""
+    if len(shape) != 4 or shape[:2] != (1, 1):
         form = "pointwise_filter: expected shape (1, 1, in_channels, out_channels)"
-        raise wrong_shape(form, filters.shape)
+        raise wrong_shape(form, shape)

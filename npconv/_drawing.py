@@ -5,6 +5,8 @@ Inline SVG without a script or a style sheet; lines and letters take the colour 
 
 from __future__ import annotations
 
+from math import prod
+
 from npconv._geometry import Axis, Geometry
 
 _PADS, _FIRST, _LAST = "#f59e0b", "#3b82f6", "#16a34a"
@@ -58,8 +60,8 @@ def _path(boxes: list[tuple[float, float, float, float]], style: str) -> str:
 
 
 def draw(geometry: Geometry, batch: int) -> str:
-    """Return the picture of a convolution of `batch` images."""
-    rows, columns = map(_Side, geometry.axes)
+    """Return the picture of a convolution of `batch` images, along its last two axes."""
+    rows, columns = map(_Side, (Axis(1, 1, 1, 1, 0, 0, 1), *geometry.axes)[-2:])
     scale = min(rows.cell, columns.cell)
     for side in (rows, columns):  # square pixels, unless a side would all but vanish
         side.cell = max(scale, side.cell * min(1.0, 70 / max(1.0, side.at(side.length))))
@@ -70,8 +72,8 @@ def draw(geometry: Geometry, batch: int) -> str:
     grid += [(0.0, y, width, 0.0) for y in rows.lines()]
     gaps = [(columns.at(columns.gap[0]), 0.0, _GAP * columns.cell, height)] * columns.cut
     gaps += [(0.0, rows.at(rows.gap[0]), width, _GAP * rows.cell)] * rows.cut
-    positions = batch * rows.axis.outputs * columns.axis.outputs
-    depth = rows.axis.kernel * columns.axis.kernel * geometry.in_channels
+    positions = batch * prod(geometry.outputs)
+    depth = prod(geometry.kernel) * geometry.in_channels
     left, longer = max(width, 170) + 40, max(depth, positions, 1)
     across, high = (max(110.0, 200 * side / longer) for side in (depth, positions))
     line, floor = min(16.0, max(8.0, high / max(positions, 1))), max(height, high) + 18
@@ -84,8 +86,9 @@ def draw(geometry: Geometry, batch: int) -> str:
     ]
     notes = ["orange: zeros around them"] * ((width, height) != image[2:])
     notes += ["grey: left out"] * (rows.cut or columns.cut)
+    sizes = batch, *(axis.size for axis in geometry.axes)
     texts = [
-        (0.0, floor, f"{batch:,} x {rows.axis.size:,} x {columns.axis.size:,} pixels"),
+        (0.0, floor, f"{' x '.join(f'{size:,}' for size in sizes)} pixels"),
         (0.0, floor + 15, ", ".join(notes)),
         (left, floor, f"patches: {positions:,} rows, {depth:,} columns"),
     ]

@@ -2,116 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from html import escape
+from inspect import signature
 from math import prod
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from npconv._arguments import check, check_out, read_shapes
 from npconv._attributes import Array, Format, Pads, Shape, Steps
+from npconv._backward import Known, check_gradient
+from npconv._conv2d import conv2d
+from npconv._convolutions import convolutions
+from npconv._depthwise import check_pointwise
 from npconv._drawing import draw
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
 from npconv._hints import hinting, known
-from npconv._operation import CONV2D
+from npconv._operation import CONV2D, OPERATIONS, POINTWISE, Operation
+from npconv._phases import apart
+from npconv._pytorch import torch_call
 
 _FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
+_SIDES = "front", "back", "top", "bottom", "left", "right"
 
 
 class Explanation(NamedTuple):
-    """What a call of ``conv2d`` does: text to be read, and in a notebook a picture above it.
+    """What a call does: text to be read, and in a notebook a picture above it.
 
     Attributes
     ----------
-    output_shape, pads, patches_shape : tuple of int
-        Pads are (top, bottom, left, right), in pixels of zeros; the patches matrix, which is never
-        stored whole, is (N * OH * OW, KH * KW * C).
+    output_shape : tuple of int
+        The result's.
+    pads, patches_shape : tuple of int
+        Pads are (top, bottom, left, right), in pixels of zeros, or as many as there are axes; the
+        patches matrix, which is never stored whole, is (N * OH * OW, KH * KW * C). Of a gradient,
+        these and the groups are of the convolution whose gradient it is.
     groups : int
         The input's channels / the filters' in_channels: TensorFlow takes a mismatch for groups.
     note : str
         How these shapes could have been meant to have another number of groups.
     multiply_adds : int
         Products that are added up, those with padding among them.
-    scratch_bytes, thread_bytes : int
+    scratch_bytes, thread_bytes : int or None
         Memory beyond the arguments and the result, at the most but for some kilobytes of Python's
         and NumPy's own, where these are C-contiguous and of one dtype: on as many threads as
         ``get_num_threads`` says, and on one. Buffers of tiles, up to 4 MiB, stay for the next call.
+        None for gradients.
     algorithm, tiles, bits : str
         How the engine goes about it, what it computes at once, and where the result is the same to
         the last bit.
+    becomes : str
+        Which convolutions the engine computes; nothing where it is just the one of ``conv2d``.
     torch_call : str
         What computes the same from tensors of these shapes; ``F`` is ``torch.nn.functional``.
     geometry : Geometry
-        What is drawn.
+        What is drawn: of the convolution, or of the one whose gradient it is.
+    images : int
+        How many of them.
     """
 
     output_shape: Shape
-    pads: tuple[int, int, int, int]
+    pads: Shape
     groups: int
     note: str
     patches_shape: tuple[int, int]
     multiply_adds: int
-    scratch_bytes: int
-    thread_bytes: int
+    scratch_bytes: int | None
+    thread_bytes: int | None
     algorithm: str
     tiles: str
     bits: str
+    becomes: str
     torch_call: str
     geometry: Geometry
+    images: int
 
     def __repr__(self) -> str:
-        top, bottom, left, right = self.pads
+        sides = zip(_SIDES[-len(self.pads) :], self.pads, strict=True)
+        memory = "" if self.thread_bytes is None else f"{self.thread_bytes / 2**20:.2f} MiB"
         rows, columns = self.patches_shape
         channels = self.geometry.filter_channels
         lines = {
             "output": self.output_shape,
-            "padding": f"top {top}, bottom {bottom}, left {left}, right {right}",
+            "padding": ", ".join(f"{side} {pad}" for side, pad in sides),
             "groups": f"{self.groups} of {channels} channels{self.note and f'; {self.note}'}",
             "patches": f"{rows} x {columns}",
             "multiply-adds": f"{self.multiply_adds:,}",
-            "scratch": f"at most {self.thread_bytes / 2**20:.2f} MiB on one thread",
+            "becomes": self.becomes,
+            "scratch": memory and f"at most {memory} on one thread",
             "algorithm": self.algorithm,
             "tiles": self.tiles,
             "same bits": self.bits,
             "PyTorch": self.torch_call,
         }
-        return "\n".join(f"{name:<15}{value}" for name, value in lines.items())
+        return "\n".join(f"{name:<15}{value}" for name, value in lines.items() if value)
 
     def _repr_html_(self) -> str:
-        picture = draw(self.geometry, prod(self.output_shape[:-3]))
+        picture = draw(self.geometry, self.images)
         return f"<div>{picture}<pre>{escape(repr(self))}</pre></div>"
 
 
-def _known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
-    """Return what is known of an array, or of one that only its shape stands for."""
-    if isinstance(value, (tuple, list)) and all(hasattr(size, "__index__") for size in value):
-        shape = tuple(index(size) for size in value)
-        if min(shape, default=0) < 0:
-            raise ValueError(f"{name}: a shape must not be negative, received {shape}")
-        return shape, np.dtype(np.float32 if name == "input" else bool)  # bool casts to any
-    return known(name, value)
-
-
-@hinting(CONV2D, _known)
+@overload
 def explain(
     input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
     *, out: Array | None = None, dtype: DTypeLike | None = None,
-) -> Explanation:  # fmt: skip
-    """Say what ``conv2d`` would do with these arguments, without doing it.
+) -> Explanation: ...  # fmt: skip
+@overload
+def explain(
+    function: Callable[..., Array], /, *arguments: Any,
+    out: Array | None = None, dtype: DTypeLike | None = None, **named: Any,
+) -> Explanation: ...  # fmt: skip
+def explain(*arguments: Any, dtype: DTypeLike | None = None, **named: Any) -> Explanation:
+    """Say what ``conv2d``, or a function of its family, would do, without doing it.
 
     Parameters
     ----------
-    input, filters : array_like or tuple of int
-        As for ``conv2d``, or just their shapes.
-    strides, padding, data_format, dilations, name, out
-        As for ``conv2d``.
+    *arguments, **named
+        Those of ``conv2d``; or a function of its family, then its arguments. In place of an array,
+        just its shape.
     dtype : dtype, optional
-        Of the input. Default: that of `input` where it is an array, otherwise float32.
+        Of the array that decides that of the result. Default: its own, or float32 for a shape.
 
     Returns
     -------
@@ -120,7 +137,7 @@ def explain(
     Raises
     ------
     TypeError, ValueError
-        If ``conv2d`` would raise them for such arrays.
+        If the function would raise them for such arrays.
 
     Examples
     --------
@@ -136,35 +153,110 @@ def explain(
     ...
     PyTorch        F.conv2d(F.pad(input.permute(0, 3, 1, 2), (2, 3, 2, 3)), \
 filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
+
+    >>> shapes = (1, 7, 7, 8), (3, 3, 4, 8), (1, 14, 14, 4)
+    >>> npconv.explain(npconv.conv2d_transpose, *shapes, strides=2).becomes
+    '4 stride-1 convolutions of the gradient, taps 2x2, 2x1, 1x2, 1x1'
     """
-    input_shape, input_dtype = _known("input", input)
-    filters_shape, filters_dtype = _known("filters", filters)
+    function: Any = conv2d
+    if arguments and callable(arguments[0]):
+        function, *arguments = arguments  # type: ignore[assignment]
+    operation = OPERATIONS.get(getattr(function, "__name__", ""))
+    if operation is None:
+        names = ", ".join(OPERATIONS)
+        raise TypeError(f"function: expected one of {names}, received {function!r}")
+    form = partial(_form, operation, _dtype(operation, dtype, (*arguments, *named.values())))
+
+    def told(*arguments: Any, dtype: Any = None, **named: Any) -> Explanation:
+        for name in named:
+            if name not in own.parameters:
+                raise TypeError(f"explain() got an unexpected keyword argument {name!r}")
+        bound = own.bind(*arguments, **named)
+        bound.apply_defaults()
+        return _explained(operation, bound.arguments, form, dtype)
+
+    own = told.__signature__ = signature(function)  # type: ignore[attr-defined]
+    if operation.gives == "output":
+        told = hinting(operation, form)(told)
+    return told(*arguments, dtype=dtype, **named)
+
+
+def _dtype(operation: Operation, asked: Any, values: Iterable[Any]) -> np.dtype[Any]:
+    """Return the dtype of an array that only its shape stands for."""
+    arrays = (one.dtype for one in values if isinstance(one, np.ndarray) and operation.alike)
     try:
-        asked = input_dtype if dtype is None else np.dtype(dtype)
+        return np.dtype(next(arrays, np.float32) if asked is None else asked)
     except TypeError as error:
         raise TypeError(f"dtype: {error}") from error
-    arrays = input_shape, asked, filters_shape, filters_dtype
-    attributes = strides, padding, data_format, dilations
-    source = "" if dtype is None else "dtype"
-    checked, geometry, output_shape, layout = check(CONV2D, *arrays, *attributes, source=source)
-    if out is not None:
-        inputs = {"input": np.asarray(input), "filters": np.asarray(filters)}
-        check_out(out, output_shape, checked, inputs)
-    rows, columns = geometry.axes
-    batch = prod(input_shape[:-3])
-    positions, taps = batch * rows.outputs * columns.outputs, rows.kernel * columns.kernel
-    sums, algorithm, tiles, thread, scratch, bits = 0, "none", "nothing to multiply", 0, 0, "always"
-    torch_call = "none: the result is empty or zero, which PyTorch does not always accept"
-    if prod(output_shape) and prod(input_shape):
-        sums = positions * taps * geometry.filter_channels * geometry.out_channels
-        algorithm, tiles, thread, scratch = describe(geometry, batch, checked)
-        bits = "always" if checked.kind == "i" else _FLOAT_BITS
-        torch_call = _torch_call(geometry, input_shape, layout)
+
+
+def _form(operation: Operation, dtype: np.dtype[Any], name: str, value: Any) -> Known:
+    """Return shape and dtype of an array, or of one that only its shape stands for."""
+    listed = isinstance(value, (tuple, list))
+    if not (listed and all(hasattr(one, "__index__") for one in value)):
+        shape, own = known(name, value)
+        return shape, dtype if listed and operation.alike else own
+    shape = tuple(index(size) for size in value)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"{name}: a shape must not be negative, received {shape}")
+    decides = operation.alike or name == operation.source
+    return shape, dtype if decides else np.dtype(bool)  # which casts to any
+
+
+def _explained(
+    operation: Operation, given: Mapping[str, Any], form: Callable[..., Known], asked: Any
+) -> Explanation:
+    """Explain a call whose arguments are `given` by their names."""
+    forward, attributes = operation.gives == "output", operation.attributes(given)
+    names = [operation.source, operation.filters if forward else operation.gradient]
+    known, other = (form(name, given[name]) for name in names)
+    if asked is not None:
+        known = known[0], np.dtype(asked)
+    if forward:
+        operation, source = operation.of(other[0]), "" if asked is None else "dtype"
+        checked = check(operation, *known, *other, *attributes, source=source)
+    else:
+        sizes = given[operation.input if operation.gives == "input" else operation.filters]
+        checked = check_gradient(operation, sizes, known, other, *attributes)
+    dtype, geometry, shape, layout = checked
+    images = shape if operation.gives == "input" else known[0]
+    batch, positions = prod(images[: -1 - len(geometry.axes)]), prod(geometry.outputs)
+    becomes, parts, sums, algorithm = "", [geometry], 0, "none"
+    torch, between = torch_call(operation, geometry, images, layout), 0
+    empty = not all(map(prod, (shape, known[0], other[0])))
+    if not empty:
+        becomes, parts, sums, algorithm = convolutions(operation, geometry, batch)
+        empty = not sums
+    if operation.name == "separable_conv2d":
+        names.append("pointwise_filter")
+        points = form(names[2], given[names[2]])
+        check_pointwise(points[0])
+        _, mixing, mixed, _ = check(POINTWISE, shape, dtype, *points, 1, "VALID", layout, 1)
+        becomes += f", rounded, then conv2d with {names[2]}"
+        torch = torch_call(POINTWISE._replace(input=torch, filters=names[2]), mixing, shape, layout)
+        parts, sums = [*parts, mixing], sums + batch * positions * prod(points[0])
+        empty = empty or not prod(points[0])
+        shape, between = mixed, 0 if empty else prod(shape) * dtype.itemsize
+    if (out := given["out"]) is not None:
+        check_out(out, shape, dtype, {name: np.asarray(given[name]) for name in names})
+    said = [describe(part, batch, dtype) for part in parts if not empty]
+    algorithm = algorithm or ", ".join(dict.fromkeys(one[0] for one in said))
+    tiles, bits = said[0][1] if said else "", _FLOAT_BITS if dtype.kind != "i" else "always"
+    if operation.phased and apart(geometry):
+        torch = "none: its strides do not count in each phase of a dilation"
+    if empty:
+        algorithm, tiles, bits, becomes = "none", "nothing to multiply", "always", ""
+        torch = "none: the result is empty or zero, which PyTorch does not always accept"
+    scratch = thread = None
+    if forward:
+        thread = between + max((one[2] for one in said), default=0)
+        scratch = between + max((one[3] for one in said), default=0)
     return Explanation(
-        output_shape, (rows.before, rows.after, columns.before, columns.after), geometry.groups,
-        _note(geometry, input_shape, filters_shape, *attributes),
-        (positions, taps * geometry.in_channels), sums, scratch, thread,
-        algorithm, tiles, bits, torch_call, geometry,
+        shape, tuple(pad for axis in geometry.axes for pad in axis[4:6]), geometry.groups,
+        _note(geometry, known[0], other[0], *attributes) if operation is CONV2D else "",
+        (batch * positions, prod(geometry.kernel) * geometry.in_channels), 0 if empty else sums,
+        scratch, thread, algorithm, tiles, bits, becomes, torch,
+        parts[0] if forward else geometry, batch,
     )  # fmt: skip
 
 
@@ -182,25 +274,3 @@ def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attribu
         depthwise = f"filters.reshape{(*filters_shape[:2], 1, channels)}"
         return f"{channels} with {depthwise}, as tf.nn.depthwise_conv2d has it"
     return ""
-
-
-def _torch_call(geometry: Geometry, input_shape: Shape, data_format: str) -> str:
-    rows, columns = geometry.axes
-    lead = len(input_shape) - 3
-    there, back = ".permute(0, 3, 1, 2)", ".permute(0, 2, 3, 1)"
-    if data_format == "NCHW":
-        there = back = ""
-    image = ("input" if lead == 1 else f"input.flatten(0, {lead - 1})") + there
-    options = ""
-    if (rows.before, columns.before) != (rows.after, columns.after):
-        pads = (columns.before, columns.after, rows.before, rows.after)  # the last axis first
-        image = f"F.pad({image}, {pads})"
-    elif rows.before or columns.before:
-        options += f", padding={(rows.before, columns.before)}"
-    for name in ("stride", "dilation"):
-        steps = getattr(rows, name), getattr(columns, name)
-        options += f", {name}={steps}" if steps != (1, 1) else ""
-    if geometry.groups != 1:
-        options += f", groups={geometry.groups}"
-    call = f"F.conv2d({image}, filters.permute(3, 2, 0, 1){options}){back}"
-    return call if lead == 1 else f"{call}.unflatten(0, {input_shape[:-3]})"

@@ -1,13 +1,17 @@
 """The gradient of a convolution by its filters: the patches, transposed, times that by the outputs.
 
-The sums run over all outputs of all images, cut into blocks whose patches stay in cache, always in
-the same order; the filters are cut among the threads.
+The sums run over the outputs of all images, cut into blocks whose patches stay in cache. Threads
+share small filters by blocks, and large ones by filters; in which order is added is always the
+same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -17,112 +21,125 @@ from npconv._engine.casting import cast
 from npconv._engine.numbers import itemsize, numbers
 from npconv._engine.plan import TILE_BYTES, parts, runs
 from npconv._engine.scratch import Array, Scratch
-from npconv._geometry import Geometry, Range, Ranges
+from npconv._geometry import Geometry, Ranges
 from npconv._patches import Patches
 
-_SHARES = 4
-_WORTH_SHARING = 12_000_000  # multiply-adds
-_BAND = 4 << 20
-_RUN = 6144
+_PARTS = 4  # of much work
+_WORTH_SHARING = 12_000_000  # multiply-adds, as `plan` has it
+_DEEP = 512  # outputs: with fewer, adding up products takes a while beside them
+_BAND = 4 << 20  # bytes of what a block of `depthwise` reads; its sums are as many as a row
+_RUN = 6144  # elements that einsum should find in a row
+
 _read = lru_cache(maxsize=1024)(read)
-Share = tuple[Ranges, Range]
+Multiply = Callable[[Ranges, Ranges, Array, Scratch], None]
+"""Writes the sums over a block of outputs, for ranges of the filters, to an array."""
 
 
 def filter_gradient(images: Array, gradient: Array, geometry: Geometry, out: Array) -> None:
-    """Write the gradient by the filters, (*kernel, C / groups, groups, OC / groups).
+    """Write the gradient by the filters, (*kernel, C / groups, groups, OC / groups), to `out`.
 
-    `images` are (N, *sizes, C), `gradient` is the one by the outputs, (N, *outputs, OC), of any
+    `images` are (N, *sizes, C), `gradient` is the one by the outputs, (N, *outputs, OC), all of any
     strides. Padding is zeros that are multiplied.
     """
-    if depthwise.admits(geometry):
-        _by_channel(images, gradient, geometry, out)
+    positions, size = len(images) * prod(geometry.outputs), itemsize(out.dtype)
+    by_channel = depthwise.admits(geometry)
+    shares = 1 if by_channel else -(-out.size * size // TILE_BYTES)
+    count = 1  # of ranges of blocks
+    if positions * out.size * (10 if by_channel else 1) >= _WORTH_SHARING:
+        if shares == 1 and (by_channel or positions >= _PARTS * _DEEP):
+            count = _PARTS
+        else:
+            shares = max(shares, _PARTS)
+    filters = _shares(out.shape, shares)
+    if by_channel:
+        rows = -(-3 * positions * geometry.in_channels * size // _BAND)
     else:
-        _by_group(images, gradient, geometry, out)
+        most = max(_size(one[:-1]) for one in filters)
+        rows = -(-positions * max(most, geometry.out_channels) * size // TILE_BYTES)
+    blocks = list(runs((len(images), *geometry.outputs), max(count, rows)))
+    make = _by_channel if by_channel else _by_group
+    multiply, sums = make(images, gradient, geometry, max(map(_size, blocks)))
+    ranges = parts(len(blocks), count)
+    totals = np.empty((len(ranges), *out.shape), sums) if count > 1 else out[np.newaxis]
+
+    def work(job: tuple[int, Ranges], scratch: Scratch) -> bool:
+        number, share = job
+        place = totals[number][tuple(slice(*one) for one in share)]
+        total = scratch.take("product", place.shape, sums)
+        first, last = ranges[number]
+        for outputs in blocks[first:last]:
+            some = total if outputs is blocks[first] else scratch.take("part", place.shape, sums)
+            multiply(share, outputs, some, scratch)
+            if some is not total:
+                np.add(total, some, out=total)
+        cast(total, place, scratch)
+        return True
+
+    jobs = list(product(range(len(ranges)), filters))
+    threads.each(jobs, work, len(jobs))
+    if count > 1:
+        np.copyto(out, totals.sum(0), casting="unsafe")
 
 
-def _shares(geometry: Geometry, batch: int, size: int) -> list[Share]:
-    """Cut the filters: their channels where these are many, so that a thread reads few pixels."""
-    kernel, channels, groups = geometry.kernel, geometry.filter_channels, geometry.groups
-    each = geometry.out_channels // groups
-    elements = geometry.terms * geometry.out_channels
-    count = -(-elements * size // TILE_BYTES)
-    if batch * prod(geometry.outputs) * elements >= _WORTH_SHARING:
-        count = max(count, _SHARES)
-    whole = tuple((0, taps) for taps in kernel)
-    if prod(kernel) == 1 and channels < each:
-        return [((*whole, (0, channels)), one) for one in parts(each, count)]
-    if channels >= 16 * count:
-        return [((*whole, one), (0, each)) for one in parts(channels, count)]
-    return [(one, (0, each)) for one in runs((*kernel, channels), count)]
+def _size(ranges: Ranges) -> int:
+    return prod(hi - lo for lo, hi in ranges)
 
 
-def _by_group(images: Array, gradient: Array, geometry: Geometry, out: Array) -> None:
-    groups, channels = geometry.groups, geometry.out_channels
-    size = itemsize(out.dtype)
-    shares = _shares(geometry, len(images), size)
-    rows = groups * max(prod(hi - lo for lo, hi in one) for one, _ in shares)
-    positions = (len(images), *geometry.outputs)
-    count = -(-prod(positions) * max(rows, channels) * size // TILE_BYTES)
-    blocks = list(runs(positions, count))
-    terms = max(prod(hi - lo for lo, hi in one) for one in blocks)
+def _shares(shape: tuple[int, ...], count: int) -> list[Ranges]:
+    """Cut filters by their channels, of which each pixel is read but once, where there are many."""
+    whole = [(0, size) for size in shape]
+    if prod(shape[:-3]) == 1 and shape[-3] < shape[-1]:
+        return [(*whole[:-1], one) for one in parts(shape[-1], count)]
+    if shape[-3] >= 16 * count:
+        return [(*whole[:-3], one, *whole[-2:]) for one in parts(shape[-3], count)]
+    return [(*one, *whole[-2:]) for one in runs(shape[:-2], count)]
+
+
+def _by_group(
+    images: Array, gradient: Array, geometry: Geometry, terms: int
+) -> tuple[Multiply, np.dtype[Any]]:
+    """Multiply patches by gradients as matrices, with sums of so many terms at the most."""
+    groups = geometry.groups
     arithmetic = numbers(images, gradient, Geometry((), terms, terms, 1), None)
     patches = Patches(images, arithmetic.dtype)
 
-    def work(share: Share, scratch: Scratch) -> bool:
-        taps, (o0, o1) = share
-        place = out[tuple(slice(*one) for one in taps)][..., o0:o1]
-        shape = (groups, place.size // (groups * (o1 - o0)), o1 - o0)
-        total = scratch.take("product", shape, arithmetic.sums)
-        for number, outputs in enumerate(blocks):
-            block = _read(geometry, outputs, (0, groups), taps, arithmetic.dtype.itemsize)
-            matrix = patches.matrix(block, scratch)
-            y = gradient[tuple(slice(*one) for one in outputs)]
-            flat = y.reshape(-1, groups, channels // groups)[..., o0:o1]
-            operands = arithmetic.prepare(flat.transpose(1, 0, 2), scratch)
-            sums = scratch.take("part", shape, arithmetic.sums) if number else total
-            matrix = matrix.reshape(groups, -1, shape[1])
-            arithmetic.multiply(matrix.swapaxes(1, 2), operands, sums, scratch)
-            if number:
-                np.add(total, sums, out=total)
-        cast(total.transpose(1, 0, 2).reshape(place.shape), place, scratch)
-        return True
+    def multiply(share: Ranges, outputs: Ranges, sums: Array, scratch: Scratch) -> None:
+        *taps, _, (o0, o1) = share
+        whole = geometry, outputs, (0, groups), tuple(taps), arithmetic.dtype.itemsize
+        matrix = patches.matrix(_read(*whole), scratch)
+        matrix = matrix.reshape(groups, -1, matrix.shape[-1])  # (g, positions, taps)
+        y = gradient[tuple(slice(*one) for one in outputs)]
+        y = y.reshape(matrix.shape[1], groups, -1)[..., o0:o1].transpose(1, 0, 2)
+        flat = sums.reshape(matrix.shape[-1], groups, -1).transpose(1, 0, 2)
+        arithmetic.multiply(matrix.swapaxes(1, 2), arithmetic.prepare(y, scratch), flat, scratch)
 
-    threads.each(shares, work, len(shares))
+    return multiply, arithmetic.sums
 
 
-def _by_channel(images: Array, gradient: Array, geometry: Geometry, out: Array) -> None:
-    """Multiply channels side by side, see `depthwise`; blocks of outputs are the threads'."""
+def _by_channel(
+    images: Array, gradient: Array, geometry: Geometry, terms: int
+) -> tuple[Multiply, np.dtype[Any]]:
+    """Multiply channels side by side, as `depthwise` does."""
     kernel, channels = geometry.kernel, geometry.in_channels
-    filters = geometry.out_channels // channels
-    dtype = depthwise.dtype_of(out.dtype)
-    positions = (len(images), *geometry.outputs)
-    count = -(-3 * prod(positions) * channels * dtype.itemsize // _BAND)
-    if prod(positions) * prod(kernel) * geometry.out_channels * 10 >= _WORTH_SHARING:
-        count = max(count, _SHARES)
-    blocks = list(runs(positions, count))
+    dtype = depthwise.dtype_of(gradient.dtype)
     columns = -(-geometry.outputs[-1] // -(-geometry.outputs[-1] * channels // _RUN))
-    jobs = parts(len(blocks), 2 * _SHARES)
-    totals = np.zeros((len(jobs), *kernel, channels, filters), dtype)
-    axes = "abcd"[: len(kernel)], "ijk"[: len(kernel)]
-    rule = "{0}{1}x,{0}x->{1}x".format(*axes)
+    rule = "{0}{1}x,{0}x->{1}x".format("abcd"[: len(kernel)], "ijkl"[: len(kernel)])
 
-    def work(job: int, scratch: Scratch) -> bool:
-        for outputs in blocks[slice(*jobs[job])]:
-            reaches = depthwise.reached(geometry, outputs, (0, channels))
-            band = depthwise.read_band(images, geometry, reaches, dtype, scratch)
-            y = gradient[tuple(slice(*one) for one in outputs)]
-            y = y.reshape(*y.shape[:-1], channels, filters)
-            for number in range(filters):
-                rows = y[..., number]
-                if rows.dtype != dtype or not rows.flags.c_contiguous:
-                    rows = scratch.take("product", rows.shape, dtype)
-                    cast(y[..., number], rows, scratch)
-                for start in range(0, rows.shape[-2], columns):
-                    own = rows[..., start : start + columns, :]
-                    seen = depthwise.patches_of(band, geometry, own.shape, start)
-                    sums = np.einsum(rule, seen, own.reshape(*own.shape[:-2], -1))
-                    totals[job, ..., number] += sums.reshape(*kernel, -1, channels).sum(-2)
-        return True
+    def multiply(share: Ranges, outputs: Ranges, sums: Array, scratch: Scratch) -> None:
+        reaches = depthwise.reached(geometry, outputs, (0, channels))
+        band = depthwise.read_band(images, geometry, reaches, dtype, scratch)
+        sums[...] = 0
+        y = gradient[tuple(slice(*one) for one in outputs)]
+        y = y.reshape(*y.shape[:-1], channels, -1)
+        for number in range(y.shape[-1]):
+            rows = y[..., number]
+            if rows.dtype != dtype or not rows.flags.c_contiguous:
+                rows = scratch.take("row", rows.shape, dtype)
+                cast(y[..., number], rows, scratch)
+            for start in range(0, rows.shape[-2], columns):
+                own = rows[..., start : start + columns, :]
+                seen = depthwise.patches_of(band, geometry, own.shape, start)
+                products = np.einsum(rule, seen, own.reshape(*own.shape[:-2], -1))
+                sums[..., 0, :, number] += products.reshape(*kernel, -1, channels).sum(-2)
 
-    threads.each(range(len(jobs)), work, len(jobs))
-    np.copyto(out[..., 0, :, :], totals.sum(0), casting="unsafe")
+    return multiply, dtype

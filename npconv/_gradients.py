@@ -19,7 +19,6 @@ from npconv._geometry import Axis, Geometry
 
 _LINE = 64  # bytes that a transposed copy writes at once
 _FEW = 8  # channels: the engine has its own ways
-_COLUMNS = 16  # of a product, by which BLAS multiplies at once
 _RUN = 20  # elements that NumPy adds while it begins another run of channels
 _PRODUCTS = 8 << 20  # bytes of products that wait to be added up, if one tap of an image needs less
 
@@ -64,8 +63,21 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
     `gradient` is the one by the outputs, (N, *outputs, OC), `filters` are (*kernel, C / groups,
     groups, OC / groups), all of any strides. Padding takes no part: no tap is multiplied by it.
     """
+    geometry = folded(geometry)
+    sizes = (axis.size for axis in geometry.axes)
+    result = out.reshape(len(out), *sizes, geometry.in_channels)
+    filters = filters.reshape(
+        *geometry.kernel, geometry.filter_channels, geometry.groups, filters.shape[-1]
+    )
+    _write(gradient, filters, geometry, result)
+    if not np.may_share_memory(result, out):  # columns of channels first cannot be folded in place
+        out[...] = result.reshape(out.shape)
+
+
+def _write(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
+    """Write the gradient by the way that moves less in memory."""
     by_axis = [phases(axis) for axis in geometry.axes]
-    if _sums_are_less(geometry, len(out), by_axis):
+    if sums_are_less(geometry, len(out), by_axis):
         _add_up(gradient, filters, geometry, out)
         return
     reached = (sum(one.axis.outputs for one in found) for found in by_axis)
@@ -78,18 +90,32 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
         _add_up(gradient, filters, geometry, out)
 
 
-def _sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
+def folded(geometry: Geometry) -> Geometry:
+    """Take columns that belong to one output alone for channels: a phase instead of many.
+
+    >>> axis = Axis.resolve(8, 2, 2, 1, "VALID")
+    >>> folded(Geometry((axis, axis), 3, 3, 5)).axes[1].size
+    4
+    """
+    *axes, (size, kernel, stride, dilation, before, _, outputs) = geometry.axes
+    alone = kernel == stride > dilation == 1 and not before and size == outputs * stride
+    if not alone or geometry.groups > 1:
+        return geometry
+    axes.append(Axis(outputs, 1, 1, 1, 0, 0, outputs))
+    channels = stride * geometry.in_channels
+    return Geometry(tuple(axes), channels, channels, geometry.out_channels)
+
+
+def sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
     """Say whether adding up products moves less in memory than convolving phases.
 
     That is, for each tap of an output, its products by all channels, or the filters that are
-    transposed, the channels of patches and the columns of products that BLAS leaves empty.
+    transposed and the channels of patches.
     """
     inputs, outputs = geometry.in_channels, geometry.out_channels
     moved = inputs * outputs / (batch * prod(geometry.outputs))
-    if any(one.axis.kernel > 1 for found in by_axis for one in found):
-        moved += outputs if inputs > _FEW else 0
-    else:
-        moved += outputs * max(0, 1 - inputs / _COLUMNS)
+    if inputs > _FEW and any(one.axis.kernel > 1 for found in by_axis for one in found):
+        moved += outputs
     return geometry.groups == 1 and _RUN + 2 * inputs < moved
 
 
@@ -97,24 +123,30 @@ def _finite(array: Array) -> bool:
     return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
 
 
+def convolution_back(geometry: Geometry, axes: tuple[Axis, ...]) -> Geometry:
+    """Return a convolution of the gradient by the outputs to the one by the images."""
+    channels = geometry.out_channels
+    return Geometry(axes, channels, channels // geometry.groups, geometry.in_channels)
+
+
 def _convolve(
     gradient: Array, filters: Array, geometry: Geometry, phase: tuple[Phase, ...], out: Array
 ) -> None:
     """Write the pixels of a phase."""
     pixels, taps, outputs, axes = zip(*phase, strict=True)
-    groups, channels = geometry.groups, geometry.out_channels
     own = filters[taps][(slice(None, None, -1),) * len(axes)]
     # (taps, C / groups, groups, OC / groups) -> (taps, OC / groups, groups, C / groups)
     weights = source = own.swapaxes(-3, -1)
-    if prod(own.shape[:-3]) * groups > 1:  # else it is a matrix, transposed, that BLAS takes
+    if prod(own.shape[:-3]) * geometry.groups > 1:  # else BLAS takes it, transposed
         weights = np.empty(source.shape, source.dtype)
         line = _LINE // source.itemsize
         for start in range(0, source.shape[-1], line):
             weights[..., start : start + line] = source[..., start : start + line]
-    along = Geometry(axes, channels, channels // groups, out.shape[-1])
     target = out[(slice(None), *pixels)]
     flat = weights.reshape(-1, out.shape[-1])
-    right_multiply(gradient[(slice(None), *outputs)], flat, along, target)
+    right_multiply(
+        gradient[(slice(None), *outputs)], flat, convolution_back(geometry, axes), target
+    )
 
 
 def _add_up(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:

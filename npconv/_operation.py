@@ -45,6 +45,11 @@ class Operation(NamedTuple):
             raise ValueError(f"{self.filters}: expected {form}, received shape {filters_shape}")
         return self._replace(axes=len(filters_shape) - 2)
 
+    @property
+    def source(self) -> str:
+        """What the array is called that decides the dtype: what is known of the convolution."""
+        return self.filters if self.gives == "input" else self.input
+
     def attributes(self, given: Mapping[str, Any]) -> tuple[Any, Any, Any, Any]:
         """Return strides, padding, data_format and dilations of arguments by their names."""
         steps = given.get(self.strides, 1), given.get(self.dilations)

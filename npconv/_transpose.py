@@ -47,7 +47,7 @@ def conv2d_transpose(
 
     Notes
     -----
-    Only pixels and taps that meet are multiplied: no zeros between pixels, none around them.
+    Padding takes no part: an infinite tap over it gives no NaN, unlike in ``conv2d``.
 
     Examples
     --------
@@ -77,6 +77,11 @@ def conv1d_transpose(
     -------
     ndarray, shape (N, OW, OC) or, for NCW, (N, OC, OW)
 
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d_transpose``; TypeError also where dtypes differ.
+
     Examples
     --------
     >>> import numpy as np
@@ -104,6 +109,11 @@ def conv3d_transpose(
     Returns
     -------
     ndarray, shape (N, OD, OH, OW, OC) or, for NCDHW, (N, OC, OD, OH, OW)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d_transpose``.
 
     Examples
     --------
@@ -133,6 +143,11 @@ def atrous_conv2d_transpose(
     Returns
     -------
     ndarray, shape (N, OH, OW, OC)
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As ``conv2d_transpose``.
 
     Examples
     --------

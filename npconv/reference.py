@@ -153,13 +153,11 @@ def _gradient(
     operation: Operation, sizes: Any, known: Any, gradient: Any, *attributes: Any
 ) -> Array:
     """Compute the gradient by the input from `known` filters, or that by the filters from it."""
-    by_input = operation.gives == "input"
-    source = operation.filters if by_input else operation.input
-    own, outputs = _arrays(operation, **{source: known, operation.gradient: gradient})
+    own, outputs = _arrays(operation, **{operation.source: known, operation.gradient: gradient})
     forms = [(one.shape, one.dtype) for one in (own, outputs)]
     dtype, _, shape, _ = check_gradient(operation, sizes, *forms, *attributes)
     result = np.zeros(shape, dtype)
-    images, kernels = (result, own) if by_input else (own, result)
+    images, kernels = (result, own) if operation.gives == "input" else (own, result)
     return _sum(operation, attributes, images, kernels, outputs)
 
 
@@ -233,7 +231,7 @@ def separable_conv2d(
     )
     attributes = strides, padding, data_format, dilations
     apart = _output(SEPARABLE_CONV2D, images, taps, *attributes)
-    _depthwise.check_pointwise(points)
+    _depthwise.check_pointwise(points.shape)
     return _output(POINTWISE, apart, points, 1, "VALID", data_format, 1)
 
 

@@ -59,10 +59,14 @@ LAYERS = {  # input, filters, strides, dilations, paddings other than both SAME 
 
 def scratch(x, w, strides, padding, dilations=1, **more):
     """Peak bytes beyond the inputs and the result, of a call that finds no memory kept."""
+    return scratch_of(npconv.conv2d, x, w, strides, padding, dilations=dilations, **more)
+
+
+def scratch_of(function, *arguments, **more):
     engine._kept = threading.local()
     tracemalloc.start()
     try:
-        result = npconv.conv2d(x, w, strides, padding, dilations=dilations, **more)
+        result = function(*arguments, **more)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -90,6 +94,21 @@ def test_at_most_16_mib(layer, padding, threads):
     assert used <= 16 * MIB, f"{used / MIB:.1f} MiB"
     assert used <= said.scratch_bytes + MIB, "explain promised less"
     assert said.thread_bytes <= said.scratch_bytes <= 16 * MIB
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes"),
+    [
+        (npconv.separable_conv2d, [(2, 112, 112, 64), (3, 3, 64, 1), (1, 1, 64, 128)]),
+        (npconv.depthwise_conv2d, [(2, 112, 112, 64), (3, 3, 64, 2)]),
+        (npconv.conv3d, [(1, 16, 56, 56, 16), (3, 3, 3, 16, 32)]),
+    ],
+)
+def test_the_family(function, shapes):
+    """What is between the two convolutions of a separable one counts, too."""
+    said = npconv.explain(function, *shapes, 1, "SAME").scratch_bytes
+    used = scratch_of(function, *map(ones, shapes), 1, "SAME")
+    assert said / 4 < used <= said + PYTHONS
 
 
 def test_16_megapixels():

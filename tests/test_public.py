@@ -21,10 +21,32 @@ FORWARD = {  # as in tf.nn, with what follows the arguments that have no default
     "depthwise_conv2d": ("input filter strides padding", NEITHER),
     "separable_conv2d": ("input depthwise_filter pointwise_filter strides padding", NEITHER),
 }
+TRANSPOSE, BOTH = "input filters output_shape strides", ("input_sizes filter", "input filter_sizes")
+ONES = {"data_format": "NHWC", "dilations": (1, 1, 1, 1)}  # the lists that TensorFlow has
+VOLUMES = {"data_format": "NDHWC", "dilations": (1, 1, 1, 1, 1)}
+GRADIENTS = {
+    **{
+        f"conv{axes}d_transpose": (
+            TRANSPOSE, {"padding": "SAME", "data_format": layout, "dilations": None}
+        )
+        for axes, layout in ((1, "NWC"), (2, "NHWC"), (3, "NDHWC"))
+    },
+    "atrous_conv2d_transpose": ("value filters output_shape rate padding", {}),
+    **{
+        f"{name}_backprop_{word}": (f"{arrays} out_backprop strides padding", options)
+        for word, arrays in zip(("input", "filter"), BOTH, strict=True)
+        for name, options in (
+            ("conv2d", {"use_cudnn_on_gpu": True, **ONES}),
+            ("depthwise_conv2d", ONES),
+            ("conv3d", VOLUMES),
+        )
+    },
+}  # fmt: skip
+FAMILY = FORWARD | GRADIENTS
 CALLABLES = {
     "Convolution": npconv.Convolution,
     "conv2d": npconv.conv2d,
-    **{name: getattr(npconv, name) for name in FORWARD},
+    **{name: getattr(npconv, name) for name in FAMILY},
     "flatten_filters": npconv.flatten_filters,
     "extract_patches": npconv.extract_patches,
     "explain": npconv.explain,
@@ -63,9 +85,9 @@ def test_conv2d_has_the_signature_of_tensorflow():
     assert out.kind is inspect.Parameter.KEYWORD_ONLY
 
 
-@pytest.mark.parametrize("name", FORWARD)
+@pytest.mark.parametrize("name", FAMILY)
 def test_the_family_has_the_signatures_of_tensorflow(name):
-    words, defaults = FORWARD[name]
+    words, defaults = FAMILY[name]
     expected = dict.fromkeys(words.split(), inspect.Parameter.empty) | defaults
     function = getattr(npconv, name)
     assert list(parameters(function).items()) == [*expected.items(), ("name", None), ("out", None)]
@@ -86,9 +108,8 @@ def test_docstrings_name_every_parameter(name):
         assert re.search(rf"^{section}\n-{{{len(section)}}}$", text, re.MULTILINE), section
     if name != "reference.conv2d":
         for parameter in parameters(function):
-            assert re.search(rf"^(\w+, )*{parameter}(, \w+)*( :.*)?$", text, re.MULTILINE), (
-                parameter
-            )
+            line = rf"^([\w*]+, )*\**{parameter}(, [\w*]+)*( :.*)?$"
+            assert re.search(line, text, re.MULTILINE), parameter
 
 
 def test_importing_takes_numpy_alone():

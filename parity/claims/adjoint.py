@@ -2,11 +2,15 @@
 
 On whole numbers every element is exact, and so is each of the three sums, in Python's integers.
 TensorFlow is not asked, nor the suite's own sums of products; strides and dilations go to 4, which
-TensorFlow's gradients do not.
+TensorFlow's gradients do not.  A convolution is also one of another function: a depthwise one has
+groups, one axis is two with a single row, two are three with a single plane.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +19,14 @@ from hypothesis.strategies import SearchStrategy
 from parity.claims.check import Subject, scope_of
 from parity.claims.claim import Claim, Told
 from parity.examples.strategies import Dials, built
-from parity.model import data
 from parity.model.axis import Axis
 from parity.model.case import DTYPES as NUMBERS
 from parity.model.case import Array, Case, Conv2d
 from parity.model.geometry import Geometry
+from parity.model.operation import OPERATIONS
 from parity.model.subject import DTYPES, Scope, load
 from parity.model.verdict import WrongCall
-from parity.oracles.compare import explain
+from parity.oracles.compare import assert_exact, explain
 
 GRADIENTS: dict[str, tuple[str, ...]] = {
     "conv1d": ("conv1d_transpose",),
@@ -31,17 +35,23 @@ GRADIENTS: dict[str, tuple[str, ...]] = {
     "depthwise_conv2d": ("depthwise_conv2d_backprop_input", "depthwise_conv2d_backprop_filter"),
     "atrous_conv2d": ("atrous_conv2d_transpose",),
 }
+ANOTHER: dict[str, tuple[str, ...]] = {
+    "conv1d": ("conv2d",),
+    "conv2d": ("conv3d",),
+    "depthwise_conv2d": ("conv2d",),
+    "atrous_conv2d": ("conv2d",),
+}
+"""Operations, each of which is the other with more groups, another axis or another spelling."""
 BYTES = 50
+_BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53, "int32": 31}
 
 
-def siblings(scope: Scope) -> dict[str, Conv2d]:
-    """Return the gradients of the scope's operation that the subject's module has."""
+def siblings(scope: Scope, names: Mapping[str, tuple[str, ...]] = GRADIENTS) -> dict[str, Subject]:
+    """Return the gradients of the scope's operation, or what `names` has, of the same module."""
     module, found = scope.subject.partition(":")[0], {}
-    for name in GRADIENTS[scope.operation]:
-        try:
-            found[name] = load(f"{module}:{name}")
-        except WrongCall:
-            continue
+    for name in names.get(scope.operation, ()):
+        with suppress(WrongCall):
+            found[name] = Subject(load(f"{module}:{name}"), scope)
     return found
 
 
@@ -64,9 +74,8 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
         depth, strides = 1, {axis.stride for axis in axes}
         if max(strides) > 1 < max(axis.dilation for axis in axes):  # another convolution
             axes = tuple(axis._replace(stride=1) for axis in axes)
-    kind = "small" if dtype in ("float16", "bfloat16") else dials.pick(("small", "lattice"))
     whole = Geometry((batch,), axes, groups * depth, depth, groups * filters)
-    return whole.case(padding, data_format, of.name, dtype=dtype, kind=kind, seed=dials.seed())
+    return whole.case(padding, data_format, of.name, dtype=dtype, seed=dials.seed())
 
 
 def _axis(dials: Dials, padding: str, scope: Scope) -> Axis:
@@ -86,24 +95,45 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     gradients = siblings(scope)
     parts = [case, *(replace(case, operation=name) for name in gradients)]
     terms = max(part.terms for part in parts)
-    x, w = _drawn(case, case.seed, case.shapes, terms)
-    y, _ = _drawn(case, case.seed + 1, (case.output_shape, (1,)), terms)
-    forms = {case.operation: _inner(case.call_on(conv2d, x, w), y)}
+    x, w, y = _drawn(case, (*case.shapes, case.output_shape), terms)
+    output = case.call_on(conv2d, x, w)
+    forms = {case.operation: _inner(output, y)}
     for part in parts[1:]:
         given, other = ((y, w), x) if part.of.gives == "input" else ((x, y), w)
-        found = part.call_on(Subject(gradients[part.operation], scope), *given)
+        found = part.call_on(gradients[part.operation], *given)
         forms[part.operation] = _inner(found, other)
     if len({*forms.values()}) > 1:
         raise AssertionError(f"the adjoint law does not hold: {forms}\n{explain(case)}")
-    return Told(y.size, int(np.count_nonzero(y)), classes=("law: adjoint",))
+    laws = ["law: adjoint"]
+    for name, function in siblings(scope, ANOTHER).items():
+        another = as_another(case)
+        given = x.reshape(another.input_shape), w.reshape(another.filters_shape)
+        got = another.call_on(function, *given).reshape(output.shape)
+        assert_exact(case=case, got=got, expected=output, names=(f"as {name}", "the operation"))
+        laws.append(f"law: as {name}")
+    return Told(y.size, int(np.count_nonzero(y)), classes=tuple(laws))
 
 
-def _drawn(
-    case: Case, seed: int, shapes: tuple[tuple[int, ...], tuple[int, ...]], terms: int
-) -> tuple[Array, Array]:
-    """Draw two arrays whose elements are small enough for sums of `terms` products."""
-    rng = np.random.default_rng(seed)
-    return data.KINDS[case.kind](rng, *shapes, NUMBERS[case.dtype], terms)
+def as_another(case: Case) -> Case:
+    """Return a case as one of the operation that `ANOTHER` names."""
+    it, (name,) = Geometry.of(case), ANOTHER[case.operation]
+    whole = it._replace(axes=(Axis(1),) * (OPERATIONS[name].axes - len(it.axes)) + it.axes)
+    padding = case.padding if isinstance(case.padding, str) else "explicit"
+    return whole.case(padding, case.data_format, name, dtype=case.dtype)
+
+
+def _drawn(case: Case, shapes: Iterable[tuple[int, ...]], terms: int) -> Iterator[Array]:
+    """Draw integers so small, and if they are 1 so few, that no two arrays' sums are rounded.
+
+    With n products of two of them |sum| <= n most**2, and no more than there are non-zero elements.
+    """
+    rng, limit = np.random.default_rng(case.seed), 2 ** _BITS[case.dtype]
+    most = min(math.isqrt(limit // max(1, terms)), 2**20) or 1
+    for shape in shapes:
+        drawn = rng.integers(-most, most, shape, endpoint=True)
+        if terms > limit:
+            drawn.reshape(-1)[limit:] = 0
+        yield drawn.astype(NUMBERS[case.dtype])
 
 
 def _inner(one: Array, other: Array) -> int:
@@ -125,6 +155,8 @@ CLAIM = Claim(
     others=1,
     telling=3,
     classes=lambda case: (case.dtype, case.data_format),
-    minima=lambda _: {"law: adjoint": 1.0},
+    minima=lambda scope: (
+        {"law: adjoint": 1.0} | {f"law: as {name}": 1.0 for name in siblings(scope, ANOTHER)}
+    ),
     operations=tuple(GRADIENTS),
 )

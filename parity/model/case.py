@@ -18,6 +18,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import ml_dtypes
@@ -115,14 +116,14 @@ class Case:
 
     def axes(self) -> tuple[Axis, ...]:
         """Return the axes with their pads, those of SAME as well."""
+        return self._axes
+
+    @cached_property
+    def _axes(self) -> tuple[Axis, ...]:
         count, last = len(self.strides), self.data_format == "NHWC"
         sizes = self.input_shape[-count - 1 : -1] if last else self.input_shape[-count:]
         pads = (0,) * (2 * count) if isinstance(self.padding, str) else self.padding
-        interleaved = (
-            self.of.depthwise
-            and self.of.gives == "output"
-            and max(self.strides) > 1 < max(self.dilations)
-        )
+        interleaved = self.of.interleaves(self.strides, self.dilations)
         kernel, around = self.filters_shape[:count], zip(pads[::2], pads[1::2], strict=True)
         parts = zip(sizes, kernel, self.strides, self.dilations, around, strict=True)
         axes = tuple(

@@ -82,6 +82,11 @@ class Operation:
         transpose = self.name in ("conv2d_transpose", "conv3d_transpose")
         return transpose or "backprop" in self.name or self.name in ("conv2d", "conv3d")
 
+    def interleaves(self, strides: tuple[int, ...], dilations: tuple[int, ...]) -> bool:
+        """Say whether it strides and dilates in TensorFlow's own way, see `Axis`."""
+        forward = self.depthwise and self.gives == "output"
+        return forward and max(strides) > 1 < max(dilations)
+
     def format_name(self, data_format: str) -> str:
         """Return what it calls NHWC or NCHW."""
         return (CHANNELS_FIRST if data_format == "NCHW" else CHANNELS_LAST)[self.axes]

@@ -1,10 +1,12 @@
-"""Wrong implementations of conv2d, which the suite must find out, and the right one they come from.
+"""Wrong implementations, which the suite must find out, and the right ones that they come from.
 
-``parity.mutants:floor_for_ceil`` names a subject, and so does ``parity.mutants:textbook``.
+``parity.mutants:floor_for_ceil`` names a subject; so does ``parity.mutants:textbook``, the right
+conv2d, and ``parity.mutants:conv3d``, the right one of any other operation.
 """
 
 from __future__ import annotations
 
+from parity.model.operation import FAMILY
 from parity.mutants import (  # noqa: F401 - each registers its mutants
     arguments,
     arithmetic,
@@ -12,18 +14,31 @@ from parity.mutants import (  # noqa: F401 - each registers its mutants
     fast_paths,
     filters,
     geometry,
+    gradients,
     memory,
     padding,
     tiles,
+    variants,
 )
+from parity.mutants.book import Book
+from parity.mutants.family import Family
 from parity.mutants.mutant import MUTANTS, Mutant
 from parity.mutants.textbook import RIGHT as textbook  # noqa: N811 - the name of a subject
-from parity.mutants.textbook import Textbook
 
-__all__ = ["MUTANTS", "Mutant", "textbook"]
+__all__ = ["CONTROLS", "MUTANTS", "Mutant", "control", "textbook"]
+
+CONTROLS: dict[str, Book] = {"textbook": textbook, **{name: Family(name) for name in FAMILY}}
+"""The right ones by their names: conv2d's, then those of the family, which have the operation's."""
 
 
-def __getattr__(name: str) -> Textbook:
+def control(operation: str) -> str:
+    """Return the name of the right one of an operation."""
+    return "textbook" if operation == "conv2d" else operation
+
+
+def __getattr__(name: str) -> Book:
     if name in MUTANTS:
-        return MUTANTS[name].conv2d
+        return MUTANTS[name].function
+    if name in CONTROLS:
+        return CONTROLS[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,9 @@ import numpy as np
 
 from parity.model.call import Call
 from parity.model.case import Array
+from parity.mutants.book import Steps
 from parity.mutants.mutant import slip
-from parity.mutants.textbook import RIGHT, Arguments, Pair
+from parity.mutants.textbook import RIGHT, Arguments
 
 
 def written(**arguments: Any) -> Call:
@@ -110,7 +111,7 @@ def type_error_for_pads(call: Arguments) -> Arguments:
 
 
 @slip("dilations", written(dilations=2))
-def single_dilation_ignored(value: Any, layout: str) -> Pair:
+def single_dilation_ignored(value: Any, layout: str) -> Steps:
     """A dilation written as a single integer is ignored."""
     return (1, 1) if isinstance(value, int) else RIGHT.dilations(value, layout)
 

@@ -18,8 +18,8 @@ from parity.engine import Crash, Outcome
 from parity.model import verdict
 from parity.model.settings import Settings
 from parity.model.verdict import Verdict
-from parity.mutants import MUTANTS
-from parity.search.hunt import CONTROL, Fate, Task, hunted, merged, tasks
+from parity.mutants import CONTROLS, MUTANTS
+from parity.search.hunt import Fate, Task, hunted, merged, tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="SHARE",
-        help="how much of a claim's usual examples the control has to pass (default: 1)",
+        help="how much of a claim's usual examples controls have to pass (default: 1)",
     )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the table")
     options.add_scope(parser)
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Hunt:
-    """What became of all mutants and of the control.
+    """What became of all mutants and of the controls, one for each operation.
 
     Of the killed ones so many are misunderstandings, so many of these `named` by what their failure
     looks like; the failures of those `misnamed` look like another fault.
@@ -55,14 +55,14 @@ class Hunt:
     misunderstandings: int
     named: int
     misnamed: list[str]
-    control: Fate | None
+    controls: list[Fate]
     crashes: list[Crash]
     doubts: list[str]
     exit_code: int
 
 
 def run(arguments: argparse.Namespace) -> Verdict:
-    """Print the fate of every mutant; return 1 if one survives or the control does not."""
+    """Print the fate of every mutant; return 1 if one survives or a control does not."""
     names = arguments.names or list(MUTANTS)
     settings = options.settings(arguments)
     unknown = [name for name in names if name not in MUTANTS]
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> Verdict:
 def hunt(
     console: Console, names: list[str], *, seed: int, settings: Settings, control: float = 1.0
 ) -> Hunt:
-    """Hunt the mutants of `names` and the control; print the table and return it.
+    """Hunt the mutants of `names` and their controls; print the table and return it.
 
     A mutant whose fault lies outside the scope is not asked for.
     """
@@ -108,21 +108,20 @@ def hunt(
 
         engine.run(hunted, given, settings, heard)
     found = [fates[name][0] for name in names if name in fates]
-    right = merged(fates[CONTROL]) if CONTROL in fates else None
+    right = [merged(fates[name]) for name in CONTROLS if name in fates]
     hunted_down = _judged(str(settings.scope), found, right, crashes)
     _show(console, hunted_down)
     return hunted_down
 
 
-def _judged(scope: str, found: list[Fate], right: Fate | None, crashes: list[Crash]) -> Hunt:
+def _judged(scope: str, found: list[Fate], right: list[Fate], crashes: list[Crash]) -> Hunt:
     """Count fates and say what they come to."""
     asked = [fate for fate in found if fate.asked]
     survivors = [fate.mutant for fate in asked if not fate.killed]
     misnamed = [fate.mutant for fate in asked if fate.misnamed]
     told = [fate for fate in asked if fate.killed and fate.misunderstanding]
     wrong = [*survivors, *misnamed, *crashes]
-    if right is None or right.killed or right.misnamed:
-        wrong.append(CONTROL)
+    wrong += [fate for fate in right if fate.killed or fate.misnamed] if right else ["no control"]
     doubts = [] if asked or crashes else ["no mutant lies within the scope"]
     return Hunt(
         scope=scope,
@@ -134,7 +133,7 @@ def _judged(scope: str, found: list[Fate], right: Fate | None, crashes: list[Cra
         misunderstandings=len(told),
         named=sum(fate.looks_like == fate.mutant for fate in told),
         misnamed=misnamed,
-        control=right,
+        controls=right,
         crashes=crashes,
         doubts=doubts,
         exit_code=verdict.verdict(wrong, doubts),
@@ -154,14 +153,14 @@ def _show(console: Console, found: Hunt) -> None:
         killer = f"{fate.claim} {fate.dtype}".strip() or "[yellow]none[/]"
         rows = "yes" if fate.regression else ""
         _row(table, fate, killer if fate.killed else "[bold red]SURVIVES[/]", rows)
-    right = found.control
-    if right is not None:
-        table.add_section()
+    table.add_section()
+    for right in found.controls:
         killer = right.claim or ("a regression row" if right.regression else "")
         _row(table, right, f"[bold red]KILLED by {killer}[/]" if killer else "agrees", "")
     console.print(table)
-    if right is not None and (shown := right.token or right.regression):
-        console.print(f"{CONTROL}: {shown}", style="red", markup=False)
+    for right in found.controls:
+        if shown := right.token or right.regression:
+            console.print(f"{right.mutant}: {shown}", style="red", markup=False)
     for crash in found.crashes:
         said = f"A JOB ENDED: {crash.reason}\n{crash.traceback}"
         console.print(said, style="bold red", markup=False)
@@ -185,6 +184,6 @@ def _row(table: Table, fate: Fate, killer: str, rows: str) -> None:
     looks = "[green]itself[/]" if fate.looks_like == fate.mutant else fate.looks_like
     if fate.misnamed:
         looks = f"[bold red]{fate.looks_like}[/]"
-    fault = fate.fault or "none: the control"
+    fault = fate.fault or "none: a control"
     cells = f"{fate.examples:,}", f"{fate.seconds:.1f}"
     table.add_row(fate.mutant, fault, killer, rows, looks, *cells)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from parity.model.call import Call
+from parity.mutants.book import Axis, Pads, Steps
 from parity.mutants.mutant import misread, slip
-from parity.mutants.textbook import RIGHT, Axis, Layer, Pads, Pair
+from parity.mutants.textbook import RIGHT, Layer
 
 
 @misread("same_outputs", "float32 NHWC 1x5x4x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
@@ -68,7 +69,7 @@ def reach_too_long(kernel: int, dilation: int) -> int:
 
 
 @misread("dilations", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 VALID distinct:0")
-def dilation_as_holes(value: Any, layout: str) -> Pair:
+def dilation_as_holes(value: Any, layout: str) -> Steps:
     """A dilation above 1 is one too large: it counts the pixels between two taps."""
     rows, columns = RIGHT.dilations(value, layout)
     return rows + (rows > 1), columns + (columns > 1)
@@ -81,62 +82,62 @@ def dilation_of_rows_only(layer: Layer) -> Layer:
 
 
 @misread("dilations", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 VALID distinct:0")
-def dilations_ignored(value: Any, layout: str) -> Pair:
+def dilations_ignored(value: Any, layout: str) -> Steps:
     """Dilations are taken for 1."""
     return 1, 1
 
 
 @misread("dilations", "float32 NHWC 1x5x5x1 w2x2x1x1 s1,1 d2,1 SAME distinct:0")
-def dilations_swapped(value: Any, layout: str) -> Pair:
+def dilations_swapped(value: Any, layout: str) -> Steps:
     """The dilations of rows and columns change places."""
     return RIGHT.dilations(value, layout)[::-1]
 
 
 @misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
-def strides_swapped(value: Any, layout: str) -> Pair:
+def strides_swapped(value: Any, layout: str) -> Steps:
     """The strides of rows and columns change places."""
     return RIGHT.strides(value, layout)[::-1]
 
 
 @misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,2 d1,1 SAME distinct:0")
-def strides_ignored(value: Any, layout: str) -> Pair:
+def strides_ignored(value: Any, layout: str) -> Steps:
     """Strides are taken for 1."""
     return 1, 1
 
 
 @misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
-def stride_of_rows_ignored(value: Any, layout: str) -> Pair:
+def stride_of_rows_ignored(value: Any, layout: str) -> Steps:
     """The stride of the rows is taken for 1."""
     return 1, RIGHT.strides(value, layout)[1]
 
 
 @misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s1,2 d1,1 SAME distinct:0")
-def stride_of_columns_ignored(value: Any, layout: str) -> Pair:
+def stride_of_columns_ignored(value: Any, layout: str) -> Steps:
     """The stride of the columns is taken for 1."""
     return RIGHT.strides(value, layout)[0], 1
 
 
 @misread("strides", "float32 NHWC 1x5x5x1 w1x1x1x1 s2,1 d1,1 SAME distinct:0")
-def stride_of_rows_for_both(value: Any, layout: str) -> Pair:
+def stride_of_rows_for_both(value: Any, layout: str) -> Steps:
     """The stride of the rows is also that of the columns."""
     return (stride := RIGHT.strides(value, layout)[0]), stride
 
 
 @misread("pads", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 1,1,0,0 distinct:0")
-def pads_swapped(value: Any, layout: str) -> tuple[Pads, Pads]:
+def pads_swapped(value: Any, layout: str) -> tuple[Pads, ...]:
     """The explicit pads of rows and columns change places."""
     return RIGHT.pads(value, layout)[::-1]
 
 
 @misread("pads", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 1,0,0,0 distinct:0")
-def bottom_for_top(value: Any, layout: str) -> tuple[Pads, Pads]:
+def bottom_for_top(value: Any, layout: str) -> tuple[Pads, ...]:
     """The explicit pads at the top and at the bottom change places."""
     rows, columns = RIGHT.pads(value, layout)
     return (rows if isinstance(rows, str) else rows[::-1]), columns
 
 
 @misread("pads", "float32 NHWC 1x3x3x1 w2x2x1x1 s1,1 d1,1 0,0,1,0 distinct:0")
-def right_for_left(value: Any, layout: str) -> tuple[Pads, Pads]:
+def right_for_left(value: Any, layout: str) -> tuple[Pads, ...]:
     """The explicit pads at the left and at the right change places."""
     rows, columns = RIGHT.pads(value, layout)
     return rows, (columns if isinstance(columns, str) else columns[::-1])
@@ -160,7 +161,7 @@ def pads_within_kernel(size: int, kernel: int, stride: int, dilation: int, pads:
 
 
 @misread("pads", "float32 NCHW 1x1x3x3 w2x2x1x1 s1,1 d1,1 1,1,0,0 distinct:0")
-def nchw_pads_as_nhwc(value: Any, layout: str) -> tuple[Pads, Pads]:
+def nchw_pads_as_nhwc(value: Any, layout: str) -> tuple[Pads, ...]:
     """The explicit pads of an NCHW call are read in the order of NHWC."""
     return RIGHT.pads(value, "NHWC")
 
@@ -175,6 +176,6 @@ _FOUR_STRIDES = {
 
 
 @slip("steps", Call(_FOUR_STRIDES))
-def nchw_steps_as_nhwc(value: Any, layout: str) -> Pair:
+def nchw_steps_as_nhwc(value: Any, layout: str) -> Steps:
     """Four strides or dilations of an NCHW call are read in the order of NHWC."""
     return RIGHT.steps(value, "NHWC")

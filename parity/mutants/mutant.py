@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from parity.model.call import Call
 from parity.model.case import Case
+from parity.model.operation import OPERATIONS
+from parity.mutants.book import Book
+from parity.mutants.family import Family
+from parity.mutants.shown import layer
 from parity.mutants.textbook import Textbook
 
 Step = TypeVar("Step", bound=Callable[..., Any])
@@ -15,7 +20,7 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Mutant:
-    """A conv2d with one fault.
+    """An operation with one fault.
 
     Attributes
     ----------
@@ -23,7 +28,7 @@ class Mutant:
         Its name in `MUTANTS` and as an attribute of the package.
     fault
         What is wrong with it, in a sentence.
-    conv2d
+    function
         What to call.
     example
         A call that shows the fault.
@@ -34,39 +39,54 @@ class Mutant:
 
     name: str
     fault: str
-    conv2d: Textbook
+    function: Book
     example: Case | Call
     misunderstanding: bool
+
+    @property
+    def operation(self) -> str:
+        """Which of TensorFlow's functions it is, but for the fault."""
+        return self.function.operation
 
 
 MUTANTS: dict[str, Mutant] = {}
 """Every mutant by its name, those of one module together."""
 
 
-def slip(step: str, example: str | Call) -> Callable[[Step], Step]:
-    """Register the decorated function as a mutant that does one step of `Textbook` so.
+def slip(step: str, *examples: str | Call, **like: Any) -> Callable[[Step], Step]:
+    """Register the decorated function as a mutant that does one step of a textbook so.
 
-    Its name is the function's, its fault the docstring, and the token `example` shows it.
+    Its name is the function's, its fault the docstring.  The example shows it: a call, the token of
+    a case, or the name of an operation: `parity.mutants.shown.layer` of it and of `like`.  Each
+    further example, of another operation, makes another mutant of the same fault, whose name ends
+    with the operation's.
     """
-    return _registered(step, example, misunderstanding=False)
+    return _registered(step, examples, like, misunderstanding=False)
 
 
-def misread(step: str, example: str | Call) -> Callable[[Step], Step]:
-    """Register a mutant as `slip` does, one that may explain what other subjects do."""
-    return _registered(step, example, misunderstanding=True)
+def misread(step: str, *examples: str | Call, **like: Any) -> Callable[[Step], Step]:
+    """Register mutants as `slip` does, which may explain what other subjects do."""
+    return _registered(step, examples, like, misunderstanding=True)
 
 
 def _registered(
-    step: str, example: str | Call, *, misunderstanding: bool
+    step: str, examples: Sequence[str | Call], like: dict[str, Any], *, misunderstanding: bool
 ) -> Callable[[Step], Step]:
-    assert hasattr(Textbook, step), f"the textbook has no step {step!r}"
-    shown = Case.parse(example) if isinstance(example, str) else example
-
     def register(function: Step) -> Step:
-        name, fault = function.__name__, (function.__doc__ or "").rstrip(".")
-        assert name not in MUTANTS, f"two mutants are named {name}"
-        conv2d = Textbook(**{step: function})
-        MUTANTS[name] = Mutant(name, fault, conv2d, shown, misunderstanding)
+        fault = (function.__doc__ or "").rstrip(".")
+        for example in examples:
+            shown: Case | Call
+            if isinstance(example, Call):
+                shown = example
+            else:
+                shown = layer(example, **like) if example in OPERATIONS else Case.parse(example)
+            operation = shown.operation if isinstance(shown, Case) else "conv2d"
+            right = Textbook if operation == "conv2d" else partial(Family, operation)
+            taken = function.__name__ in MUTANTS
+            name = f"{function.__name__}_{operation}" if taken else function.__name__
+            assert hasattr(right(), step), f"the textbook has no step {step!r}"
+            assert name not in MUTANTS, f"two mutants are named {name}"
+            MUTANTS[name] = Mutant(name, fault, right(**{step: function}), shown, misunderstanding)
         return function
 
     return register

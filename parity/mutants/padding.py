@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from parity.model.case import Array
+from parity.mutants.book import Axis, outside
 from parity.mutants.mutant import misread, slip
-from parity.mutants.textbook import RIGHT, Axis, Layer, outside
+from parity.mutants.textbook import RIGHT, Layer
 
 PADDED = "float32 NHWC 1x2x2x1 w2x2x1x1 s1,1 d1,1 SAME distinct:0"
 

@@ -6,16 +6,14 @@ computed shares nothing with npconv, which is asked only which calls are valid.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.model.case import Array
+from parity.mutants.book import Axis, Book, outside
 
 Pair = tuple[int, int]
-Pads = str | Pair
 TILE_ROWS = 4
 """How many rows of the output are computed at once."""
 
@@ -29,17 +27,6 @@ class Arguments(NamedTuple):
     padding: Any
     data_format: Any = "NHWC"
     dilations: Any = None
-
-
-class Axis(NamedTuple):
-    """Rows or columns: pixels, taps, their steps, zeros before the first pixel, outputs."""
-
-    size: int
-    kernel: int
-    stride: int
-    dilation: int
-    before: int
-    outputs: int
 
 
 class Layer(NamedTuple):
@@ -82,11 +69,8 @@ class Layer(NamedTuple):
         return self.depth == 1 < self.groups
 
 
-class Textbook:
+class Textbook(Book):
     """tf.nn.conv2d, done right but for the steps that are given."""
-
-    def __init__(self, **wrong: Callable[..., Any]) -> None:
-        vars(self).update(wrong)
 
     def __call__(
         self,
@@ -101,6 +85,10 @@ class Textbook:
         """Convolve as ``npconv.conv2d`` does, raising what it raises."""
         call = Arguments(input, filters, strides, padding, data_format, dilations)
         return self.computed(self.accepted(self.taken(call)))
+
+    def predicted(self, **arguments: Any) -> Array:
+        """Compute a call that is valid, without npconv."""
+        return self.computed(Arguments(**arguments))
 
     def computed(self, call: Arguments) -> Array:
         """Return the result of a valid call."""
@@ -120,7 +108,7 @@ class Textbook:
 
     def accepted(self, call: Arguments) -> Arguments:
         """Return the call, or raise what npconv raises about it."""
-        import npconv  # predictions of valid calls do without it
+        import npconv  # predictions do without it
 
         npconv.conv2d(*call)
         return call
@@ -128,74 +116,6 @@ class Textbook:
     def refused(self, images: Array, kernels: Array, call: Arguments, layout: str) -> bool:
         """Say whether a valid call is refused."""
         return False
-
-    def read(self, array: Any) -> Array:
-        """Return the values of an argument in native byte order."""
-        values = np.asarray(array)
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-    def strides(self, value: Any, layout: str) -> Pair:
-        """Return the strides of rows and columns."""
-        return self.steps(value, layout)
-
-    def dilations(self, value: Any, layout: str) -> Pair:
-        """Return the dilations of rows and columns."""
-        return self.steps(value, layout)
-
-    def steps(self, value: Any, layout: str) -> Pair:
-        """Read None, an integer, or one, two or four of them."""
-        if value is None:
-            return 1, 1
-        single = hasattr(value, "__index__") and not isinstance(value, np.ndarray)
-        steps = [index(step) for step in ([value] if single else value)]
-        if len(steps) == 4:
-            steps = self.spatial(steps, layout)
-        return steps[0], steps[-1]
-
-    def pads(self, value: Any, layout: str) -> tuple[Pads, Pads]:
-        """Return "SAME" or (before, after) for rows and columns."""
-        if isinstance(value, (str, bytes)):
-            same = value in ("SAME", b"SAME")
-            return ("SAME", "SAME") if same else ((0, 0), (0, 0))
-        rows, columns = self.spatial(value, layout)
-        return (index(rows[0]), index(rows[1])), (index(columns[0]), index(columns[1]))
-
-    def spatial(self, four: Any, layout: str) -> Any:
-        """Return what stands for rows and columns among four."""
-        return four[2:] if layout == "NCHW" else four[1:3]
-
-    # Sizes.
-
-    def axis(self, size: int, kernel: int, stride: int, dilation: int, pads: Pads) -> Axis:
-        """Return one axis, its padding and outputs worked out."""
-        if isinstance(pads, str):
-            before = self.same_before(self.same_pads(size, kernel, stride, dilation))
-            outputs = self.same_outputs(size, stride)
-        else:
-            before, after = pads
-            outputs = self.fitting(before + size + after, self.reach(kernel, dilation), stride)
-        return Axis(size, kernel, stride, dilation, before, outputs)
-
-    def reach(self, kernel: int, dilation: int) -> int:
-        """Return how many pixels lie under a kernel, the skipped ones included."""
-        return (kernel - 1) * dilation + 1
-
-    def fitting(self, size: int, reach: int, stride: int) -> int:
-        """Return the outputs of a padded axis; npconv has refused those far below none."""
-        return max(0, (size - reach + stride) // stride)
-
-    def same_outputs(self, size: int, stride: int) -> int:
-        """Return the outputs of an axis under SAME."""
-        return -(-size // stride)
-
-    def same_pads(self, size: int, kernel: int, stride: int, dilation: int) -> int:
-        """Return how many zeros SAME adds to an axis."""
-        last = (self.same_outputs(size, stride) - 1) * stride
-        return max(0, last + self.reach(kernel, dilation) - size)
-
-    def same_before(self, pads: int) -> int:
-        """Return how many of them come before the first pixel."""
-        return pads // 2
 
     # The result, channels last.
 
@@ -249,11 +169,6 @@ class Textbook:
         starts = range(0, outputs, TILE_ROWS)
         return [slice(start, min(start + TILE_ROWS, outputs)) for start in starts]
 
-    def pixels(self, axis: Axis) -> Array:
-        """Return the pixel under each tap of each output, (outputs, kernel)."""
-        first = np.arange(axis.outputs)[:, None] * axis.stride - axis.before
-        return first + np.arange(axis.kernel) * axis.dilation
-
     def patches(self, images: Array, rows: Axis, columns: Axis, tile: slice) -> Array:
         """Return the pixels under the windows of a tile, (N, R, OW, KH, KW, C)."""
         down, across = self.pixels(rows)[tile], self.pixels(columns)
@@ -274,20 +189,6 @@ class Textbook:
         terms = int(np.prod(kernels.shape[:3]))
         return kernels.reshape(terms, groups, -1).swapaxes(0, 1)
 
-    def accumulator(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """Return the dtype of the sums: float32 for halves."""
-        return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
-
-    def multiplied(self, patches: Array, weights: Array) -> Array:
-        """Return (groups, M, K) times (groups, K, F); int32 wraps."""
-        product: Array = patches @ weights
-        product += 0  # a sum starts at +0.0
-        return product
-
-    def rounded(self, sums: Array, dtype: np.dtype[Any]) -> Array:
-        """Return the sums in the dtype of the result."""
-        return sums.astype(dtype)
-
     # Dimensions.
 
     def channels_last(self, images: Array, layout: str) -> Array:
@@ -301,11 +202,6 @@ class Textbook:
     def unfolded(self, result: Array, lead: tuple[int, ...]) -> Array:
         """Give the result its leading dimensions again."""
         return result.reshape(*lead, *result.shape[1:])
-
-
-def outside(pixels: Array, size: int) -> Array:
-    """Say which pixels are padding."""
-    return (pixels < 0) | (pixels >= size)
 
 
 RIGHT = Textbook()

@@ -7,8 +7,9 @@ from threading import Barrier, Thread
 import numpy as np
 
 from parity.model.case import Array
+from parity.mutants.book import Axis
 from parity.mutants.mutant import slip
-from parity.mutants.textbook import RIGHT, TILE_ROWS, Axis, Layer
+from parity.mutants.textbook import RIGHT, TILE_ROWS, Layer
 
 
 @slip("outputs", "float32 NHWC 1x2x1x1 w1x1x1x1 s1,1 d1,1 VALID distinct:0")

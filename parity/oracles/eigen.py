@@ -82,6 +82,7 @@ def version() -> str:
     return str(tensorflow().__version__)
 
 
+@cache
 def function(name: str) -> Callable[..., Array]:
     """Return TensorFlow's function of an operation, which then returns a NumPy array."""
     found = operation(tensorflow(), OPERATIONS[name])
@@ -167,16 +168,21 @@ def multiplies_zeros(case: Case, *arrays: Array) -> bool:
     return by_phase and strange[1] and 0 in case.input_shape
 
 
-def prepared(x: Array, w: Array) -> Callable[[Case], Array]:
-    """Return what convolves `x` (N, H, W, C) with `w` by the steps of a case, as often as asked.
+def prepared(*arrays: Array) -> Callable[[Case], Array]:
+    """Return what computes cases, channels last, of these arrays: by other steps each time.
 
     The arrays become tensors once, and the operation behind ``tf.nn.conv2d`` is called directly,
     which leaves out the part that reads its many spellings.
     """
     tf = tensorflow()
-    tensors = {"input": tf.constant(x), "filter": tf.constant(w)}
+    given: list[Any] = []
 
     def convolve(case: Case) -> Array:
+        if not given:
+            given.extend(map(tf.constant, arrays))
+        if case.operation != "conv2d":
+            return case.call_on(function(case.operation), *given)
+        tensors = {"input": given[0], "filter": given[1]}
         padding: dict[str, Any] = {"padding": case.padding}
         if not isinstance(case.padding, str):
             padding = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *case.padding, 0, 0]}

@@ -1,4 +1,4 @@
-"""Hold mutants, and the right one that they come from, to the suite; what became of each."""
+"""Hold mutants, and the right ones that they come from, to the suite; what became of each."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ from parity.model.call import Call
 from parity.model.case import DTYPES, Case
 from parity.model.settings import Settings
 from parity.model.subject import Scope
-from parity.mutants import MUTANTS
+from parity.mutants import CONTROLS, MUTANTS, control
 from parity.oracles import bounds
 from parity.search.explore import Disagreement, drawn_from, explore
 from parity.search.looks import explanation
 from parity.search.regressions import regressions
 
-CONTROL = "textbook"
-"""The implementation that the mutants are made from: the suite must find nothing in it."""
 FIRST = 1 / 32
 """The share of each claim's usual examples in the first round, which finds most faults."""
 ROUND = 1 / 8
@@ -45,7 +43,10 @@ class Turn(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A mutant and its turns; or the control and one turn, or none: then the regression rows."""
+    """A mutant and its turns; or a control and one turn, or none: then the regression rows.
+
+    A control is what mutants are made from: the suite must find nothing in it.
+    """
 
     mutant: str
     turns: tuple[Turn, ...] = ()
@@ -100,29 +101,38 @@ def turns(scope: Scope, first: int, share: float = 1.0) -> Iterator[Turn]:
     for start, part in enumerate([share * FIRST] + [later] * rounds, first):
         for claim in claims.chosen(scope):
             for dtype in dtypes(claim, scope):
-                yield Turn(claim.name, dtype, max(1, round(part * claim.examples)), start)
+                yield Turn(claim.name, dtype, max(1, round(part * claim.usual(scope))), start)
 
 
-def tasks(scope: Scope, names: Sequence[str], first: int, control: float) -> Iterator[Task]:
-    """Yield the control in tasks of about a second each, then each of `names` in one."""
-    yield Task(CONTROL)
-    right = replace(scope, subject=f"parity.mutants:{CONTROL}")
-    yield from (Task(CONTROL, (turn,)) for turn in turns(right, first, control))
-    whole = tuple(turns(right, first))
-    yield from (Task(name, whole) for name in names)
+def tasks(scope: Scope, names: Sequence[str], first: int, share: float) -> Iterator[Task]:
+    """Yield controls in tasks of about a second each, then each of `names` in one."""
+    whole: dict[str, tuple[Turn, ...]] = {}
+    for operation in dict.fromkeys(MUTANTS[name].operation for name in names):
+        right = _subject(scope, control(operation))
+        yield Task(control(operation))
+        yield from (Task(control(operation), (turn,)) for turn in turns(right, first, share))
+        whole[operation] = tuple(turns(right, first))
+    yield from (Task(name, whole[MUTANTS[name].operation]) for name in names)
+
+
+def _subject(scope: Scope, name: str) -> Scope:
+    """Return the scope with a mutant or control as its subject."""
+    function = CONTROLS[name] if name in CONTROLS else MUTANTS[name].function
+    return replace(scope, subject=f"parity.mutants:{name}", operation=function.operation)
 
 
 def hunted(settings: Settings, task: Task) -> Fate:
-    """Hold one mutant, or the control, to regression rows and drawn examples."""
+    """Hold one mutant, or a control, to regression rows and drawn examples."""
     began = time.monotonic()
-    scope = replace(settings.scope, subject=f"parity.mutants:{task.mutant}")
+    scope = _subject(settings.scope, task.mutant)
     conv2d = under_test(scope)
     _freeze()
-    if task.mutant == CONTROL:
-        fate = _turned(conv2d, scope, task.turns[0]) if task.turns else _rows(conv2d, scope)
+    if task.mutant in CONTROLS:
+        fate = _turned(task, conv2d, scope) if task.turns else _rows(task, conv2d, scope)
         return replace(fate, seconds=time.monotonic() - began)
     mutant = MUTANTS[task.mutant]
-    fate = Fate(mutant.name, mutant.fault, misunderstanding=mutant.misunderstanding)
+    fault = mutant.fault if scope.operation == "conv2d" else f"{scope.operation}: {mutant.fault}"
+    fate = Fate(mutant.name, fault, misunderstanding=mutant.misunderstanding)
     if not _asked(mutant.example, scope):
         return replace(fate, asked=False)
     fate = replace(fate, regression=_regression(conv2d, scope))
@@ -140,9 +150,9 @@ def hunted(settings: Settings, task: Task) -> Fate:
     return replace(fate, looks_like=explained.name if explained else "")
 
 
-def _rows(conv2d: Subject, scope: Scope) -> Fate:
+def _rows(task: Task, conv2d: Subject, scope: Scope) -> Fate:
     """Hold the right one to the regression rows, and to what would be said of each example."""
-    fate = Fate(CONTROL, regression=_regression(conv2d, scope))
+    fate = Fate(task.mutant, regression=_regression(conv2d, scope))
     for mutant in MUTANTS.values():
         example = mutant.example
         if isinstance(example, Case) and claims.within(example, scope):
@@ -151,20 +161,20 @@ def _rows(conv2d: Subject, scope: Scope) -> Fate:
     return fate
 
 
-def _turned(conv2d: Subject, scope: Scope, turn: Turn) -> Fate:
+def _turned(task: Task, conv2d: Subject, scope: Scope) -> Fate:
     """Hold the right one to a turn, with all that a claim does to find an error."""
-    name, dtype, examples, start = turn
+    name, dtype, examples, start = task.turns[0]
     claim, count = claims.CLAIMS[name], Count(name, dtype)
     try:
         explore(claim, dtype, conv2d, scope, count, examples=examples, start=start, shrink=False)
     except Disagreement as found:
-        token = found.example.token()
-        return Fate(CONTROL, claim=name, dtype=dtype, token=token, examples=count.examples + 1)
-    return Fate(CONTROL, examples=count.examples)
+        failed = Fate(task.mutant, claim=name, dtype=dtype, token=found.example.token())
+        return replace(failed, examples=count.examples + 1)
+    return Fate(task.mutant, examples=count.examples)
 
 
 def merged(fates: Sequence[Fate]) -> Fate:
-    """Return what became of the control as a whole: the first of its tasks that failed, if any."""
+    """Return what became of a control as a whole: the first of its tasks that failed, if any."""
     worst = next((fate for fate in fates if fate.killed or fate.looks_like), fates[0])
     return replace(
         worst,
@@ -201,7 +211,7 @@ def _regression(conv2d: Subject, scope: Scope) -> str:
 
 def _first_failure(conv2d: Subject, scope: Scope, turn: Turn) -> tuple[int, Example | None]:
     """Return how many examples of a turn were checked and the one that failed, if one did."""
-    claim, like = claims.CLAIMS[turn.claim], replace(scope, subject=f"parity.mutants:{CONTROL}")
+    claim, like = claims.CLAIMS[turn.claim], _subject(scope, control(scope.operation))
     for number, example in enumerate(_drawn(turn, like), 1):
         if failure(claim, example, conv2d) is not None:
             return number, example

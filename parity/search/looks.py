@@ -9,7 +9,8 @@ on at least `TELLING` of them.  Something is said only if exactly one does.
 
 The draws come in three levels, and the first on which the subject is wrong decides:
 
-- numbers so small that all arithmetic is exact: only where things lie can be wrong;
+- numbers so small that all arithmetic is exact: only where things lie can be wrong (of other
+  operations than conv2d nothing else is asked);
 - sums that need the whole accumulator, exact in any order, and single products of any number, which
   are rounded once: a narrower or saturating accumulator shows.  Sums of halves may be rounded in
   the order of the taps; a subject that takes another order is not named;
@@ -33,11 +34,13 @@ from parity.claims.claim import Example
 from parity.engine import note
 from parity.examples import corners
 from parity.model import data
+from parity.model.axis import Axis
 from parity.model.case import Array, Case, Conv2d
-from parity.model.geometry import output_geometry
+from parity.model.geometry import Geometry
 from parity.model.subject import FEATURES, Scope
-from parity.mutants import MUTANTS, Mutant
-from parity.mutants.textbook import RIGHT, Arguments, Textbook
+from parity.mutants import CONTROLS, MUTANTS, Mutant, control
+from parity.mutants.book import Book
+from parity.mutants.family import Family
 
 TELLING = 3
 """On how many draws an explanation has to differ from the right answer."""
@@ -67,30 +70,31 @@ def looks_like(conv2d: Conv2d, example: Example, scope: Scope) -> str:
 
     The subject is called, and may end the process; what it raises is caught.
     """
-    if not isinstance(example, Case) or example.operation != "conv2d":
+    if not isinstance(example, Case):
         return ""
     found = explanation(conv2d, example, scope)
     if found is None:
         return ""
     first, space, rest = found.fault.partition(" ")
     fault = f"{first.lower() if first.istitle() else first}{space}{rest}"
-    return f"every output equals that of a convolution where {fault} (parity.mutants:{found.name})"
+    of = "a convolution" if example.operation == "conv2d" else f"{example.operation},"
+    return f"every output equals that of {of} where {fault} (parity.mutants:{found.name})"
 
 
 def explanation(conv2d: Conv2d, case: Case, scope: Scope) -> Mutant | None:
     """Return the one misunderstanding that explains what `conv2d` does on draws like `case`."""
     exact = case.kind in data.EXACT or case.dtype == "int32"
     before = _heard(conv2d, [case]) if exact else []
+    right = CONTROLS[control(case.operation)]
     for draws in _levels(case, scope):
         heard = _heard(conv2d, draws)
-        wrong = [one for one in heard if not _same(one[1], _predicted(RIGHT, one[0]))]
+        wrong = [one for one in heard if not _same(one[1], _predicted(right, one[0]))]
         if wrong:
             explaining = [
                 mutant
-                for mutant in MUTANTS.values()
-                if mutant.misunderstanding
-                and all(
-                    _same(output, _predicted(mutant.conv2d, one))
+                for mutant, function in _hypotheses(case.operation)
+                if all(
+                    _same(output, _predicted(function, one))
                     for one, output in (*wrong, *before, *heard)  # those that tell first
                 )
             ]
@@ -99,22 +103,36 @@ def explanation(conv2d: Conv2d, case: Case, scope: Scope) -> Mutant | None:
     return None
 
 
+def _hypotheses(operation: str) -> list[tuple[Mutant, Book]]:
+    """Return the misunderstandings of an operation; all of the family's are asked of each."""
+    misread = [mutant for mutant in MUTANTS.values() if mutant.misunderstanding]
+    if operation == "conv2d":
+        return [(one, one.function) for one in misread if one.operation == operation]
+    others = [one for one in misread if one.operation != "conv2d"]
+    others.sort(key=lambda one: one.operation != operation)  # of one fault the first stays
+    of_fault = {one.fault: one for one in reversed(others)}.values()
+    return [(one, Family(operation, **one.function.wrong)) for one in of_fault]
+
+
 def _levels(case: Case, scope: Scope) -> Iterator[Sequence[Case]]:
     """Yield the draws of each level that the case has a share in."""
     used = {
         name
         for name in FEATURES
-        if not corners.within(case, Scope(without=frozenset({name}), dtypes=(case.dtype,)))
+        if not corners.within(
+            case, Scope(without=frozenset({name}), dtypes=(case.dtype,), operation=case.operation)
+        )
     }
     like = replace(
         scope,
+        operation=case.operation,
         dtypes=(case.dtype,),
         formats=tuple(one for one in scope.formats if one in ("NHWC", case.data_format)),
         without=scope.without | (frozenset(FEATURES) - used - {"subnormals"}),
     )
     laid = case.input_layout, case.filters_layout
     yield _small(like, laid)
-    if laid != ("C", "C"):
+    if laid != ("C", "C") or case.operation != "conv2d":
         return
     yield _whole(like)
     exact = case.kind in data.EXACT or case.dtype == "int32"
@@ -132,35 +150,40 @@ def _small(scope: Scope, laid: tuple[str, str]) -> Sequence[Case]:
     structures = [
         structure
         for structure in factors
-        if corners.within(_layer(scope.dtypes[0], structure, _SIZES[2], 0), scope)
+        if corners.within(_layer(scope, structure, _SIZES[2], 0), scope)
     ]
     drawn = (
-        _layer(scope.dtypes[0], structures[order], _SIZES[(seed + number) % len(_SIZES)], seed)
+        _layer(scope, structures[order], _SIZES[(seed + number) % len(_SIZES)], seed)
         for seed in range(10 * DRAWS)
         for number, order in enumerate(rng.permutation(len(structures))[:DRAWS])
     )
-    cases = islice((case for case in drawn if min(output_geometry(case)[0]) > 0), DRAWS)
+    cases = islice((case for case in drawn if min(Geometry.of(case).outputs) > 0), DRAWS)
     return [
         replace(case, input_layout=laid[0], filters_layout=laid[1]) if number % 2 else case
         for number, case in enumerate(cases)
     ]
 
 
-def _layer(dtype: str, structure: _Structure, size: _Size, seed: int) -> Case:
+def _layer(scope: Scope, structure: _Structure, size: _Size, seed: int) -> Case:
     padding, strides, dilations, (groups, depth, filters), lead, data_format = structure
-    image, kernel = size
-    whole = (*image, groups * depth) if data_format == "NHWC" else (groups * depth, *image)
-    return Case(
-        input_shape=(*lead, *whole),
-        filters_shape=(*kernel, depth, groups * filters),
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilations=dilations,
-        dtype=dtype,
+    pads = (0, 0, 0, 0) if isinstance(padding, str) else padding
+    parts = zip(*size, strides, dilations, pads[::2], pads[1::2], strict=True)
+    axes = tuple(Axis(*part) for part in parts)
+    if scope.of.depthwise:
+        groups, depth = groups * depth, 1
+    case = Geometry(
+        lead, (axes[0], *axes)[-scope.of.axes :], groups * depth, depth, groups * filters
+    ).case(
+        padding if isinstance(padding, str) else "explicit",
+        data_format,
+        scope.operation,
+        dtype=scope.dtypes[0],
         kind="small",
         seed=seed,
     )
+    if scope.operation == "separable_conv2d":
+        case = replace(case, pointwise=(groups * filters, 3))
+    return case
 
 
 @lru_cache
@@ -191,7 +214,7 @@ def _special(scope: Scope) -> Sequence[Case]:
 def _plain(scope: Scope, kernel: tuple[int, int], depth: int) -> Case:
     """Return a layer without padding, strides and groups, with 8 filters."""
     structure = "VALID", (1, 1), (1, 1), (1, depth, 8), (1,), scope.formats[0]
-    return _layer(scope.dtypes[0], structure, ((5, 4), kernel), 0)
+    return _layer(scope, structure, ((5, 4), kernel), 0)
 
 
 def _within(case: Case, padding: _Padding, scope: Scope) -> bool:
@@ -214,12 +237,12 @@ def _heard(conv2d: Conv2d, cases: Sequence[Case]) -> list[tuple[Case, Array | No
     return found
 
 
-def _predicted(textbook: Textbook, case: Case) -> Array | None:
+def _predicted(function: Book, case: Case) -> Array | None:
     """Return what a hypothesis makes of a case; None where that cannot be computed."""
-    x, w = case.arrays()
+    arrays = dict(zip(case.of.arrays, case.arrays(), strict=True))
     try:
-        return textbook.computed(Arguments(x, w, **case.arguments()))
-    except ValueError:
+        return function.predicted(**arrays, **case.arguments())
+    except (ValueError, IndexError):
         return None
 
 

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> Verdict:
     """Sweep and print; return 1 on disagreement, 2 for a wrong call, 3 for too little compared."""
     console, errors = Console(), Console(stderr=True)
     settings = options.settings(arguments)
+    scopes = options.scopes(arguments, settings.scope)
     if arguments.output and not arguments.output.parent.is_dir():
         raise WrongCall(f"--output: there is no directory {arguments.output.parent}")
     path = arguments.store or (files.DEFAULT if arguments.resume else None)
@@ -55,6 +57,7 @@ def run(arguments: argparse.Namespace) -> Verdict:
         with _progress(errors) as progress:
             swept = run_sweep(
                 settings,
+                scopes=scopes,
                 every=arguments.every,
                 store=store,
                 resume=arguments.resume,
@@ -62,7 +65,7 @@ def run(arguments: argparse.Namespace) -> Verdict:
             )
         if arguments.output:
             arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(swept)) + b"\n")
-        show(swept, console, settings.scope)
+        show(swept, console, *scopes)
         if store:
             store.record_run(recorded(swept, settings.scope))
     if swept.interrupted:
@@ -99,9 +102,14 @@ def recorded(swept: Swept, scope: Scope) -> Run:
     )
 
 
-def show(swept: Swept, console: Console, scope: Scope) -> None:
-    """Print a result."""
-    title = f"{swept.subject} and TensorFlow {swept.versions['tensorflow']}, bit for bit"
+def show(swept: Swept, console: Console, *scopes: Scope) -> None:
+    """Print a result, of one operation or of several."""
+    of, theirs = {scope.operation: scope for scope in scopes}, swept.versions["tensorflow"]
+    whose = swept.subject if len(of) == 1 else swept.subject.partition(":")[0]
+    title = f"{whose} and TensorFlow {theirs}, bit for bit"
+    if {*of} != {"conv2d"}:
+        console.print(_of_operations(swept, title))
+        title = ""
     table = Table(title=title)
     table.add_column("dtype")
     for heading in ("geometries", "outputs", "not 0", "not supported", "disagreements"):
@@ -120,30 +128,47 @@ def show(swept: Swept, console: Console, scope: Scope) -> None:
     def say(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
+    def again(token: str) -> str:
+        return replay.command(token, of.get(token.partition(" ")[0], scopes[0]))
+
     say(
         f"{swept.geometries:,} geometries in {swept.seconds:,.0f} s, {swept.rate_per_job:,} a"
         f" second and job ({swept.rate_per_cpu_second:,} a second of CPU time);"
         f" {swept.left_out:,} combinations of the first grid are no valid calls"
     )
     layers = swept.layers
-    say(
-        f"{layers.compared:,} of them are ordinary layers, {layers.disagreements:,} disagree;"
-        f" complete: {', '.join(layers.complete) or 'not, thinned'}"
-    )
+    if "conv2d" in of:
+        say(
+            f"{layers.compared:,} of them are ordinary layers, {layers.disagreements:,} disagree;"
+            f" complete: {', '.join(layers.complete) or 'not, thinned'}"
+        )
     for one in swept.first:
         say(f"DISAGREES: {one.token}\n  {one.reason}", "red")
-        say(f"  {replay.command(one.token, scope)}")
+        say(f"  {again(one.token)}")
     if swept.disagreements > len(swept.first):
         say(f"... {swept.disagreements:,} geometries disagree", "red")
     if swept.simplest:
         say(f"The first, made small: {swept.simplest.token}\n  {swept.simplest.reason}")
-        say(f"  {replay.command(swept.simplest.token, scope)}")
+        say(f"  {again(swept.simplest.token)}")
     if swept.known:
         say(f"{swept.known:,} of these disagreements are KNOWN", "yellow")
     for entry in swept.gone:
         say(f"KNOWN, but no longer fails: remove it from --known: {entry}", "bold red")
     for doubt in swept.doubts:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
+
+
+def _of_operations(swept: Swept, title: str) -> Table:
+    """Return a row for each operation, no wider than 80 columns where nothing disagrees."""
+    table = Table("operation", title=title, box=box.SIMPLE, caption="TF: TensorFlow said what is"
+                  " right, elsewhere the exact sums")  # fmt: skip
+    for heading in ("geometries", "by TF", "outputs", "wrong"):
+        table.add_column(heading, justify="right")
+    for name, row in swept.by_operation.items():
+        wrong = ", ".join(f"{dtype} {number:,}" for dtype, number in row.disagreeing.items())
+        numbers = (f"{one:,}" for one in (row.compared, row.answered, row.outputs))
+        table.add_row(name, *numbers, wrong or "0")
+    return table
 
 
 @contextmanager

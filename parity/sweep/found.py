@@ -29,6 +29,7 @@ class Remark:
 class Counts:
     """How many geometries were compared, with how many outputs, and of how many nothing is known.
 
+    What is right TensorFlow said of `answered` ones, of the others the suite's own exact sums.
     `not_supported` are those of which the subject said so (NotImplementedError); on `unanswered`
     ones TensorFlow failed: nobody knows what is right there.
     """
@@ -39,6 +40,7 @@ class Counts:
     not_supported: Number = 0
     unanswered: Number = 0
     disagreements: Number = 0
+    answered: Number = 0
 
     @property
     def told(self) -> int:
@@ -75,6 +77,15 @@ class OfDtype(Counts):
     """What was found in one dtype, and how many geometries of it are in the grids."""
 
     expected: Number = 0
+
+
+@dataclass
+class OfOperation(Counts):
+    """What was found of one operation, by dtype which disagreements; `expected` as of a dtype."""
+
+    expected: Number = 0
+    disagreeing: dict[str, Number] = field(default_factory=dict)
+    classes: dict[str, Number] = field(default_factory=dict)
 
 
 @dataclass
@@ -115,5 +126,6 @@ class Swept(Heading):
     first: list[Remark]
     simplest: Remark | None
     doubts: list[str]
+    by_operation: dict[str, OfOperation] = field(default_factory=dict)
     known: int = 0
     gone: list[str] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import compress, product
@@ -10,15 +10,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.model import geometry
+from parity.model.axis import Axis
 from parity.model.case import Case
+from parity.model.operation import OPERATIONS, Operation
 from parity.model.subject import DTYPES, FORMATS, Scope
+from parity.oracles import eigen
+from parity.oracles.bounds import HALVES
 
 Pair = tuple[int, ...]
 Pads = tuple[int, ...]
+Values = tuple[int, ...]
 
 LATTICE = 20
 """Of every dtype but the first: each LATTICE-th geometry, and all of one channel and one filter."""
+ALONE = 8
+"""Of what TensorFlow does not compute: each ALONE-th geometry of those."""
 
 
 class Step(NamedTuple):
@@ -39,8 +45,8 @@ class Group(NamedTuple):
         """Return every call as a case; the data depend on the shapes alone."""
         first = self.first
         if data_format == "NCHW":
-            batch, height, width, channels = first.input_shape
-            shape = (batch, channels, height, width)
+            batch, *image, channels = first.input_shape
+            shape = (batch, channels, *image)
             first = replace(first, input_shape=shape, data_format=data_format)
         return [replace(first, **step._asdict()) for step in self.steps]
 
@@ -49,21 +55,26 @@ class Group(NamedTuple):
 class Grid:
     """Every geometry within some limits; `of` gives those of a subject.
 
-    The first dtype is compared on every geometry, the others as `LATTICE` says; of both one in
-    `every`, spread over all axes.  Heights and widths differ, so that no fault can hide behind a
-    square; a width of 8 gives two outputs to the longest kernel at the longest stride.  The
-    paddings: SAME, VALID, pads on all sides, unequal pads, and pads that hold whole windows.
+    The first dtype is compared on every geometry that TensorFlow computes, what it does not as
+    `ALONE` says, the other dtypes as `LATTICE` says; of all one in `every`, spread over all axes.
+    Heights and widths differ, so that no fault can hide behind a square; a width of 8 gives two
+    outputs to the longest kernel at the longest stride.  The paddings: SAME, VALID, pads on all
+    sides, unequal pads, and pads that hold whole windows.
+
+    `sizes`, `kernels`, `strides` and `dilations` have the values of each axis; `combined` is how
+    many of the `channel_numbers` an image meets, others each time, 0 for all.
     """
 
+    operation: str = "conv2d"
     dtypes: tuple[str, ...] = DTYPES
     formats: tuple[str, ...] = FORMATS
-    heights: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
-    widths: tuple[int, ...] = (1, 2, 3, 5, 8)
-    kernels: tuple[int, ...] = (1, 2, 3)
-    channels: tuple[int, ...] = (1, 2, 3)
-    strides: tuple[int, ...] = (1, 2, 3)
+    sizes: tuple[Values, ...] = ((1, 2, 3, 4, 5, 6), (1, 2, 3, 5, 8))
+    kernels: tuple[Values, ...] = ((1, 2, 3), (1, 2, 3))
+    channels: Values = (1, 2, 3)
+    combined: int = 0
+    strides: tuple[Values, ...] = ((1, 2, 3), (1, 2, 3))
     unequal_strides: bool = True
-    dilations: tuple[int, ...] = (1, 2)
+    dilations: tuple[Values, ...] = ((1, 2), (1, 2))
     paddings: tuple[str, ...] = ("SAME", "VALID", "even", "uneven", "window")
     groups: bool = True
     batches: bool = True
@@ -72,14 +83,20 @@ class Grid:
 
     @classmethod
     def of(cls, scope: Scope, every: int = 1) -> Grid:
-        """Return the part of the grid that lies within `scope`."""
-        whole = cls()
-        return cls(
+        """Return the part of the grid of an operation that lies within `scope`."""
+        axes = scope.of.axes
+        whole = cls() if scope.operation == "conv2d" else cls(**_OF_AXES[axes])
+        if not scope.of.strides:  # room for more of the others
+            whole = replace(whole, combined=0, dilations=((1, 2, 3),) * axes)
+        ones = ((1,),) * axes
+        return replace(
+            whole,
+            operation=scope.operation,
             dtypes=tuple(one for one in DTYPES if one in scope.dtypes),  # float32 first
             formats=scope.formats,
-            strides=whole.strides if scope.has("strides") else (1,),
+            strides=whole.strides if scope.has("strides") else ones,
             unequal_strides=scope.has("unequal strides"),
-            dilations=whole.dilations if scope.has("dilations") else (1,),
+            dilations=whole.dilations if scope.has("dilations") else ones,
             paddings=tuple(
                 name
                 for name in whole.paddings
@@ -91,12 +108,18 @@ class Grid:
             every=every,
         )
 
-    def images(self) -> list[tuple[int, int, Pair]]:
-        """Return every height, width and kernel."""
-        return list(product(self.heights, self.widths, product(self.kernels, self.kernels)))
+    def images(self) -> list[tuple[Pair, Pair]]:
+        """Return every image and kernel."""
+        return list(product(product(*self.sizes), product(*self.kernels)))
 
     def channel_numbers(self) -> list[tuple[int, int, int]]:
-        """Return every (in_channels, groups, out_channels) of which groups divides both others."""
+        """Return every (in_channels, groups, out_channels) of which groups divides both others.
+
+        Of depthwise operations every number of channels and multiplier.
+        """
+        if OPERATIONS[self.operation].depthwise:
+            return [(ins, ins, ins * by) for ins, by in product(self.channels, self.channels)
+                    if ins == 1 or self.groups]  # fmt: skip
         return [
             (ins, groups, outs)
             for ins, outs in product(self.channels, self.channels)
@@ -105,61 +128,141 @@ class Grid:
         ]
 
     def steps(self) -> list[tuple[Pair, Pair, str]]:
-        """Return every pair of strides, of dilations, and padding."""
+        """Return every combination of strides, of dilations, and padding."""
         strides = [
-            (rows, columns)
-            for rows, columns in product(self.strides, self.strides)
-            if rows == columns or self.unequal_strides
+            each for each in product(*self.strides) if self.unequal_strides or len({*each}) == 1
         ]
-        return list(product(strides, product(self.dilations, self.dilations), self.paddings))
+        dilations = product(*self.dilations)
+        return list(product(strides, dilations, self.paddings))
 
     def chosen(self) -> Iterator[Group]:
         """Yield what is compared, the whole grid in the first dtype before the others."""
-        numbers = self.channel_numbers()
+        of, numbers = OPERATIONS[self.operation], self.channel_numbers()
         for salt, dtype in enumerate(self.dtypes):
-            for place, (height, width, kernel) in enumerate(self.images()):
-                places, steps = _valid(self, height, width, kernel)
-                for number, (ins, groups, outs) in enumerate(numbers):
+            for place, (image, kernel) in enumerate(self.images()):
+                places, steps = _valid(self, image, kernel)
+                for number in self._combined(place, len(numbers)):
+                    ins, groups, outs = numbers[number]
                     seed = place * len(numbers) + number
                     one_in = self.every * (LATTICE if salt and (ins, outs) != (1, 1) else 1)
+                    shares = _shares(self, dtype, groups)[places] / one_in
                     # Another sub-lattice for every dtype.
-                    kept = scattered(places + np.uint64(salt * 10**9 + seed * 1000)) < 1 / one_in
+                    kept = scattered(places + np.uint64(salt * 10**9 + seed * 1000)) < shares
                     if kept.any():
                         first = Case(
-                            input_shape=(1 + seed % 2 if self.batches else 1, height, width, ins),
-                            filters_shape=(*kernel, ins // groups, outs),
+                            input_shape=(1 + seed % 2 if self.batches else 1, *image, ins),
+                            filters_shape=(
+                                *kernel,
+                                *((ins, outs // ins) if of.depthwise else (ins // groups, outs)),
+                            ),
                             dtype=dtype,
-                            kind="distinct",
+                            kind=_kind(of, dtype, seed),
                             seed=seed,
+                            strides=(1,) * of.axes,
+                            operation=self.operation,
+                            pointwise=_pointwise(outs, seed) if len(of.arrays) > 2 else None,
                         )
-                        yield Group(first, tuple(compress(steps, kept)))
+                        yield from _by_arrays(first, compress(steps, kept))
 
     def left_out(self) -> int:
         """Return how many combinations of the first dtype are no valid calls (or not asked for)."""
         every = len(self.steps())
         missing = sum(every - len(_valid(self, *image)[1]) for image in self.images())
-        return missing * len(self.channel_numbers()) * len(self.formats)
+        return missing * (self.combined or len(self.channel_numbers())) * len(self.formats)
+
+    def _combined(self, place: int, count: int) -> list[int]:
+        """Return which of `count` channel numbers the image at a place meets."""
+        chances = scattered(np.arange(count, dtype=np.uint64) + np.uint64(place * 10**6))
+        return sorted(np.argsort(chances)[: self.combined or count].tolist())
+
+
+_OF_AXES: dict[int, dict[str, Any]] = {
+    1: {
+        "sizes": (tuple(range(1, 17)),),
+        "kernels": ((1, 2, 3, 4),),
+        "strides": ((1, 2, 3, 4, 5),),
+        "dilations": ((1, 2, 3),),
+    },
+    2: {"sizes": ((1, 2, 3, 4, 5, 6), (3, 8)), "combined": 3},
+    3: {
+        "sizes": ((1, 3, 4), (2, 5), (4,)),
+        "kernels": ((1, 2), (1, 3), (1, 2)),
+        "strides": ((1, 2, 3), (1, 2, 3), (1, 3)),
+        "dilations": ((1, 2), (1, 2), (1,)),
+        "combined": 6,
+    },
+}
+"""What is another than in conv2d's grid, by the axes of the other operations."""
+
+
+def _kind(of: Operation, dtype: str, seed: int) -> str:
+    """Return the kind of data; of halves that TensorFlow sums in halves each other is small."""
+    in_halves = dtype in HALVES and not of.wide_halves
+    return "small" if len(of.arrays) > 2 or (in_halves and seed // 2 % 2) else "distinct"
+
+
+def _pointwise(middle: int, seed: int) -> tuple[int, int]:
+    """Return in and out channels of pointwise filters, of two groups where there can be."""
+    groups = 2 if middle % 2 == 0 and seed % 3 == 0 else 1
+    return middle // groups, groups * (1 + seed // 2 % 2)
+
+
+def _by_arrays(first: Case, steps: Iterable[Step]) -> Iterator[Group]:
+    """Yield the calls by what they are given: the arrays of a gradient depend on its step."""
+    if first.of.gives == "output":
+        yield Group(first, tuple(steps))
+    else:
+        yield from (Group(first, (step,)) for step in steps)
 
 
 @cache
-def _valid(grid: Grid, height: int, width: int, kernel: Pair) -> tuple[Any, list[Step]]:
+def _valid(grid: Grid, image: Pair, kernel: Pair) -> tuple[Any, list[Step]]:
     """Return every valid step, and before them their places among all steps."""
-    found: dict[int, Step] = {}
+    of, found = OPERATIONS[grid.operation], dict[Step, int]()
     for place, (strides, dilations, padding) in enumerate(grid.steps()):
-        rows, columns = (
-            (size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)
+        interleaved = of.interleaves(strides, dilations)
+        axes = [
+            _axis(Axis(*one, interleaved=interleaved), padding, number % 2)
+            for number, one in enumerate(zip(image, kernel, strides, dilations, strict=True))
+        ]
+        if min(outputs for outputs, _ in axes) >= (0 if grid.empties else 1):
+            pads = tuple(pad for _, both in axes for pad in both)
+            named = padding in ("SAME", "VALID")
+            step = Step(strides, dilations, padding if named else pads)
+            found.setdefault(step, place)  # on a single axis two paddings may be equal
+    return np.array(list(found.values()), np.uint64), list(found)
+
+
+@cache
+def _axis(axis: Axis, padding: str, number: int) -> tuple[int, Pads]:
+    """Return the outputs of an axis under a padding, and its pads; `number` is 0 or 1."""
+    if padding == "SAME":
+        axis = axis.padded_as_same()
+    pads = {
+        "even": (1, 1),
+        "uneven": ((0, 2), (1, 0))[number],
+        # The first windows lie in the top pad, and the last in the right one at some strides.
+        "window": ((axis.reach, 1), (0, axis.reach))[number],
+    }.get(padding, (axis.before, axis.after))
+    return axis._replace(before=pads[0], after=pads[1]).outputs, pads
+
+
+@cache
+def _shares(grid: Grid, dtype: str, groups: int) -> Any:
+    """Return of each step the share that is kept: less of what TensorFlow does not compute."""
+    of, axes, found = OPERATIONS[grid.operation], len(grid.sizes), []
+    for strides, dilations, padding in grid.steps():
+        case = Case(
+            (1, *[24] * axes, groups),
+            (*[2] * axes, *((groups, 1) if of.depthwise else (1, groups))),
+            strides,
+            padding if padding in ("SAME", "VALID") else (1,) * (2 * axes),
+            dilations=dilations,
+            dtype=dtype,
+            operation=grid.operation,
         )
-        explicit: dict[str, Pads] = {
-            "even": (1, 1, 1, 1),
-            "uneven": (0, 2, 1, 0),
-            # The first windows lie in the top pad, and the last in the right one at some strides.
-            "window": (rows, 1, 0, columns),
-        }
-        step = Step(strides, dilations, explicit.get(padding, padding))
-        case = Case((1, height, width, 1), (*kernel, 1, 1), **step._asdict())
-        if min(geometry.output_geometry(case)[0]) >= (0 if grid.empties else 1):
-            found[place] = step
-    return np.array(list(found), np.uint64), list(found.values())
+        found.append(1.0 if eigen.answers(case) else 1 / ALONE)
+    return np.array(found)
 
 
 def scattered(numbers: Any) -> Any:

@@ -55,17 +55,18 @@ class Layers:
         """What is met in all values."""
         plain = [f"{' x '.join(names[1:])} without groups" for names in PLAIN]
         every = ("every pair", *(" x ".join(names) for names in TRIPLES), *plain)
-        return every if self.every == 1 else ()
+        return every if self.every == 1 and self.dtypes else ()
 
 
 class Block(NamedTuple):
-    """What one task compares: some groups of one grid in one dtype."""
+    """What one task compares: some groups of one grid in one dtype, on the subject of `scope`."""
 
     number: int
     dtype: str
     formats: tuple[str, ...]
     groups: tuple[Group, ...]
     of_layers: bool = False
+    scope: Scope = Scope()
 
     @property
     def size(self) -> int:
@@ -84,30 +85,33 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Grids:
-    """The small geometries and the ordinary layers of one subject."""
+    """The small geometries of one operation or several, and the ordinary layers of conv2d."""
 
-    small: Grid
+    scopes: tuple[Scope, ...]
+    small: tuple[Grid, ...]
     layers: Layers
 
     @classmethod
-    def of(cls, scope: Scope, every: int = 1) -> Grids:
-        """Return the part of both grids that lies within `scope`."""
-        small = Grid.of(scope, every)
-        return cls(small, Layers(small.dtypes, small.formats, scope.without, every))
+    def of(cls, *scopes: Scope, every: int = 1) -> Grids:
+        """Return the part of the grids that lies within `scopes`, each of another operation."""
+        small = tuple(Grid.of(scope, every) for scope in scopes)
+        first = scopes[0]
+        # The claim `layers` has those of the others.
+        dtypes = small[0].dtypes if first.operation == "conv2d" else ()
+        return cls(scopes, small, Layers(dtypes, first.formats, first.without, every))
 
     def blocks(self) -> list[Block]:
         """Return the tasks; those of the layers, which are few, come first."""
-        formats = self.small.formats
-        parts = [
-            (dtype, part, of_layers)
-            for of_layers, chosen in enumerate((self.small.chosen(), self.layers.chosen()))
-            for dtype, groups in groupby(chosen, lambda group: group.first.dtype)
-            for part in _cut(groups, (LAYERS if of_layers else GEOMETRIES) / len(formats))
-        ]
-        blocks = [
-            Block(number, dtype, formats, part, bool(of_layers))
-            for number, (dtype, part, of_layers) in enumerate(parts)
-        ]
+        parts: list[tuple[Scope, Grid | Layers]] = [*zip(self.scopes, self.small, strict=True)]
+        parts.append((self.scopes[0], self.layers))
+        blocks: list[Block] = []
+        for scope, grid in parts:
+            of_layers = grid is self.layers
+            size = (LAYERS if of_layers else GEOMETRIES) / len(scope.formats)
+            for dtype, groups in groupby(grid.chosen(), lambda group: group.first.dtype):
+                for part in _cut(groups, size):
+                    block = Block(len(blocks), dtype, scope.formats, part, of_layers, scope)
+                    blocks.append(block)
         return sorted(blocks, key=lambda block: not block.of_layers)
 
 

@@ -12,18 +12,19 @@ from parity.engine import Crash, Outcome
 from parity.engine import run as run_tasks
 from parity.engine.outcome import this_machine
 from parity.examples import corners
+from parity.model.case import Case
 from parity.model.known import Known
 from parity.model.settings import Settings
 from parity.model.subject import Scope
 from parity.model.verdict import DISAGREEMENT, INTERRUPTED, WrongCall, verdict
 from parity.store.store import Store, StoreError
 from parity.sweep import compare
-from parity.sweep.found import LISTED, Counts, Found, OfDtype, OfLayers, Remark, Swept
+from parity.sweep.found import LISTED, Counts, Found, OfDtype, OfLayers, OfOperation, Remark, Swept
 from parity.sweep.heading import Heading
 from parity.sweep.layers import Block, Grids
 
-NONZERO = 0.5
-"""The least share of outputs that are not 0, as those of windows in the padding are."""
+NONZERO = 0.25
+"""The least share of outputs that are not 0, as windows in the padding are, pixels under no tap."""
 MOST_CRASHES = 10
 BEYOND = {"rank >= 5", "empty input", "outputs of nothing", "many terms"}
 """Classes of which no geometry of the grid is."""
@@ -32,6 +33,7 @@ BEYOND = {"rank >= 5", "empty input", "outputs of nothing", "many terms"}
 def run_sweep(
     settings: Settings,
     *,
+    scopes: tuple[Scope, ...] = (),
     every: int = 1,
     store: Store | None = None,
     resume: bool = False,
@@ -42,7 +44,9 @@ def run_sweep(
     Parameters
     ----------
     settings
-        Whose conv2d, what it claims to support, and on how many processes.
+        Whose function, what it claims to support, and on how many processes.
+    scopes
+        The scope of `settings` and others, each of another operation; that alone by default.
     every
         Compare one geometry in so many.
     store, resume
@@ -56,7 +60,8 @@ def run_sweep(
         If the earlier run cannot go on: something has changed since, or the store is damaged.
     """
     scope = settings.scope
-    grids = Grids.of(scope, every)
+    scopes = scopes or (scope,)
+    grids = Grids.of(*scopes, every=every)
     heading = Heading.of(scope, grids, store.path if store else None)
     blocks = {block.number: block for block in grids.blocks()}
     total = sum(block.size for block in blocks.values())
@@ -95,6 +100,7 @@ def run_sweep(
     seconds = time.monotonic() - start
     parts.sort(key=lambda found: found.block)
     whole = Counts().including(parts)
+    classes = sum((Counter(found.classes) for found in parts), Counter())
     deaths = [(number, crash) for number, crash in crashes if crash.of_subject]
     swept = Swept(
         **vars(heading),
@@ -105,12 +111,13 @@ def run_sweep(
             dtype: OfDtype(
                 expected=sum(one.size for one in blocks.values() if one.dtype == dtype)
             ).including(found for found in parts if blocks[found.block].dtype == dtype)
-            for dtype in grids.small.dtypes
+            for dtype in grids.small[0].dtypes
         },
+        by_operation={one.operation: _of_operation(one, parts, blocks) for one in scopes},
         layers=OfLayers(complete=grids.layers.complete).including(
             found for found in parts if blocks[found.block].of_layers
         ),
-        left_out=grids.small.left_out(),
+        left_out=sum(grid.left_out() for grid in grids.small),
         outputs=whole.outputs,
         nonzero=whole.nonzero,
         not_supported=whole.not_supported,
@@ -120,16 +127,27 @@ def run_sweep(
         rate=round((compared - resumed) / max(seconds, 0.001)),
         rate_per_job=round(compared / max(0.001, sum(found.wall for found in parts))),
         rate_per_cpu_second=round(compared / max(0.001, sum(found.cpu for found in parts))),
-        classes=dict(sorted(sum((Counter(found.classes) for found in parts), Counter()).items())),
+        classes=dict(sorted(classes.items())),
         disagreements=whole.disagreements + len(deaths),
         interrupted=interrupted,
         first=_first(parts, deaths),
-        simplest=None if interrupted else _simplest(parts, settings),
+        simplest=None if interrupted else _simplest(parts, settings, scopes),
         doubts=[],
     )
     known, gone = _judged(settings.known, swept)
-    said = doubts(swept, scope, parts, [crash for _, crash in crashes])
+    said = doubts(swept, scopes, parts, [crash for _, crash in crashes])
     return replace(swept, doubts=said, known=known, gone=gone)
+
+
+def _of_operation(scope: Scope, parts: Iterable[Found], blocks: Mapping[int, Block]) -> OfOperation:
+    mine = [found for found in parts if blocks[found.block].scope == scope]
+    wrong: Counter[str] = Counter()
+    classes: Counter[str] = Counter()
+    for found in mine:
+        wrong[blocks[found.block].dtype] += found.disagreements
+        classes.update(found.classes)
+    expected = sum(block.size for block in blocks.values() if block.scope == scope)
+    return OfOperation(expected=expected, disagreeing=dict(+wrong), classes=classes).including(mine)
 
 
 def _judged(known: Iterable[Known], swept: Swept) -> tuple[int, list[str]]:
@@ -138,7 +156,7 @@ def _judged(known: Iterable[Known], swept: Swept) -> tuple[int, list[str]]:
     tokens = {one.token for one in known if one.token}
     for dtype, row in swept.by_dtype.items():
         whole = [one for one in known if not one.token and one.covers("sweep", dtype)]
-        mine = [one for one in swept.first if one.token.startswith(f"{dtype} ")]
+        mine = [one for one in swept.first if f" {dtype} " in f" {one.token}"]
         listed = sum(one.token in tokens for one in mine)
         number += row.disagreements if whole else listed
         gone += [f"{one} {dtype}" for one in whole if not row.disagreements and one.dtype]
@@ -187,9 +205,12 @@ def _first(parts: Iterable[Found], deaths: Iterable[tuple[int, Crash]]) -> list[
     return [remark for _, remark in found[:LISTED]]
 
 
-def _simplest(parts: Iterable[Found], settings: Settings) -> Remark | None:
+def _simplest(parts: Iterable[Found], settings: Settings, scopes: Iterable[Scope]) -> Remark | None:
     """Return the first wrong result made small; None where the claim `exact` passes it."""
     tokens = [one.token for part in parts for one in part.listed][:1]
+    of = {scope.operation: scope for scope in scopes}
+    for token in tokens:
+        settings = replace(settings, scope=of[Case.parse(token).operation])
     sent: list[Remark | None] = [None]
     run_tasks(
         compare.simplest,
@@ -201,7 +222,7 @@ def _simplest(parts: Iterable[Found], settings: Settings) -> Remark | None:
 
 
 def doubts(
-    swept: Swept, scope: Scope, parts: Sequence[Found], crashes: Iterable[Crash]
+    swept: Swept, scopes: Iterable[Scope], parts: Sequence[Found], crashes: Iterable[Crash]
 ) -> list[str]:
     """Say why a sweep cannot be trusted."""
     said = [f"a worker failed: {one}" for one in crashes if not one.of_subject]
@@ -222,8 +243,12 @@ def doubts(
     for dtype, row in swept.by_dtype.items():
         if row.compared < max(1, row.expected - row.not_supported - row.unanswered):
             said.append(f"{row.compared} of {row.expected} geometries in {dtype}")
-    missing = sorted(corners.minima(scope).keys() - BEYOND - swept.classes.keys())
-    said += [f"no geometry of the class {name!r}" for name in missing]
+    for scope in scopes:
+        name, mine = scope.operation, swept.by_operation[scope.operation]
+        if not mine.answered and (scope.of.takes_int32 or {*scope.dtypes} != {"int32"}):
+            said.append(f"TensorFlow computed no geometry of {name}")
+        missing = sorted(corners.minima(scope).keys() - BEYOND - mine.classes.keys())
+        said += [f"no geometry of {name} of the class {one!r}" for one in missing]
     if swept.nonzero < NONZERO * swept.outputs:
         said.append(f"only {swept.nonzero} of {swept.outputs} outputs are not 0")
     return said

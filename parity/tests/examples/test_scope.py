@@ -198,7 +198,7 @@ def test_halves_without_float32_agree(dtype: str) -> None:
 )  # fmt: skip
 def test_halves_without_float32_find_what_rounds_otherwise(name: str, dtype: str) -> None:
     scope = Scope(dtypes=(dtype,))
-    mutant = MUTANTS[name].conv2d
+    mutant = MUTANTS[name].function
     for limits in (Scope(), scope):
         count = tally.Count("halves", dtype)
         with pytest.raises(Disagreement, match="rounded once"):

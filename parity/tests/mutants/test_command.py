@@ -20,9 +20,10 @@ from parity.model.subject import Scope
 from parity.model.verdict import WRONG_CALL
 from parity.mutants import command
 from parity.mutants.command import Hunt
-from parity.search.hunt import CONTROL, Fate, Task, hunted, merged, turns
+from parity.search.hunt import Fate, Task, hunted, merged, turns
 
 QUICK = ["--jobs", "1", "--control", "0.01", "--claims", "exact", "--dtypes", "float32"]
+CONTROL = "textbook"
 NAMES = ["kernel_flipped", "lower_case_taken"]
 
 
@@ -42,9 +43,9 @@ def test_mutants_are_killed_and_the_control_is_not(
     assert killed.examples > 0
     assert (found.survivors, found.asked, found.killed_by_drawn_examples) == ([], 1, 1)
     assert (found.misunderstandings, found.named, found.misnamed) == (1, 1, [])
-    assert found.control is not None
-    assert not found.control.killed
-    assert found.control.examples > 10
+    (control,) = found.controls
+    assert not control.killed
+    assert control.examples > 10
 
 
 def test_an_unknown_mutant_is_a_wrong_call() -> None:
@@ -111,7 +112,7 @@ def test_a_hunt_has_as_many_examples_as_it_says(share: float) -> None:
         drawn[turn.claim] += turn.examples
     assert len({turn[::3] + turn[1:2] for turn in given}) == len(given)  # no seed comes again
     for claim in claims.chosen(scope):
-        usual = claim.examples * len(dtypes(claim, scope))
+        usual = claim.usual(scope) * len(dtypes(claim, scope))
         assert drawn[claim.name] >= 0.99 * share * usual
 
 

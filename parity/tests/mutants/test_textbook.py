@@ -17,7 +17,7 @@ from parity.model import data, subject
 from parity.model.call import Call
 from parity.model.case import DTYPES, Array, Case
 from parity.model.subject import Scope
-from parity.mutants import MUTANTS, Mutant, fast_paths, textbook
+from parity.mutants import CONTROLS, MUTANTS, Mutant, control, fast_paths, textbook
 from parity.oracles import bounds
 from parity.oracles.compare import assert_exact, assert_special
 from parity.rules import CONV2D, Row
@@ -98,19 +98,19 @@ def arguments(example: Case | Call) -> dict[str, Any]:
     """Return the example's arguments afresh."""
     if isinstance(example, Call):
         return dict(example.fresh())
-    x, w = example.arrays()
-    return {"input": x, "filters": w, **example.arguments()}
+    return {**dict(zip(example.of.arrays, example.arrays(), strict=True)), **example.arguments()}
 
 
-def seen(conv2d: Callable[..., Array], example: Case | Call) -> tuple[Any, ...]:
+def seen(function: Callable[..., Array], example: Case | Call) -> tuple[Any, ...]:
     """Return all that a caller can see of a call, after one of the same shapes on ones."""
     asked, other = arguments(example), arguments(example)
-    inputs = [asked["input"], asked["filters"]]
-    other |= {"input": np.ones_like(inputs[0]), "filters": np.ones_like(inputs[1])}
+    names = example.of.arrays if isinstance(example, Case) else ("input", "filters")
+    inputs = [asked[name] for name in names]
+    other |= {name: np.ones_like(asked[name]) for name in names}
     try:
-        earlier = conv2d(**other)
+        earlier = function(**other)
         kept = earlier.tobytes()
-        result = conv2d(**asked)
+        result = function(**asked)
     except Exception as error:  # its class is what is seen
         return (type(error),)
     return (
@@ -125,21 +125,23 @@ def seen(conv2d: Callable[..., Array], example: Case | Call) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 def test_the_example_shows_the_fault(mutant: Mutant) -> None:
-    right = seen(textbook, mutant.example)
-    assert seen(textbook, mutant.example) == right
-    assert seen(mutant.conv2d, mutant.example) != right
+    right_one = CONTROLS[control(mutant.operation)]
+    right = seen(right_one, mutant.example)
+    assert seen(right_one, mutant.example) == right
+    assert seen(mutant.function, mutant.example) != right
 
 
 def test_most_mutants_are_right_about_a_plain_call() -> None:
     plain = Case.parse("float32 NHWC 2x3x4x3 w1x2x3x2 s1,1 d1,1 VALID distinct:1")
     right = seen(textbook, plain)
-    assert sum(seen(mutant.conv2d, plain) == right for mutant in MUTANTS.values()) > 50
+    ours = [mutant.function for mutant in MUTANTS.values() if mutant.operation == "conv2d"]
+    assert sum(seen(function, plain) == right for function in ours) > 50
 
 
-@pytest.mark.parametrize("name", ["textbook", *MUTANTS])
+@pytest.mark.parametrize("name", [*CONTROLS, *MUTANTS])
 def test_a_name_loads_as_a_subject(name: str) -> None:
     loaded = subject.load(f"parity.mutants:{name}")
-    assert loaded is (textbook if name == "textbook" else MUTANTS[name].conv2d)
+    assert loaded is (CONTROLS[name] if name in CONTROLS else MUTANTS[name].function)
 
 
 def test_an_unknown_name_does_not_load() -> None:
@@ -148,9 +150,9 @@ def test_an_unknown_name_does_not_load() -> None:
 
 
 def test_every_fault_is_named_once() -> None:
-    faults = [mutant.fault for mutant in MUTANTS.values()]
-    assert len(set(faults)) == len(faults) >= 129
-    assert all(0 < len(fault) <= 100 for fault in faults)
+    faults = [(mutant.operation, mutant.fault) for mutant in MUTANTS.values()]
+    assert len(set(faults)) == len(faults) >= 129 + 40
+    assert all(0 < len(fault) <= 100 for _, fault in faults)
 
 
 FAST_PATHS = [
@@ -167,8 +169,8 @@ def test_a_fast_path_is_wrong_on_a_layer_and_on_no_regression_row(mutant: Mutant
     others = Scope(claims=tuple(name for name in claims.CLAIMS if name != "default_build"))
     for example in REGRESSIONS:
         for claim in claims.admitting(example, others):
-            claim.check(example, mutant.conv2d)
+            claim.check(example, mutant.function)
     exact = claims.CLAIMS["exact"]
     exact.check(mutant.example, textbook)
     with pytest.raises(AssertionError, match="bit-identical"):
-        exact.check(mutant.example, mutant.conv2d)
+        exact.check(mutant.example, mutant.function)

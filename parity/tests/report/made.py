@@ -62,7 +62,7 @@ def sweep(**changes: Any) -> Swept:
     heading = Heading(
         subject="npconv:conv2d",
         scope="<scope>",
-        grids=Grids.of(Scope(), 1000),
+        grids=Grids.of(Scope(), every=1000),
         source="1",
         suite="2",
         versions={"tensorflow": "<9.9>"},
@@ -127,7 +127,7 @@ def hunt(**changes: Any) -> Hunt:
     killed = Fate("one", "<fault>", True, "exact", "float32", 3, 1.0, "<token>", looks_like="one")
     control = Fate("textbook")
     mutants = [killed, Fate("two", "<fault>")]
-    found = Hunt("<scope>", mutants, 2, 1, 1, ["two"], 1, 1, [], control, [], [], 0)
+    found = Hunt("<scope>", mutants, 2, 1, 1, ["two"], 1, 1, [], [control], [], [], 0)
     return replace(found, **changes)
 
 

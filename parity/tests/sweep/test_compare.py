@@ -27,7 +27,7 @@ from parity.tests.sweep import subjects
 
 def some(dtype: str = "float32", every: int = 20, **limits: Any) -> Block:
     """Return a block of an image of 6 x 3 under a kernel of 3 x 2."""
-    grid = Grid(dtypes=DTYPES, heights=(6,), widths=(3,), every=every, **limits)
+    grid = Grid(dtypes=DTYPES, sizes=((6,), (3,)), every=every, **limits)
     groups = [one for one in grid.chosen() if one.first.dtype == dtype]
     kernel = tuple(one for one in groups if one.first.filters_shape[:2] == (3, 2))
     return Block(7, dtype, FORMATS, kernel)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from hashlib import blake2b
 from itertools import combinations
 from typing import Any
 
@@ -34,10 +36,17 @@ def test_the_number_of_geometries() -> None:
         "float16": 140_830,
         "bfloat16": 140_598,
     }
-    per_axis = len(grid.kernels) * len(grid.strides) * len(grid.dilations)
-    everything = len(grid.heights) * len(grid.widths) * per_axis**2 * 5 * 11 * 2
+    axes = (*grid.sizes, *grid.kernels, *grid.strides, *grid.dilations)
+    everything = math.prod(map(len, axes)) * 5 * 11 * 2
     assert counted["float32"] + grid.left_out() == everything
     assert len(grid.channel_numbers()) == 11  # in_channels, out_channels and common divisors
+
+
+def test_the_tokens_of_conv2d_are_what_they_were_before_the_other_operations() -> None:
+    checksum = blake2b(digest_size=8)
+    for case in cases(Grid(every=100)):
+        checksum.update(f"{case.token()}\n".encode())
+    assert checksum.hexdigest() == "6fc942a658895792"
 
 
 def test_geometries_are_valid_distinct_and_complete() -> None:
@@ -47,7 +56,7 @@ def test_geometries_are_valid_distinct_and_complete() -> None:
 
 
 def test_the_first_dtype_is_compared_whole_and_others_on_one_channel() -> None:
-    grid = Grid(dtypes=("float32", "float16"), heights=(4,), widths=(3,), formats=("NHWC",))
+    grid = Grid(dtypes=("float32", "float16"), sizes=((4,), (3,)), formats=("NHWC",))
     whole, part = (
         {case.token().partition(" ")[2]: case for case in cases(grid) if case.dtype == dtype}
         for dtype in grid.dtypes
@@ -71,8 +80,8 @@ def test_every_spreads_over_every_axis(every: int) -> None:
             padding = case.padding if isinstance(case.padding, str) else "explicit"
             pairs.update(combinations(enumerate((*axes, padding)), 2))
     # Every value of every axis has met every value of every other axis.
-    sizes = (grid.heights, grid.widths, grid.channels, grid.kernels, grid.kernels)
-    steps = (grid.strides, grid.strides, grid.dilations, grid.dilations)
+    sizes = (*grid.sizes, grid.channels, *grid.kernels)
+    steps = (*grid.strides, *grid.dilations)
     axes_values = (*sizes, grid.channels, grid.channels, *steps, ("SAME", "VALID", "explicit"))
     for (one, firsts), (other, seconds) in combinations(enumerate(axes_values), 2):
         if {one, other} != {2, 5}:  # in_channels of a filter divide the channels of the image

@@ -170,7 +170,7 @@ def test_blocks_hold_both_grids_and_the_layers_come_first() -> None:
     blocks = grids.blocks()
     assert sorted(block.number for block in blocks) == list(range(len(blocks)))
     assert [block.of_layers for block in blocks] == sorted(one.of_layers for one in blocks)[::-1]
-    for of_layers, grid in ((False, grids.small), (True, grids.layers)):
+    for of_layers, grid in ((False, grids.small[0]), (True, grids.layers)):
         groups = [group for one in blocks if one.of_layers == of_layers for group in one.groups]
         assert groups == list(grid.chosen())
     for block in blocks:

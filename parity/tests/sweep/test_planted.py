@@ -160,8 +160,8 @@ def test_planted_faults_are_seen_wherever_they_change_what_is_read(dtype: str) -
             if dtype == "float32" and case.filters_shape[2] == 1 and name in SINGLE:
                 assert not unseen, (name, case.token())  # never: the argument leaves no chance
     grid = Grid()
-    sizes = (grid.heights, grid.widths, grid.channels, grid.kernels, grid.kernels)
-    expected = (*sizes, grid.channels, grid.channels, grid.strides, grid.strides)
+    sizes = (*grid.sizes, grid.channels, *grid.kernels)
+    expected = (*sizes, grid.channels, grid.channels, *grid.strides)
     assert axes == [*map(set, expected), {1, 2}, {1, 2}, {"SAME", "VALID", "explicit"}]
     assert met.keys() == FAULTS.keys()
     assert min(met.values()) >= 100, met

@@ -23,7 +23,7 @@ from parity.model.subject import Scope
 from parity.model.verdict import WrongCall
 from parity.store.store import Store
 from parity.sweep import command, heading, run
-from parity.sweep.found import LISTED, Found, OfDtype, OfLayers, Remark, Swept
+from parity.sweep.found import LISTED, Found, OfDtype, OfLayers, OfOperation, Remark, Swept
 from parity.sweep.heading import Heading
 from parity.sweep.layers import Grids
 from parity.sweep.run import exit_code, run_sweep
@@ -82,21 +82,23 @@ def test_interrupted_and_resumed_gives_the_counts_of_an_uninterrupted_run(
         assert 0 < resumed.resumed == first.geometries < resumed.geometries
         whole = run_sweep(settings, every=EVERY, store=store)  # begins anew
         assert whole.resumed == 0
-        heading = Heading.of(settings.scope, Grids.of(settings.scope, EVERY), store.path)
+        heading = Heading.of(settings.scope, Grids.of(settings.scope, every=EVERY), store.path)
         last = store.last_sweep(name, Heading, Found)
         assert last is not None
         assert last[0] == heading
         assert sum(found.compared for found in last[1]) == whole.geometries
     assert counts(resumed) == counts(whole) == counts(run_sweep(settings, every=EVERY))
-    assert whole.geometries == sum(one.size for one in Grids.of(settings.scope, EVERY).blocks())
+    assert whole.geometries == sum(
+        one.size for one in Grids.of(settings.scope, every=EVERY).blocks()
+    )
     assert exit_code(whole) == (0 if name == "npconv:conv2d" else 1)
 
 
 @pytest.mark.parametrize("what", ["scope", "grids", "source", "suite", "versions"])
 def test_a_sweep_does_not_go_on_where_something_has_changed(what: str, tmp_path: Path) -> None:
-    grids = Grids.of(Scope(), 10**9)
+    grids = Grids.of(Scope(), every=10**9)
     mine = Heading.of(Scope(), grids)
-    changes: dict[str, Any] = {"grids": Grids.of(Scope(), 7), "versions": {"numpy": "1.0"}}
+    changes: dict[str, Any] = {"grids": Grids.of(Scope(), every=7), "versions": {"numpy": "1.0"}}
     other = replace(mine, **{what: changes.get(what, "another")})
     with closing(Store(tmp_path / "store")) as store:
         assert run._earlier(store, mine, {}) == []
@@ -119,7 +121,7 @@ def test_the_source_is_every_file_of_the_package(
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     package = f"swept_{CHANGES.index(name)}"
-    scope, grids = Scope(subject=f"{package}.inner:conv2d"), Grids.of(Scope(), 10**9)
+    scope, grids = Scope(subject=f"{package}.inner:conv2d"), Grids.of(Scope(), every=10**9)
     folder = tmp_path / package
     folder.mkdir()
     for one in ("__init__.py", *CHANGES):
@@ -150,9 +152,11 @@ def test_the_source_of_a_module_is_the_code_beside_it(
 
 def test_a_run_is_mistrusted_that_compared_too_little() -> None:
     scope = Scope(dtypes=("float32",), without=frozenset({"groups"}))
-    heading = Heading.of(scope, Grids.of(scope, 10**9))
+    heading = Heading.of(scope, Grids.of(scope, every=10**9))
     numbers = ("jobs", "left_out", "resumed", "rate", "rate_per_job", "rate_per_cpu_second")
     known: dict[str, Any] = vars(heading) | dict.fromkeys(numbers, 1)
+    classes = dict.fromkeys((*corners.minima(scope), "float32"), 1)
+    met = OfOperation(answered=5, classes=classes)
     good = Swept(
         **known,
         not_supported=0,
@@ -165,16 +169,17 @@ def test_a_run_is_mistrusted_that_compared_too_little() -> None:
         outputs=10,
         nonzero=5,
         seconds=1.0,
-        classes=dict.fromkeys((*corners.minima(scope), "float32"), 1),
+        classes=classes,
         interrupted=False,
         first=[],
         simplest=None,
         doubts=[],
+        by_operation={"conv2d": met},
     )
 
     def doubts(crashes: Any = (), parts: Any = (), **changes: Any) -> list[str]:
         swept = replace(good, **changes)
-        found = run.doubts(swept, scope, parts, crashes)
+        found = run.doubts(swept, [scope], parts, crashes)
         assert exit_code(replace(swept, doubts=found)) == (3 if found else 0)
         assert exit_code(replace(swept, doubts=found, disagreements=1)) == 1
         assert exit_code(replace(swept, doubts=found, interrupted=True)) == 130
@@ -186,9 +191,13 @@ def test_a_run_is_mistrusted_that_compared_too_little() -> None:
     assert doubts() == []
     assert doubts(by_dtype=dtype()) == ["4 of 5 geometries in float32"]
     assert doubts(by_dtype=dtype(expected=0, compared=0)) == ["0 of 0 geometries in float32"]
-    assert doubts(nonzero=4) == ["only 4 of 10 outputs are not 0"]
+    assert doubts(nonzero=2) == ["only 2 of 10 outputs are not 0"]
     fewer = {name: 1 for name in good.classes if name != "odd SAME pad"}
-    assert doubts(classes=fewer) == ["no geometry of the class 'odd SAME pad'"]
+    none = {"conv2d": replace(met, answered=0, classes=fewer)}
+    assert doubts(by_operation=none) == [
+        "TensorFlow computed no geometry of conv2d",
+        "no geometry of conv2d of the class 'odd SAME pad'",
+    ]
     other = this_machine().replace(", NumPy ", ", NumPy 9")
     assert doubts(machines={this_machine(): 1, other: 1})[0].endswith(f"other versions: {other}")
     assert "worker" in doubts([Crash.raised("", "Traceback")])[0]
@@ -245,7 +254,7 @@ def test_the_command_says_how_it_ended(
     tmp_path: Path, capsys: Any, stop: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    call = ["sweep", "--jobs", "1", "--dtypes", "float32", "--every"]
+    call = ["sweep", "--operation", "conv2d", "--jobs", "1", "--dtypes", "float32", "--every"]
     assert main([*call, str(EVERY)]) == 0
     assert not list(tmp_path.iterdir())  # nothing was asked for
     assert "npconv:conv2d" in capsys.readouterr().out
