@@ -34,10 +34,6 @@ _OTHER_VALUES = {"gradient-dilations", "depthwise-dilations"}
 """Rows about calls that both sides may take, for something else."""
 
 
-_SAFE = {("input", axes, False) for axes in (1, 2)}
-"""Gradients that TensorFlow computes where there is nothing: of what, along how many axes."""
-
-
 def strategy(_: str, scope: Scope) -> SearchStrategy[Call]:
     """Draw nearly valid calls."""
     return nearly_valid_calls(scope)
@@ -102,14 +98,13 @@ class Answer(NamedTuple):
 
 
 def answer_of(call: Call) -> Answer | None:
-    """Ask TensorFlow; None for a gradient that may end its process.
+    """Ask TensorFlow; None where it is better not asked.
 
     Where it lacks nothing but channels first, the same call with channels last has to tell.
     """
     arguments = call.fresh()
     facts = Facts(arguments, call.operation)
-    of = facts.of
-    if facts.nothing and of.gives != "output" and (of.gives, of.axes, of.depthwise) not in _SAFE:
+    if any(holds(facts) for holds in family.UNASKED.values()):
         return None
     refused = [id for id, holds in family.REFUSED.items() if holds(facts)]
     taken = [id for id, holds in family.TAKEN.items() if holds(facts)]
@@ -123,7 +118,7 @@ def answer_of(call: Call) -> Answer | None:
             results = [(np.moveaxis(one, -1, -1 - facts.of.axes), told) for one, told in results]
     result, told = results[0] if results else (None, False)
     halves = result is not None and result.dtype.name in HALVES
-    exact = not (halves and not of.wide_halves) and not taken
+    exact = not (halves and not facts.of.wide_halves) and not taken
     if facts.case is not None:
         exact = exact and tensorflow_oracle.answers(facts.case)
     return Answer(said, np.ascontiguousarray(result), told, exact, tuple(refused), tuple(taken))
@@ -152,7 +147,7 @@ def _check_family(
             raise AssertionError(f"TensorFlow takes it, in spite of {answer.refused}: {said}")
         if ours != "ok" and not call.faults:
             raise AssertionError(said)
-        excused = answer.refused if answer else ("empty-gradients",)
+        excused = answer.refused if answer else ("unasked",)
         return Told(1, 0, classes=(_word(ours), *(f"excused: {id}" for id in excused)))
     if answer.taken and answer.said == "ok":
         if ours == "ok" and not {*answer.taken} & _OTHER_VALUES:

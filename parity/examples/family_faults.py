@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parity.examples.fault import Arguments, Fault, Inject, Pick, dtype, one_of
+from parity.model.call import data_order, integers
 from parity.model.operation import OPERATIONS, Operation
 from parity.rules.family.usual import usual
 
@@ -37,11 +38,10 @@ def _faults(of: Operation) -> Iterator[tuple[str, str, tuple[str, ...], Inject]]
             names = (argument, of.sizes, *of.arrays) if fault == "spelled" else (argument,)
             yield f"{rule} {fault}", rule, names, entries
     pads, padding = [[0, 0]] * (of.axes + 2), ("padding",)
-    outer = [[1, 0], *pads[1:]], [*pads[:-1], [0, 1]]
     yield "padding string", "padding", padding, one_of("padding", "same", "FULL", "EXPLICIT")
     yield "padding type", "padding", padding, one_of("padding", None, 0)
     yield "padding length", "padding", padding, one_of("padding", pads[1:], [*pads, [0, 0]], [1])
-    yield "padding elsewhere", "padding", padding, one_of("padding", *outer)
+    yield "padding elsewhere", "padding", padding, _steps("padding", of, [1, 0], [0, 1], outer=True)
     negative = [[0, 0], *[[-1, 0]] * of.axes, [0, 0]]
     yield "padding negative", "padding", padding, one_of("padding", negative)
     if of.has_format:
@@ -52,7 +52,8 @@ def _faults(of: Operation) -> Iterator[tuple[str, str, tuple[str, ...], Inject]]
     yield "dtype", "dtypes", arrays, dtype(of.arrays, "int64", "uint8", "bool", "complex64")
     yield "dtypes differ", "dtypes", arrays, dtype(of.arrays, "float64", "int32", "float32")
     for array in (one, two):
-        others = (*arrays, of.strides) if of.name == "convolution" else arrays  # has any rank
+        free = of.name == "convolution"  # has any rank
+        others = (*arrays, "strides", "dilations", "data_format") if free else arrays
         yield f"rank of {array}", "ranks", others, _shape(array, 0)
         yield f"channels of {array}", "channels", arrays, _shape(array, -1)
     yield f"depth of {two}", "channels", arrays, _shape(two, -2)
@@ -72,14 +73,23 @@ def _missing(names: Sequence[str]) -> Inject:
 
 
 def _steps(argument: str, of: Operation, *values: Any, outer: bool = False) -> Inject:
-    """Put one of `values` among as many steps as there are axes, or at the batch or channels."""
+    """Put one of `values` at an axis, or at the batch or channels, among nothing in particular."""
 
     def inject(pick: Pick, arguments: Arguments) -> None:
-        entries: list[Any] = [1] * (of.axes + 2)
-        entries[pick((0, -1) if outer else range(1, of.axes + 1))] = pick(values)
+        entries: list[Any] = [[0, 0] if argument == "padding" else 1] * (of.axes + 2)
+        entries[_place(pick, arguments, of, outer=outer)] = pick(values)
         arguments[argument] = entries
 
     return inject
+
+
+def _place(pick: Pick, arguments: Arguments, of: Operation, *, outer: bool) -> int:
+    """Choose a place among entries for batch, axes and channels."""
+    first = data_order(arguments.get("data_format"), of) == "NCHW"
+    channels = 1 if first else of.axes + 1
+    others = [place for place in range(1, of.axes + 2) if place != channels]
+    place: int = pick((0, channels) if outer else others)
+    return place
 
 
 def _shape(array: str, axis: int) -> Inject:
@@ -99,8 +109,8 @@ def _shape(array: str, axis: int) -> Inject:
 
 def _size(of: Operation, *more: int) -> Inject:
     def inject(pick: Pick, arguments: Arguments) -> None:
-        if isinstance(arguments.get(of.sizes), list):
-            sizes = list(arguments[of.sizes])
+        sizes = arguments.get(of.sizes)
+        if isinstance(sizes, list) and sizes == integers(sizes) != []:
             place = pick(range(len(sizes)))
             arguments[of.sizes] = [*sizes[:place], sizes[place] + pick(more), *sizes[place + 1 :]]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.model.call import as_index, data_order, integers, numbers, read
+from parity.model.call import as_index, data_order, integers, numbers, read, spatial
 from parity.model.case import DTYPES, Case
 from parity.model.geometry import Geometry, Pads
 from parity.model.operation import OPERATIONS
@@ -101,9 +101,16 @@ class Facts:
 
     @property
     def dilated(self) -> bool:
-        """Whether a dilation is above 1, for `convolution` also by less than 1."""
-        kinds = (int, float) if self.of.name == "convolution" else (int, np.integer)
-        return any(isinstance(one, kinds) and one > 1 for one in numbers(self.dilations))
+        """Whether a dilation is above 1; for `convolution`, whether one is not 1."""
+        if self.of.name == "convolution":
+            return any(one != 1 for one in numbers(self.dilations))
+        return max(integers(self.dilations), default=1) > 1
+
+    def along(self, value: Any) -> list[int]:
+        """Return the integers of strides or dilations that are about axes."""
+        found = integers(value)
+        order = "NCHW" if self.channels_first else "NHWC"
+        return spatial(found, order) if len(found) == self.of.axes + 2 else found
 
     @property
     def steps(self) -> list[int]:

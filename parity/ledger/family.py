@@ -1,7 +1,8 @@
 """For which calls of the rest of the family the rows of divergences.toml hold.
 
 Those of `REFUSED` are about what TensorFlow refuses and npconv takes, unless the call is wrong
-besides; those of `TAKEN` about the contrary, where nothing of the former applies.
+besides; those of `TAKEN` about the contrary, where nothing of the former applies; those of
+`UNASKED` about what is better not asked.
 """
 
 from __future__ import annotations
@@ -16,13 +17,6 @@ from parity.ledger.facts import Facts, kind, truncated
 from parity.model.call import integers, numbers, steps
 from parity.model.case import DTYPES
 
-INTEGERS = (
-    *("conv2d", "conv1d", "convolution", "atrous_conv2d", "conv2d_transpose", "conv1d_transpose"),
-    *("atrous_conv2d_transpose", "conv2d_backprop_input"),
-)
-"""The operations that TensorFlow has for int32."""
-CASTS = ("conv2d", "conv3d", "conv2d_transpose", "conv3d_transpose")
-"""Those, besides the gradients, in which TensorFlow casts an array to the other's dtype."""
 _WRAPPED = ("convolution", "atrous_conv2d", "depthwise_conv2d", "separable_conv2d")
 """Those that TensorFlow dilates by rearranging images, whose padding it then works out itself."""
 
@@ -48,14 +42,14 @@ def _spelled(c: Facts) -> bool:
 
 
 def _pads(c: Facts) -> bool:
-    name, wrapped = c.of.name, c.of.name in _WRAPPED or c.of.name == "atrous_conv2d_transpose"
+    transposed = c.of.name == "atrous_conv2d_transpose"
     if isinstance(c.padding, bytes):
-        return wrapped and c.dilated
+        return c.dilated and (transposed or c.of.name in _WRAPPED)
     if isinstance(c.padding, str) or not np.iterable(c.padding):
         return False
-    if name in ("atrous_conv2d", "convolution"):
+    if c.of.name in _WRAPPED[:2]:
         return not c.dilated
-    return c.of.axes != 2 or (name == "atrous_conv2d_transpose" and c.dilated)
+    return c.of.axes != 2 or (transposed and c.dilated)
 
 
 def _gradient_or_3d(c: Facts) -> bool:
@@ -70,9 +64,26 @@ def _channels_first(c: Facts) -> bool:
     if c.case is None or c.case.data_format == "NHWC":
         return False
     shapes = c.case.output_shape
-    if c.of.name in ("conv1d", "convolution"):  # where nothing is to be multiplied, either
-        shapes += c.case.input_shape
+    if c.of.name in ("conv1d", "convolution"):  # nor does it refuse to multiply nothing
+        shapes += (*c.case.lead, c.case.channels)
+        shapes += () if c.dilated and c.of.name == "convolution" else c.case.input_shape
     return c.of.gives != "output" or 0 not in shapes
+
+
+def _no_channels(c: Facts) -> bool:
+    if c.case is None or c.of.depthwise:
+        return False
+    filters, channels = c.case.filters_shape, c.case.channels
+    if c.of.gives == "input":
+        return channels == 0
+    return c.of.name == "conv3d" and 0 in (*filters, channels)
+
+
+def _padded_first(c: Facts) -> bool:
+    if c.case is None or c.of.name not in _WRAPPED[:2] or not c.dilated:
+        return False
+    groups = max(1, c.case.channels // max(1, c.case.filters_shape[-2]))
+    return any(axis.size == 0 for axis in c.case.axes()) and c.case.filters_shape[-1] % groups > 0
 
 
 def _groups(c: Facts) -> bool:
@@ -105,9 +116,10 @@ REFUSED: dict[str, Callable[[Facts], object]] = {
     "dilated-kernels": lambda c: c.dilated and bool(c.of.strides) and _gradient_or_3d(c),
     "grouped-kernels": _groups,
     "nchw": _channels_first,
-    "int32-kernels": lambda c: _dtype(c) == "int32" and c.of.name not in INTEGERS,
+    "int32-kernels": lambda c: _dtype(c) == "int32" and not c.of.takes_int32,
     "dilated-strides": lambda c: (
-        c.of.name == "convolution" and c.dilated and max(integers(c.strides), default=1) > 1
+        c.of.name == "convolution"
+        and min(max(c.along(one), default=1) for one in (c.strides, c.dilations)) > 1
     ),
     "short-shape": lambda c: (
         c.of.sizes == "output_shape"
@@ -117,9 +129,8 @@ REFUSED: dict[str, Callable[[Facts], object]] = {
     "leading-dimensions": lambda c: (
         c.of.depthwise and c.of.gives == "output" and np.ndim(c.input) > 4
     ),
-    "no-channels": lambda c: (
-        c.case is not None and c.of.name == "conv3d" and 0 in c.case.filters_shape
-    ),
+    "no-channels": _no_channels,
+    "padded-first": _padded_first,
     "gradient-dilations": lambda c: _undilated(c) is False,
 }
 """What TensorFlow refuses, by the id of the row."""
@@ -131,16 +142,17 @@ def _outer(c: Facts) -> bool:
     whole = [one for one in both if len(one) == c.of.axes + 2]
     if c.of.name == "convolution":
         whole = [one for one in whole if c.dilated or one is both[1]]
-        wrong = any({one[0], one[-1]} != {1} for one in whole)
+        wrong = any({one[0], one[1 if c.channels_first else -1]} != {1} for one in whole)
     else:
-        wrong = c.of.axes == 1 and any(one[0] > 1 for one in whole)
+        wrong = c.of.axes == 1 and any(one[c.channels_first] > 1 for one in whole)
     return wrong or (c.of.name in _WRAPPED and c.dilated and any(one > 0 for one in c.outer_pads))
 
 
 def _casts(c: Facts) -> bool:
     one, other = (c.filters, c.input) if c.of.gives == "input" else (c.input, c.filters)
-    casts = c.of.name in CASTS or "backprop" in c.of.name
-    return casts and _dtype(c) in DTYPES and hasattr(other, "dtype") and kind(other) > kind(one)
+    return (
+        c.of.casts and _dtype(c) in DTYPES and hasattr(other, "dtype") and kind(other) > kind(one)
+    )
 
 
 def _truncates(c: Facts) -> bool:
@@ -166,3 +178,16 @@ TAKEN: dict[str, Callable[[Facts], object]] = {
     ),
 }
 """What TensorFlow takes, and npconv does not; or takes for something else."""
+
+
+UNASKED: dict[str, Callable[[Facts], object]] = {
+    "empty-gradients": lambda c: (
+        c.nothing
+        and c.of.gives != "output"
+        and (c.of.gives == "filters" or c.of.axes == 3 or c.of.depthwise)
+    ),
+    "leading-nchw": lambda c: (
+        c.of.name == "convolution" and c.channels_first and np.ndim(c.input) > 4
+    ),
+}
+"""What nobody can learn from TensorFlow, or it would end the process."""

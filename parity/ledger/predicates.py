@@ -135,13 +135,16 @@ _OF_CONV2D: dict[str, Predicate] = {
 }
 
 
+_OF_FAMILY = family.REFUSED, family.TAKEN, family.UNASKED
+
+
 def _holds(id: str, call: Facts) -> object:
-    rows = (_OF_CONV2D,) if call.of.name == "conv2d" else (family.REFUSED, family.TAKEN)
+    rows = (_OF_CONV2D,) if call.of.name == "conv2d" else _OF_FAMILY
     return any(id in one and one[id](call) for one in rows)
 
 
 PREDICATES: dict[str, Predicate] = {
-    id: partial(_holds, id) for id in {**_OF_CONV2D, **family.REFUSED, **family.TAKEN}
+    id: partial(_holds, id) for rows in (_OF_CONV2D, *_OF_FAMILY) for id in rows
 }
 """By the id of the row."""
 INSTEAD: dict[str, Callable[[Facts], Arguments]] = {

@@ -76,6 +76,12 @@ class Operation:
         old = "backprop" in self.name and not self.depthwise
         return f"{'compat.v1.nn' if old else 'nn'}.{self.name}"
 
+    @property
+    def casts(self) -> bool:
+        """Whether one array is cast to the dtype of the other."""
+        transpose = self.name in ("conv2d_transpose", "conv3d_transpose")
+        return transpose or "backprop" in self.name or self.name in ("conv2d", "conv3d")
+
     def interleaves(self, strides: tuple[int, ...], dilations: tuple[int, ...]) -> bool:
         """Say whether it strides and dilates in TensorFlow's own way, see `Axis`."""
         forward = self.depthwise and self.gives == "output"

@@ -107,7 +107,7 @@ def show(swept: Swept, console: Console, *scopes: Scope) -> None:
     of, theirs = {scope.operation: scope for scope in scopes}, swept.versions["tensorflow"]
     whose = swept.subject if len(of) == 1 else swept.subject.partition(":")[0]
     title = f"{whose} and TensorFlow {theirs}, bit for bit"
-    if len(of) > 1:
+    if {*of} != {"conv2d"}:
         console.print(_of_operations(swept, title))
         title = ""
     table = Table(title=title)

@@ -10,11 +10,6 @@ from parity.model.case import Case
 from parity.rules.family.usual import filters_of, rows, usual
 from parity.rules.row import DTYPES, Each, Row, Shape, refused
 
-_ALIKE = (
-    *("conv1d", "conv1d_transpose", "convolution", "depthwise_conv2d", "separable_conv2d"),
-    *("atrous_conv2d", "atrous_conv2d_transpose"),
-)
-"""Those that want one dtype; the others cast the second of their arrays, or all but the filters."""
 _PAIRS = (
     *(("float32", "float64"), ("float64", "float32"), ("bfloat16", "float32")),
     *(("float16", "bfloat16"), ("float32", "int32"), ("float64", "int64"), ("float32", "bool")),
@@ -32,12 +27,12 @@ def dtypes(name: str) -> Iterator[Row]:
         decides, other = other, decides
     for dtype in ("int64", "uint8", "bool", "complex64"):
         yield from rows("dtypes", replace(case, dtype=dtype), refused(decides, TypeError))
-    wrong = refused("" if name in _ALIKE else other, TypeError)
+    wrong = refused(other if case.of.casts else "", TypeError)
     for array in dict.fromkeys((other, case.of.arrays[-1])):
         if array == decides:
             continue
         for one, two in (*_PAIRS, *_ACROSS):
-            right = name not in _ALIKE and (one, two) in _PAIRS
+            right = case.of.casts and (one, two) in _PAIRS
             made = Call.of(replace(case, dtype=one)).arguments
             yield from rows(
                 "dtypes",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,10 @@ from hypothesis import given, settings
 import npconv
 from parity.claims import accept_reject
 from parity.claims.check import Subject
-from parity.examples.faults import FAULTS, RULES, nearly_valid_calls, plain
+from parity.examples.faults import FAULTS, RULES, faults_of, nearly_valid_calls, plain
 from parity.model.call import Call
 from parity.model.case import Case
+from parity.model.operation import FAMILY
 from parity.model.subject import Scope
 from parity.oracles.eigen import verdict
 
@@ -45,6 +48,61 @@ def test_every_fault_is_drawn_alone_and_in_pairs_and_read_back() -> None:
     assert 2 < min(alone.values()) < max(alone.values()) < 100
     assert set(numbers) == {0, 1, 2}
     assert min(numbers.values()) > 60
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_the_plain_calls_of_the_family_with_each_fault_agree_and_are_read_back(name: str) -> None:
+    scope = Scope(subject=f"npconv:{name}", operation=name)
+    subject = Subject(getattr(npconv, name), scope)
+    rules: set[str] = set()
+    for fault in faults_of(name):
+        for place in range(4):
+            call = plain(fault, scope, place)
+            accept_reject.check(call, subject)
+            assert Call.parse(call.token()).token() == call.token()
+            rules |= set(accept_reject.classes(call))
+    assert rules <= set(accept_reject.minima(scope))
+
+
+def without_keywords(function: Callable[..., Any], **call: Any) -> Any:
+    return function(**{name: value for name, value in call.items() if name != "groups"})
+
+
+def without_padding(function: Callable[..., Any], **call: Any) -> Any:
+    return function(**call | {"padding": "SAME"})
+
+
+def other_values(function: Callable[..., Any], **call: Any) -> Any:
+    return function(**call) + np.int8(1)
+
+
+def refuses(function: Callable[..., Any], **call: Any) -> Any:
+    raise ValueError("padding")
+
+
+@pytest.mark.parametrize("name", ["conv1d", "conv2d_transpose", "depthwise_conv2d_backprop_input"])
+@pytest.mark.parametrize(
+    ("planted", "fault", "said"),
+    [
+        (without_keywords, "unknown keyword", "expected TypeError"),
+        (without_padding, "padding string", "expected ValueError"),
+        (other_values, "", "TensorFlow has"),
+        (refuses, "", "expected taken"),
+        (refuses, "padding string", None),
+        (refuses, "data_format string", "names none of"),
+    ],
+)
+def test_a_planted_fault_of_the_family_is_found(
+    name: str, planted: Callable[..., Any], fault: str, said: str | None
+) -> None:
+    scope = Scope(subject=f"npconv:{name}", operation=name)
+    call = plain(fault or "padding string", scope, 0)
+    if not fault:
+        call = Call({**call.arguments, "padding": "SAME"}, (), name)
+    accept_reject.check(call, Subject(getattr(npconv, name), scope))
+    subject = Subject(partial(planted, getattr(npconv, name)), scope)
+    with pytest.raises(AssertionError, match=said) if said else nullcontext():
+        accept_reject.check(call, subject)
 
 
 def test_every_rule_has_a_fault() -> None:
