@@ -71,9 +71,7 @@ def assembled(dials: Dials, dtype: str, scope: Scope) -> Case:
     )
     axes = tuple(_axis(dials, padding, scope) for _ in range(of.axes))
     if of.depthwise:
-        depth, strides = 1, {axis.stride for axis in axes}
-        if max(strides) > 1 < max(axis.dilation for axis in axes):  # another convolution
-            axes = tuple(axis._replace(stride=1) for axis in axes)
+        depth = 1
     whole = Geometry((batch,), axes, groups * depth, depth, groups * filters)
     return whole.case(padding, data_format, of.name, dtype=dtype, seed=dials.seed())
 

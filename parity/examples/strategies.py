@@ -179,9 +179,9 @@ def of_family(case: Case, dials: Dials, scope: Scope) -> Case:
     if of.axes == 3:
         pad = before if padding == "explicit" else 0
         axes = (Axis(max(1, kernel + slack - pad), kernel, stride, 1, pad, 0), *axes)
-    apart = of.depthwise and of.gives == "output"
-    apart &= max(axis.stride for axis in axes) > 1 < max(axis.dilation for axis in axes)
-    axes = tuple(_with_outputs(axis, padding, interleaved=apart) for axis in axes)
+    strides, dilations = zip(*((axis.stride, axis.dilation) for axis in axes), strict=True)
+    apart = of.interleaves(strides, dilations)
+    axes = tuple(with_outputs(axis, padding, interleaved=apart) for axis in axes)
     channels = (groups if it.channels else 0) * depth
     if of.depthwise:
         depth, filters, channels = 1, it.channels * multiplier * bool(it.filters), it.channels
@@ -204,7 +204,7 @@ def of_family(case: Case, dials: Dials, scope: Scope) -> Case:
     return case
 
 
-def _with_outputs(axis: Axis, padding: str, *, interleaved: bool) -> Axis:
+def with_outputs(axis: Axis, padding: str, *, interleaved: bool) -> Axis:
     """Return the axis with as many pixels as keep the number of outputs from being negative."""
     axis = axis._replace(interleaved=interleaved)
     while (axis.padded_as_same() if padding == "SAME" else axis).outputs < 0:

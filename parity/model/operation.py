@@ -84,8 +84,7 @@ class Operation:
 
     def interleaves(self, strides: tuple[int, ...], dilations: tuple[int, ...]) -> bool:
         """Say whether it strides and dilates in TensorFlow's own way, see `Axis`."""
-        forward = self.depthwise and self.gives == "output"
-        return forward and max(strides) > 1 < max(dilations)
+        return self.depthwise and max(strides) > 1 < max(dilations)
 
     def format_name(self, data_format: str) -> str:
         """Return what it calls NHWC or NCHW."""

@@ -128,8 +128,7 @@ class Family(Book):
             self.pads(call["padding"], layout),
         )
         strided = max(windows.strides) > 1 < max(windows.dilations)
-        interleaved = of.depthwise and of.gives == "output" and strided
-        axes = self.windows(windows._replace(interleaved=interleaved))
+        axes = self.windows(windows._replace(interleaved=of.depthwise and strided))
         return Layer(axes, len(one), image[-1], depth, filters)
 
     def sizes(self, asked: Any, outputs: Steps, filters: Steps, layout: str) -> Steps:
