@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,11 +12,11 @@ from npconv._arguments import Call, read_call
 from npconv._attributes import Array, Format, Input, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._hints import hinting
-from npconv._operation import CONV2D
+from npconv._operation import CONV2D, OPERATIONS
 from npconv._phases import Phase
 
 
-@hinting(CONV2D)
+@hinting
 def conv2d(
     input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
@@ -107,6 +108,14 @@ def conv2d(
     return computed(
         read_call(CONV2D, input, filters, strides, padding, data_format, dilations, out)
     )
+
+
+def forward(name: str, given: Mapping[str, Any]) -> Array:
+    """Return the result of a function of the family for arguments by their names."""
+    operation = OPERATIONS[name]
+    known, other = (given[one] for one in operation.arrays)
+    attributes = operation.attributes(given)
+    return computed(read_call(operation, known, other, *attributes, given["out"]))
 
 
 def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:

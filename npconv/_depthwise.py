@@ -10,12 +10,12 @@ from npconv._arguments import check_out, read_alike, read_call
 from npconv._attributes import Format, Input, Pads, S, Shape, Steps, show
 from npconv._conv2d import computed
 from npconv._hints import hinting
-from npconv._operation import DEPTHWISE_CONV2D, POINTWISE, SEPARABLE_CONV2D
+from npconv._operation import OPERATIONS, POINTWISE
 from npconv._phases import apart, phases
 from npconv._shapes import wrong_shape
 
 
-@hinting(DEPTHWISE_CONV2D)
+@hinting
 def depthwise_conv2d(
     input: Input[S], filter: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = None, dilations: Steps = None, name: object = None,
@@ -59,7 +59,7 @@ def depthwise_conv2d(
     array([ 4., 40.])
     """
     attributes = strides, padding, data_format, dilations
-    call = read_call(DEPTHWISE_CONV2D, input, filter, *attributes, out)
+    call = read_call(OPERATIONS["depthwise_conv2d"], input, filter, *attributes, out)
     if apart(call.geometry):
         shape = (*call.geometry.kernel, 1, call.geometry.out_channels)
         warnings.warn(
@@ -72,7 +72,7 @@ def depthwise_conv2d(
     return computed(call, phases(call.geometry))
 
 
-@hinting(SEPARABLE_CONV2D)
+@hinting
 def separable_conv2d(
     input: Input[S], depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
     padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
@@ -111,7 +111,7 @@ def separable_conv2d(
         input=input, depthwise_filter=depthwise_filter, pointwise_filter=pointwise_filter
     )
     attributes = strides, padding, data_format, dilations
-    first = read_call(SEPARABLE_CONV2D, images, taps, *attributes, None)
+    first = read_call(OPERATIONS["separable_conv2d"], images, taps, *attributes, None)
     check_pointwise(points.shape)
     second = read_call(POINTWISE, first.out, points, 1, "VALID", data_format, 1, out)
     if out is not None:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from npconv._arguments import check, check_out, read_shapes
 from npconv._attributes import Array, Format, Pads, Shape, Steps
-from npconv._backward import Known, check_gradient
+from npconv._backward import Known, check_call
 from npconv._conv2d import conv2d
 from npconv._convolutions import convolutions
 from npconv._depthwise import check_pointwise
@@ -176,8 +176,9 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         return _explained(operation, bound.arguments, form, dtype)
 
     own = told.__signature__ = signature(function)  # type: ignore[attr-defined]
+    told.__name__ = operation.name
     if operation.gives == "output":
-        told = hinting(operation, form)(told)
+        told = hinting(told, form)
     return told(*arguments, dtype=dtype, **named)
 
 
@@ -199,7 +200,7 @@ def _form(operation: Operation, dtype: np.dtype[Any], name: str, value: Any) -> 
     shape = tuple(index(size) for size in value)
     if min(shape, default=0) < 0:
         raise ValueError(f"{name}: a shape must not be negative, received {shape}")
-    decides = operation.alike or name == operation.source
+    decides = operation.alike or name == operation.arrays[0]
     return shape, dtype if decides else np.dtype(bool)  # which casts to any
 
 
@@ -207,18 +208,12 @@ def _explained(
     operation: Operation, given: Mapping[str, Any], form: Callable[..., Known], asked: Any
 ) -> Explanation:
     """Explain a call whose arguments are `given` by their names."""
-    forward, attributes = operation.gives == "output", operation.attributes(given)
-    names = [operation.source, operation.filters if forward else operation.gradient]
+    forward, names = operation.gives == "output", [*operation.arrays]
     known, other = (form(name, given[name]) for name in names)
     if asked is not None:
         known = known[0], np.dtype(asked)
-    if forward:
-        operation, source = operation.of(other[0]), "" if asked is None else "dtype"
-        checked = check(operation, *known, *other, *attributes, source=source)
-    else:
-        sizes = given[operation.input if operation.gives == "input" else operation.filters]
-        checked = check_gradient(operation, sizes, known, other, *attributes)
-    dtype, geometry, shape, layout = checked
+    source = "" if asked is None else "dtype"
+    dtype, geometry, shape, layout = check_call(operation, given, known, other, source)
     images = shape if operation.gives == "input" else known[0]
     batch, positions = prod(images[: -1 - len(geometry.axes)]), prod(geometry.outputs)
     becomes, parts, sums, algorithm = "", [geometry], 0, "none"
@@ -253,16 +248,18 @@ def _explained(
         scratch = between + max((one[3] for one in said), default=0)
     return Explanation(
         shape, tuple(pad for axis in geometry.axes for pad in axis[4:6]), geometry.groups,
-        _note(geometry, known[0], other[0], *attributes) if operation is CONV2D else "",
+        _note(geometry, known[0], other[0], given) if operation is CONV2D else "",
         (batch * positions, prod(geometry.kernel) * geometry.in_channels), 0 if empty else sums,
         scratch, thread, algorithm, tiles, bits, becomes, torch,
         parts[0] if forward else geometry, batch,
     )  # fmt: skip
 
 
-def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attributes: Any) -> str:
+def _note(
+    geometry: Geometry, input_shape: Shape, filters_shape: Shape, given: Mapping[str, Any]
+) -> str:
     """Say which other number of groups these shapes could have been meant to have."""
-    strides, padding, data_format, dilations = attributes
+    strides, padding, data_format, dilations = CONV2D.attributes(given)
     taps, channels = prod(filters_shape[:2]), geometry.in_channels
     if geometry.groups > 1:
         other = "NHWC" if data_format == "NCHW" else "NCHW"
