@@ -40,8 +40,6 @@ def conv2d_backprop_input(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> taps, y = np.array([1.0, 2]).reshape(1, 2, 1, 1), np.array([1.0, 10]).reshape(1, 1, 2, 1)
     >>> npconv.conv2d_backprop_input([1, 1, 3, 1], taps, y, strides=1, padding="VALID").ravel()
     array([ 1., 12., 20.])
@@ -77,8 +75,6 @@ def conv2d_backprop_filter(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> x, y = np.array([1.0, 2, 3]).reshape(1, 1, 3, 1), np.array([1.0, 10]).reshape(1, 1, 2, 1)
     >>> npconv.conv2d_backprop_filter(x, [1, 2, 1, 1], y, strides=1, padding="VALID").ravel()
     array([21., 32.])
@@ -113,8 +109,6 @@ def depthwise_conv2d_backprop_input(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> taps, y = np.array([[[[1.0, 2]]]]), np.array([1.0, 10]).reshape(1, 1, 1, 2)
     >>> npconv.depthwise_conv2d_backprop_input([1, 1, 1, 1], taps, y, 1, "VALID").ravel()
     array([21.])
@@ -149,8 +143,6 @@ def depthwise_conv2d_backprop_filter(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> x, y = np.array([[[[1.0, 2]]]]), np.array([10.0, 100]).reshape(1, 1, 1, 2)
     >>> npconv.depthwise_conv2d_backprop_filter(x, [1, 1, 2, 1], y, 1, "VALID").ravel()
     array([ 10., 200.])
@@ -181,8 +173,6 @@ def conv3d_backprop_input(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> cube, y = np.ones((2, 2, 2, 1, 5)), np.ones((1, 1, 1, 1, 5))
     >>> npconv.conv3d_backprop_input([1, 2, 2, 2, 1], cube, y, strides=1, padding="VALID").ravel()
     array([5., 5., 5., 5., 5., 5., 5., 5.])
@@ -213,8 +203,6 @@ def conv3d_backprop_filter(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> x, y = np.arange(4.0).reshape(1, 1, 2, 2, 1), np.full((1, 1, 1, 1, 1), 10.0)
     >>> npconv.conv3d_backprop_filter(x, [1, 2, 2, 1, 1], y, strides=1, padding="VALID").ravel()
     array([ 0., 10., 20., 30.])

@@ -13,7 +13,7 @@ from npconv._attributes import Array, Format, Input, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._hints import hinting
 from npconv._operation import CONV2D, OPERATIONS
-from npconv._phases import Phase
+from npconv._phases import Part
 
 
 @hinting
@@ -118,7 +118,7 @@ def forward(name: str, given: Mapping[str, Any]) -> Array:
     return computed(read_call(operation, known, other, *attributes, given["out"]))
 
 
-def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
+def computed(call: Call, parts: Sequence[Part] = ()) -> Array:
     """Return the result of a checked call, as a whole or by `parts` of its geometry."""
     geometry = call.geometry
     # The first restores what Ctrl-C may keep the second from restoring.
@@ -127,6 +127,6 @@ def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
             weights = call.filters.reshape(-1, geometry.out_channels)  # (KH*KW*C / groups, OC)
             if not parts:
                 right_multiply(images, weights, geometry, out=result)
-            for part, pixels, outputs in parts:
-                right_multiply(images[pixels], weights, part, out=result[outputs])
+            for part in parts:
+                right_multiply(images[part.source], weights, part.geometry, result[part.target])
     return call.out

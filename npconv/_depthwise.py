@@ -11,7 +11,7 @@ from npconv._attributes import Format, Input, Pads, S, Shape, Steps, show
 from npconv._conv2d import computed
 from npconv._hints import hinting
 from npconv._operation import OPERATIONS, POINTWISE
-from npconv._phases import apart, phases
+from npconv._phases import apart, by_dilation
 from npconv._shapes import wrong_shape
 
 
@@ -52,8 +52,6 @@ def depthwise_conv2d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> image = np.ones((1, 2, 2, 2), np.float32) * [1, 10]
     >>> npconv.depthwise_conv2d(image, np.ones((2, 2, 2, 1)), 1, "VALID").ravel()
     array([ 4., 40.])
@@ -69,7 +67,7 @@ def depthwise_conv2d(
             f"strides: npconv.conv2d(input, filter.reshape{shape}, ...)",
             stacklevel=3,  # the caller, beyond what gives hints
         )
-    return computed(call, phases(call.geometry))
+    return computed(call, by_dilation(call.geometry))
 
 
 @hinting
@@ -101,8 +99,6 @@ def separable_conv2d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> image, ones = np.ones((1, 2, 2, 2)) * [1, 10], np.ones((2, 2, 2, 1))
     >>> npconv.separable_conv2d(image, ones, np.ones((1, 1, 2, 1)), 1, "VALID").item()
     44.0
@@ -117,7 +113,7 @@ def separable_conv2d(
     if out is not None:
         inputs = {"input": images, "depthwise_filter": taps}
         check_out(out, second.out.shape, second.out.dtype, inputs)
-    computed(first, phases(first.geometry))
+    computed(first, by_dilation(first.geometry))
     return computed(second)
 
 

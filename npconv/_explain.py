@@ -18,17 +18,19 @@ from npconv._arguments import check, check_out, read_shapes
 from npconv._attributes import Array, Format, Pads, Shape, Steps
 from npconv._backward import Known, check_call
 from npconv._conv2d import conv2d
-from npconv._convolutions import convolutions
 from npconv._depthwise import check_pointwise
 from npconv._drawing import draw
+from npconv._engine import depthwise, im2col
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
+from npconv._gradients import folded, sums_are_less
 from npconv._hints import hinting, known
 from npconv._operation import CONV2D, OPERATIONS, POINTWISE, Operation
-from npconv._phases import apart
+from npconv._phases import apart, by_dilation, by_stride
 from npconv._pytorch import torch_call
 
 _FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
+_MOST_SHOWN = 6  # kinds of taps
 _SIDES = "front", "back", "top", "bottom", "left", "right"
 
 
@@ -220,7 +222,7 @@ def _explained(
     torch, between = torch_call(operation, geometry, images, layout), 0
     empty = not all(map(prod, (shape, known[0], other[0])))
     if not empty:
-        becomes, parts, sums, algorithm = convolutions(operation, geometry, batch)
+        becomes, parts, sums, algorithm = _becomes(operation, geometry, batch)
         empty = not sums
     if operation.name == "separable_conv2d":
         names.append("pointwise_filter")
@@ -253,6 +255,41 @@ def _explained(
         scratch, thread, algorithm, tiles, bits, becomes, torch,
         parts[0] if forward else geometry, batch,
     )  # fmt: skip
+
+
+def _becomes(
+    operation: Operation, geometry: Geometry, batch: int
+) -> tuple[str, list[Geometry], int, str]:
+    """Say which convolutions a call becomes; return one of each kind, and the multiply-adds.
+
+    Where there is none, the name of the algorithm is last.
+    """
+    if operation.gives == "filters":
+        name = depthwise.NAME if depthwise.admits(geometry) else im2col.NAME
+        sums = batch * prod(geometry.outputs) * geometry.terms * geometry.out_channels
+        return "the patches matrix, transposed, times the gradient", [], sums, name
+    text, parts = "", [geometry]
+    if operation.gives == "input":
+        geometry = folded(geometry)
+        phases = by_stride(geometry)
+        if sums_are_less(geometry, batch, phases):
+            text = f"the gradient times all {prod(geometry.kernel)} taps, added up where they meet"
+            sums = batch * prod(geometry.outputs) * geometry.terms * geometry.out_channels
+            return text, [], sums, im2col.NAME
+        parts = [part.geometry for part in phases]
+        taps = list(dict.fromkeys("x".join(map(str, part.kernel)) for part in parts))
+        shown = ", ".join(taps[:_MOST_SHOWN]) + ", ..." * (len(taps) > _MOST_SHOWN)
+        many = "s" * (len(parts) != 1)
+        text = f"{len(parts)} stride-1 convolution{many} of the gradient, taps {shown}"
+    elif operation.phased and apart(geometry):
+        parts = [part.geometry for part in by_dilation(geometry)]
+        text = f"{len(parts)} convolutions, one for each phase of the dilations"
+    elif operation.depthwise:
+        text = (
+            f"conv2d with {operation.filters}.reshape{*geometry.kernel, 1, geometry.out_channels}"
+        )
+    sums = batch * sum(prod(one.outputs) * one.terms * one.out_channels for one in parts)
+    return text, list(dict.fromkeys(parts)), sums, ""
 
 
 def _note(

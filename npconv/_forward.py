@@ -42,8 +42,6 @@ def conv1d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> series, pair = np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1))
     >>> npconv.conv1d(series, pair, stride=2, padding="VALID")[0, :, 0]
     array([1., 5.])
@@ -82,8 +80,6 @@ def conv3d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> volume, cube = np.ones((1, 4, 4, 4, 3)), np.ones((2, 2, 2, 3, 1))
     >>> npconv.conv3d(volume, cube, strides=2, padding="VALID")[0, ..., 0].tolist()
     [[[24.0, 24.0], [24.0, 24.0]], [[24.0, 24.0], [24.0, 24.0]]]
@@ -118,8 +114,6 @@ def convolution(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> npconv.convolution(np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1)))[0, :, 0]
     array([1., 3., 5., 7.])
     """
@@ -154,8 +148,6 @@ def atrous_conv2d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> row, pair = np.arange(5.0).reshape(1, 1, 5, 1), np.ones((1, 2, 1, 1))
     >>> npconv.atrous_conv2d(row, pair, rate=3, padding="VALID").ravel()
     array([3., 5.])

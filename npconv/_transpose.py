@@ -45,8 +45,6 @@ def conv2d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> row, taps = np.array([1.0, 10, 100]).reshape(1, 1, 3, 1), np.ones((1, 3, 1, 1))
     >>> npconv.conv2d_transpose(row, taps, [1, 6], strides=2).ravel()
     array([  1.,   1.,  11.,  10., 110., 100.])
@@ -77,8 +75,6 @@ def conv1d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> series, taps = np.array([1.0, 10, 100]).reshape(1, 3, 1), np.ones((3, 1, 1))
     >>> npconv.conv1d_transpose(series, taps, [1, 7, 1], strides=2, padding="VALID").ravel()
     array([  1.,   1.,  11.,  10., 110., 100., 100.])
@@ -109,8 +105,6 @@ def conv3d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> voxel, cube = np.ones((1, 1, 1, 1, 5)), np.ones((2, 2, 2, 1, 5))
     >>> npconv.conv3d_transpose(voxel, cube, [1, 2, 2, 2, 1], strides=2).ravel()
     array([5., 5., 5., 5., 5., 5., 5., 5.])
@@ -142,8 +136,6 @@ def atrous_conv2d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> row, pair = np.array([1.0, 10, 100]).reshape(1, 1, 3, 1), np.ones((1, 2, 1, 1))
     >>> npconv.atrous_conv2d_transpose(row, pair, [1, 1, 5, 1], rate=2, padding="VALID").ravel()
     array([  1.,  10., 101.,  10., 100.])
