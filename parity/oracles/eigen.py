@@ -175,12 +175,14 @@ def prepared(*arrays: Array) -> Callable[[Case], Array]:
     which leaves out the part that reads its many spellings.
     """
     tf = tensorflow()
-    given = [tf.constant(one) for one in arrays]
-    tensors = dict(zip(("input", "filter"), given, strict=False))
+    given: list[Any] = []
 
     def convolve(case: Case) -> Array:
+        if not given:
+            given.extend(map(tf.constant, arrays))
         if case.operation != "conv2d":
             return case.call_on(function(case.operation), *given)
+        tensors = {"input": given[0], "filter": given[1]}
         padding: dict[str, Any] = {"padding": case.padding}
         if not isinstance(case.padding, str):
             padding = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *case.padding, 0, 0]}

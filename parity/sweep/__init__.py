@@ -7,6 +7,14 @@ numbers of channels and outputs at which real kernels branch cannot all be combi
 a few thousand layers (`parity.sweep.covering`).  Under ``--every K`` each geometry and each layer
 is kept with a chance of one in K; then every value is still met, but no longer every pair.
 
+Every other operation has a grid of small geometries of its own, on one, two or three axes: fewer
+sizes than conv2d's, and each image with some of the numbers of channels, others each time.  What
+TensorFlow computes is compared with it, and each `parity.sweep.compare.SUMMED`-th group of these
+with exact sums too; what it refuses (one in `parity.sweep.grid.ALONE` of the grid) and what it
+rounds on its way, as most sums of halves, with exact sums alone.  So that it computes some halves
+as well, the data of each other group of them are small.  A gradient's arrays depend on its steps:
+each geometry draws its own, and what follows holds of them as of input and filters.
+
 Why one set of data for each pair of shapes is enough.  The data are of the kind ``distinct``: no
 two elements of the input are equal, no two of the filters, none is 0, and every sum is exact in
 every order.  A convolution that reads wrongly is off by an integer D, and shows unless D is 0.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -18,7 +19,7 @@ from parity.model.subject import Scope
 from parity.model.verdict import Verdict, WrongCall
 from parity.store import store as files
 from parity.store.records import Count, Failure, Run
-from parity.sweep.found import OfDtype, OfOperation, Swept
+from parity.sweep.found import Swept
 from parity.sweep.run import exit_code, run_sweep
 
 _LINE_SECONDS = 10.0
@@ -106,9 +107,23 @@ def show(swept: Swept, console: Console, *scopes: Scope) -> None:
     of, theirs = {scope.operation: scope for scope in scopes}, swept.versions["tensorflow"]
     whose = swept.subject if len(of) == 1 else swept.subject.partition(":")[0]
     title = f"{whose} and TensorFlow {theirs}, bit for bit"
-    if len(of) > 1:
-        console.print(_table("operation", swept.by_operation, title))
-    console.print(_table("dtype", swept.by_dtype, title))
+    if {*of} != {"conv2d"}:
+        console.print(_of_operations(swept, title))
+        title = ""
+    table = Table(title=title)
+    table.add_column("dtype")
+    for heading in ("geometries", "outputs", "not 0", "not supported", "disagreements"):
+        table.add_column(heading, justify="right")
+    for dtype, row in swept.by_dtype.items():
+        table.add_row(
+            dtype,
+            f"{row.compared:,}",
+            f"{row.outputs:,}",
+            f"{row.nonzero / max(1, row.outputs):.0%}",
+            f"{row.not_supported:,}",
+            f"{row.disagreements:,}",
+        )
+    console.print(table)
 
     def say(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -121,8 +136,8 @@ def show(swept: Swept, console: Console, *scopes: Scope) -> None:
         f" second and job ({swept.rate_per_cpu_second:,} a second of CPU time);"
         f" {swept.left_out:,} combinations of the first grid are no valid calls"
     )
+    layers = swept.layers
     if "conv2d" in of:
-        layers = swept.layers
         say(
             f"{layers.compared:,} of them are ordinary layers, {layers.disagreements:,} disagree;"
             f" complete: {', '.join(layers.complete) or 'not, thinned'}"
@@ -143,24 +158,16 @@ def show(swept: Swept, console: Console, *scopes: Scope) -> None:
         say(f"MISTRUSTED: {doubt}", "bold yellow")
 
 
-def _table(kind: str, rows: Mapping[str, OfDtype] | Mapping[str, OfOperation], title: str) -> Table:
-    table = Table(title=title)
-    table.add_column(kind)
-    for heading in ("geometries", "by TensorFlow", "outputs", "not 0", "not supported"):
+def _of_operations(swept: Swept, title: str) -> Table:
+    """Return a row for each operation, no wider than 80 columns where nothing disagrees."""
+    table = Table("operation", title=title, box=box.SIMPLE, caption="TF: TensorFlow said what is"
+                  " right, elsewhere the exact sums")  # fmt: skip
+    for heading in ("geometries", "by TF", "outputs", "wrong"):
         table.add_column(heading, justify="right")
-    table.add_column("disagreements", justify="right")
-    for name, row in rows.items():
-        wrong = row.disagreeing if isinstance(row, OfOperation) else {}
-        table.add_row(
-            name,
-            f"{row.compared:,}",
-            f"{row.answered:,}",
-            f"{row.outputs:,}",
-            f"{row.nonzero / max(1, row.outputs):.0%}",
-            f"{row.not_supported:,}",
-            ", ".join(f"{dtype} {number:,}" for dtype, number in wrong.items())
-            or f"{row.disagreements:,}",
-        )
+    for name, row in swept.by_operation.items():
+        wrong = ", ".join(f"{dtype} {number:,}" for dtype, number in row.disagreeing.items())
+        numbers = (f"{one:,}" for one in (row.compared, row.answered, row.outputs))
+        table.add_row(name, *numbers, wrong or "0")
     return table
 
 

@@ -179,16 +179,17 @@ class Grid:
 _OF_AXES: dict[int, dict[str, Any]] = {
     1: {
         "sizes": (tuple(range(1, 17)),),
-        "kernels": ((1, 2, 3, 4, 5),),
+        "kernels": ((1, 2, 3, 4),),
         "strides": ((1, 2, 3, 4, 5),),
         "dilations": ((1, 2, 3),),
     },
-    2: {"sizes": ((1, 2, 3, 4, 5, 6), (3, 8)), "combined": 6},
+    2: {"sizes": ((1, 2, 3, 4, 5, 6), (3, 8)), "combined": 3},
     3: {
         "sizes": ((1, 3, 4), (2, 5), (4,)),
         "kernels": ((1, 2), (1, 3), (1, 2)),
         "strides": ((1, 2, 3), (1, 2, 3), (1, 3)),
         "dilations": ((1, 2), (1, 2), (1,)),
+        "combined": 6,
     },
 }
 """What is another than in conv2d's grid, by the axes of the other operations."""
@@ -217,7 +218,7 @@ def _by_arrays(first: Case, steps: Iterable[Step]) -> Iterator[Group]:
 @cache
 def _valid(grid: Grid, image: Pair, kernel: Pair) -> tuple[Any, list[Step]]:
     """Return every valid step, and before them their places among all steps."""
-    of, found = OPERATIONS[grid.operation], {}
+    of, found = OPERATIONS[grid.operation], dict[Step, int]()
     for place, (strides, dilations, padding) in enumerate(grid.steps()):
         interleaved = of.interleaves(strides, dilations)
         axes = [
@@ -227,8 +228,9 @@ def _valid(grid: Grid, image: Pair, kernel: Pair) -> tuple[Any, list[Step]]:
         if min(outputs for outputs, _ in axes) >= (0 if grid.empties else 1):
             pads = tuple(pad for _, both in axes for pad in both)
             named = padding in ("SAME", "VALID")
-            found[place] = Step(strides, dilations, padding if named else pads)
-    return np.array(list(found), np.uint64), list(found.values())
+            step = Step(strides, dilations, padding if named else pads)
+            found.setdefault(step, place)  # on a single axis two paddings may be equal
+    return np.array(list(found.values()), np.uint64), list(found)
 
 
 @cache
