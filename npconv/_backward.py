@@ -16,11 +16,13 @@ from npconv._attributes import (
     channels_last,
     read_attributes,
     read_sizes,
+    wrong,
 )
 from npconv._filter_gradients import filter_gradient
 from npconv._geometry import Axis, Geometry
 from npconv._gradients import input_gradient
 from npconv._operation import COUNTS, OPERATIONS, SIDES, Operation
+from npconv._phases import Part, by_dilation
 from npconv._shapes import check_bytes, check_filters, resolve, wrong_shape
 
 Known = tuple[Shape, np.dtype[Any]]
@@ -28,7 +30,9 @@ Known = tuple[Shape, np.dtype[Any]]
 
 def backward(name: str, given: Mapping[str, Any]) -> Array:
     """Return the gradient that an operation gives, from its arguments by their names."""
-    operation = OPERATIONS[name]
+    operation, flag = OPERATIONS[name], given.get("use_cudnn_on_gpu", True)
+    if not isinstance(flag, bool):  # by position it stands where others have data_format
+        raise wrong("use_cudnn_on_gpu: expected a bool", flag, TypeError)
     arrays, out = read_arrays(operation, given), given["out"]
     first, second = ((one.shape, one.dtype) for one in arrays)
     dtype, geometry, shape, layout = check_call(operation, given, first, second)
@@ -43,13 +47,33 @@ def backward(name: str, given: Mapping[str, Any]) -> Array:
     with np.errstate(), np.errstate(all="ignore"):  # see conv2d
         own, outer = (one.astype(dtype, copy=False) for one in arrays)
         outer = _last(outer, layout)
+        parts = by_dilation(geometry) if operation.phased else []
         if operation.gives == "input":
-            filters = _grouped(own, operation, geometry)
-            input_gradient(outer, filters, geometry, _last(result, layout))
+            filters, images = _grouped(own, operation, geometry), _last(result, layout)
+            if parts:
+                images[...] = 0
+            for part in parts or [Part(geometry, (...,), (), (...,))]:
+                target = images[part.source]
+                if target.size:
+                    input_gradient(outer[part.target], filters, part.geometry, target)
         else:
-            filters = _grouped(result, operation, geometry)
-            filter_gradient(_last(own, layout), outer, geometry, filters)
+            filters, images = _grouped(result, operation, geometry), _last(own, layout)
+            if parts:
+                _add_up(images, outer, parts, filters)
+            else:
+                filter_gradient(images, outer, geometry, filters)
     return out  # type: ignore[no-any-return]
+
+
+def _add_up(images: Array, gradient: Array, parts: list[Part], out: Array) -> None:
+    """Write the sum of the gradients of some convolutions by their filters, rounded once."""
+    sums = np.dtype(np.float32) if out.dtype.itemsize == 2 else out.dtype
+    images, gradient = images.astype(sums), gradient.astype(sums)
+    total, one = np.zeros(out.shape, sums), np.empty(out.shape, sums)
+    for part in parts:
+        filter_gradient(images[part.source], gradient[part.target], part.geometry, one)
+        total += one
+    np.copyto(out, total, casting="unsafe")
 
 
 def check_call(
@@ -100,6 +124,8 @@ def _input_shape(
     pads = (padding,) * axes if isinstance(padding, str) else padding
     possible = list(map(Axis.sizes, outputs, filters, strides, dilations, pads))
     inner = channels_last(shape, layout)[1:-1]
+    if operation.phased and max(strides) > 1 < max(dilations):  # the outputs of any size tell
+        return shape
     for side, size, count, (least, most) in zip(SIDES[axes], inner, outputs, possible, strict=True):
         if not least <= size <= most:
             between = " or " if most == least + 1 else " to "

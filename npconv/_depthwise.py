@@ -112,7 +112,7 @@ def separable_conv2d(
     second = read_call(POINTWISE, first.out, points, 1, "VALID", data_format, 1, out)
     if out is not None:
         inputs = {"input": images, "depthwise_filter": taps}
-        check_out(out, second.out.shape, second.out.dtype, inputs)
+        check_out(out, second.out.shape, first.out.dtype, inputs)
     computed(first, by_dilation(first.geometry))
     return computed(second)
 

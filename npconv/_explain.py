@@ -234,7 +234,7 @@ def _explained(
         parts, sums = [*parts, mixing], sums + batch * positions * prod(points[0])
         empty = empty or not prod(points[0])
         shape, between = mixed, 0 if empty else prod(shape) * dtype.itemsize
-    if (out := given["out"]) is not None:
+    if (out := given.get("out")) is not None:
         check_out(out, shape, dtype, {name: np.asarray(given[name]) for name in names})
     said = [describe(part, batch, dtype) for part in parts if not empty]
     algorithm = algorithm or ", ".join(dict.fromkeys(one[0] for one in said))
@@ -264,6 +264,12 @@ def _becomes(
 
     Where there is none, the name of the algorithm is last.
     """
+    if operation.phased and apart(geometry):
+        parts = [part.geometry for part in by_dilation(geometry)]
+        what = "convolutions" if operation.gives == "output" else "gradients"
+        sums = batch * sum(prod(one.outputs) * one.terms * one.out_channels for one in parts)
+        text = f"{len(parts)} {what}, one for each phase of the dilations"
+        return text, list(dict.fromkeys(parts)), sums, ""
     if operation.gives == "filters":
         name = depthwise.NAME if depthwise.admits(geometry) else im2col.NAME
         sums = batch * prod(geometry.outputs) * geometry.terms * geometry.out_channels
@@ -281,9 +287,6 @@ def _becomes(
         shown = ", ".join(taps[:_MOST_SHOWN]) + ", ..." * (len(taps) > _MOST_SHOWN)
         many = "s" * (len(parts) != 1)
         text = f"{len(parts)} stride-1 convolution{many} of the gradient, taps {shown}"
-    elif operation.phased and apart(geometry):
-        parts = [part.geometry for part in by_dilation(geometry)]
-        text = f"{len(parts)} convolutions, one for each phase of the dilations"
     elif operation.depthwise:
         text = (
             f"conv2d with {operation.filters}.reshape{*geometry.kernel, 1, geometry.out_channels}"

@@ -94,12 +94,18 @@ _OPERATIONS = (
     _BY_INPUT,
     _BY_INPUT._replace(name="conv3d_backprop_input", axes=3),
     _BY_INPUT._replace(
-        name="depthwise_conv2d_backprop_input", channels=_DEPTHWISE.channels, depthwise=True
+        name="depthwise_conv2d_backprop_input",
+        channels=_DEPTHWISE.channels,
+        depthwise=True,
+        phased=True,
     ),
     _BY_FILTERS,
     _BY_FILTERS._replace(name="conv3d_backprop_filter", axes=3),
     _BY_FILTERS._replace(
-        name="depthwise_conv2d_backprop_filter", channels=_DEPTHWISE.channels, depthwise=True
+        name="depthwise_conv2d_backprop_filter",
+        channels=_DEPTHWISE.channels,
+        depthwise=True,
+        phased=True,
     ),
 )
 OPERATIONS = {one.name: one for one in _OPERATIONS}

@@ -76,8 +76,6 @@ def random_call(name, dtype, seed):
     call = x, w, *attributes.values()
     if name not in GRADIENTS:
         return call, {}
-    if depthwise:  # whose gradient is not that of strides in phases
-        forward, call = "conv2d", (x, w.reshape(*kernel, 1, -1), *call[2:])
     y = array(getattr(reference, forward)(*call).shape, seed + 2)
     if name.endswith("transpose"):
         return (y, w, x.shape), attributes

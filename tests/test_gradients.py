@@ -114,11 +114,16 @@ def convolutions(draw, dtype):
     return x, w, integers(shape, dtype, seed + 2, 2), strides, padding, dilations
 
 
+def is_depthwise(w, strides, padding, dilations):
+    """Whether it may be asked as one, which strides and dilates at once in a way of its own."""
+    return w.shape[-2] == 1 and w.ndim < 5 and not max(strides) > 1 < max(dilations)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "int32"])
 @given(data=st.data())
 def test_any_convolution(dtype, data):
     call = x, w, *_ = data.draw(convolutions(dtype))
-    depthwise = w.shape[-2] == 1 and w.ndim < 5
+    depthwise = is_depthwise(w, *call[3:])
     for one, other in zip(both(*call, depthwise=depthwise), gradients(*call), strict=True):
         assert one.dtype == x.dtype
         np.testing.assert_array_equal(one, other)
@@ -226,7 +231,7 @@ def test_non_finite(dtype, data):
     x, w, y, *attributes = data.draw(convolutions(dtype))
     seed, share = data.draw(st.integers(0, 2**32)), data.draw(st.sampled_from([0.03, 0.3]))
     x, w, y = (special_values(one.shape, dtype, seed + i, share) for i, one in enumerate((x, w, y)))
-    depthwise = w.shape[-2] == 1 and w.ndim < 5 and data.draw(st.booleans())
+    depthwise = is_depthwise(w, *attributes) and data.draw(st.booleans())
     results = both(x, w, y, *attributes, depthwise=depthwise)
     for one, other in zip(results, gradients(x, w, y, *attributes), strict=True):
         if x.size == 0:  # of nothing, the gradients are zeros
@@ -358,3 +363,26 @@ def test_empty_gradients_are_zeros():
         if len(y) == 0
         else True
     )
+
+
+@pytest.mark.filterwarnings("ignore:When dilation rate")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int32"])
+@given(data=st.data())
+def test_depthwise_strides_count_in_phases_of_the_dilation(dtype, data):
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    strides, dilations, kernel, (channels, each), spare = (data.draw(pair) for _ in range(5))
+    reach = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
+    sizes = [2 * one + many for one, many in zip(reach, spare, strict=True)]
+    x = integers((2, *sizes, channels), dtype, 0, 2)
+    w = integers((*kernel, channels, each), dtype, 1, 2)
+    steps = {"strides": strides, "dilations": dilations}
+    steps["padding"] = data.draw(st.sampled_from(["SAME", "VALID"]))
+    y = npconv.depthwise_conv2d(x, w, **steps)
+    outer = integers(y.shape, dtype, 2, 2)
+    by_x = npconv.depthwise_conv2d_backprop_input(x.shape, w, outer, **steps)
+    by_w = npconv.depthwise_conv2d_backprop_filter(x, w.shape, outer, **steps)
+    forms = {
+        int(np.vdot(one.astype(float), other.astype(float)))
+        for one, other in ((y, outer), (x, by_x), (w, by_w))
+    }
+    assert len(forms) == 1
