@@ -113,9 +113,9 @@ def conv2d(
 def forward(name: str, given: Mapping[str, Any]) -> Array:
     """Return the result of a function of the family for arguments by their names."""
     operation = OPERATIONS[name]
-    known, other = (given[one] for one in operation.arrays)
+    images, filters = given[operation.input], given[operation.filters]
     attributes = operation.attributes(given)
-    return computed(read_call(operation, known, other, *attributes, given["out"]))
+    return computed(read_call(operation, images, filters, *attributes, given["out"]))
 
 
 def computed(call: Call, parts: Sequence[Part] = ()) -> Array:
