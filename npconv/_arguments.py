@@ -205,6 +205,12 @@ def read_alike(**values: Any) -> list[Array]:
     return list(arrays.values())
 
 
+def read_arrays(operation: Operation, given: Mapping[str, Any]) -> list[Array]:
+    """Return the arrays of an operation, from arguments by their names."""
+    values = {name: given[name] for name in operation.arrays}
+    return read_alike(**values) if operation.alike else [*map(read_array, values, values.values())]
+
+
 def check_dtypes(dtypes: Mapping[str, np.dtype[Any]], *, alike: bool = False) -> np.dtype[Any]:
     """Return the dtype of a result of arrays: the first decides, the others cast to it.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,11 +12,11 @@ from npconv._arguments import Call, read_call
 from npconv._attributes import Array, Format, Input, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._hints import hinting
-from npconv._operation import CONV2D
-from npconv._phases import Phase
+from npconv._operation import CONV2D, OPERATIONS
+from npconv._phases import Part
 
 
-@hinting(CONV2D)
+@hinting
 def conv2d(
     input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
@@ -109,7 +110,15 @@ def conv2d(
     )
 
 
-def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
+def forward(name: str, given: Mapping[str, Any]) -> Array:
+    """Return the result of a function of the family for arguments by their names."""
+    operation = OPERATIONS[name]
+    known, other = (given[one] for one in operation.arrays)
+    attributes = operation.attributes(given)
+    return computed(read_call(operation, known, other, *attributes, given["out"]))
+
+
+def computed(call: Call, parts: Sequence[Part] = ()) -> Array:
     """Return the result of a checked call, as a whole or by `parts` of its geometry."""
     geometry = call.geometry
     # The first restores what Ctrl-C may keep the second from restoring.
@@ -118,6 +127,6 @@ def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
             weights = call.filters.reshape(-1, geometry.out_channels)  # (KH*KW*C / groups, OC)
             if not parts:
                 right_multiply(images, weights, geometry, out=result)
-            for part, pixels, outputs in parts:
-                right_multiply(images[pixels], weights, part, out=result[outputs])
+            for part in parts:
+                right_multiply(images[part.source], weights, part.geometry, result[part.target])
     return call.out
