@@ -7,14 +7,6 @@ from numpy.typing import ArrayLike
 from npconv._attributes import Array, Format, Pads, Sizes, Steps
 from npconv._backward import backward
 from npconv._forward import Format3D
-from npconv._operation import (
-    CONV2D_BACKPROP_FILTER,
-    CONV2D_BACKPROP_INPUT,
-    CONV3D_BACKPROP_FILTER,
-    CONV3D_BACKPROP_INPUT,
-    DEPTHWISE_CONV2D_BACKPROP_FILTER,
-    DEPTHWISE_CONV2D_BACKPROP_INPUT,
-)
 
 
 def conv2d_backprop_input(
@@ -48,14 +40,11 @@ def conv2d_backprop_input(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> taps, y = np.array([1.0, 2]).reshape(1, 2, 1, 1), np.array([1.0, 10]).reshape(1, 1, 2, 1)
     >>> npconv.conv2d_backprop_input([1, 1, 3, 1], taps, y, strides=1, padding="VALID").ravel()
     array([ 1., 12., 20.])
     """
-    attributes = strides, padding, data_format, dilations
-    return backward(CONV2D_BACKPROP_INPUT, input_sizes, filter, out_backprop, *attributes, out=out)
+    return backward("conv2d_backprop_input", locals())
 
 
 def conv2d_backprop_filter(
@@ -86,14 +75,11 @@ def conv2d_backprop_filter(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> x, y = np.array([1.0, 2, 3]).reshape(1, 1, 3, 1), np.array([1.0, 10]).reshape(1, 1, 2, 1)
     >>> npconv.conv2d_backprop_filter(x, [1, 2, 1, 1], y, strides=1, padding="VALID").ravel()
     array([21., 32.])
     """
-    attributes = strides, padding, data_format, dilations
-    return backward(CONV2D_BACKPROP_FILTER, filter_sizes, input, out_backprop, *attributes, out=out)
+    return backward("conv2d_backprop_filter", locals())
 
 
 def depthwise_conv2d_backprop_input(
@@ -123,15 +109,11 @@ def depthwise_conv2d_backprop_input(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> taps, y = np.array([[[[1.0, 2]]]]), np.array([1.0, 10]).reshape(1, 1, 1, 2)
     >>> npconv.depthwise_conv2d_backprop_input([1, 1, 1, 1], taps, y, 1, "VALID").ravel()
     array([21.])
     """
-    attributes = strides, padding, data_format, dilations
-    operation = DEPTHWISE_CONV2D_BACKPROP_INPUT
-    return backward(operation, input_sizes, filter, out_backprop, *attributes, out=out)
+    return backward("depthwise_conv2d_backprop_input", locals())
 
 
 def depthwise_conv2d_backprop_filter(
@@ -161,15 +143,11 @@ def depthwise_conv2d_backprop_filter(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> x, y = np.array([[[[1.0, 2]]]]), np.array([10.0, 100]).reshape(1, 1, 1, 2)
     >>> npconv.depthwise_conv2d_backprop_filter(x, [1, 1, 2, 1], y, 1, "VALID").ravel()
     array([ 10., 200.])
     """
-    attributes = strides, padding, data_format, dilations
-    operation = DEPTHWISE_CONV2D_BACKPROP_FILTER
-    return backward(operation, filter_sizes, input, out_backprop, *attributes, out=out)
+    return backward("depthwise_conv2d_backprop_filter", locals())
 
 
 def conv3d_backprop_input(
@@ -195,15 +173,11 @@ def conv3d_backprop_input(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> cube, y = np.ones((2, 2, 2, 1, 5)), np.ones((1, 1, 1, 1, 5))
     >>> npconv.conv3d_backprop_input([1, 2, 2, 2, 1], cube, y, strides=1, padding="VALID").ravel()
     array([5., 5., 5., 5., 5., 5., 5., 5.])
     """
-    attributes = strides, padding, data_format, dilations
-    operation = CONV3D_BACKPROP_INPUT
-    return backward(operation, input_sizes, filter, out_backprop, *attributes, out=out)
+    return backward("conv3d_backprop_input", locals())
 
 
 def conv3d_backprop_filter(
@@ -229,12 +203,8 @@ def conv3d_backprop_filter(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> x, y = np.arange(4.0).reshape(1, 1, 2, 2, 1), np.full((1, 1, 1, 1, 1), 10.0)
     >>> npconv.conv3d_backprop_filter(x, [1, 2, 2, 1, 1], y, strides=1, padding="VALID").ravel()
     array([ 0., 10., 20., 30.])
     """
-    attributes = strides, padding, data_format, dilations
-    operation = CONV3D_BACKPROP_FILTER
-    return backward(operation, filter_sizes, input, out_backprop, *attributes, out=out)
+    return backward("conv3d_backprop_filter", locals())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from npconv._arguments import check_dtypes, check_out, read_alike, read_array
+from npconv._arguments import Checked, check, check_dtypes, check_out, read_arrays
 from npconv._attributes import (
     Array,
     Layout,
@@ -19,28 +20,22 @@ from npconv._attributes import (
 from npconv._filter_gradients import filter_gradient
 from npconv._geometry import Axis, Geometry
 from npconv._gradients import input_gradient
-from npconv._operation import COUNTS, SIDES, Operation
+from npconv._operation import COUNTS, OPERATIONS, SIDES, Operation
 from npconv._shapes import check_bytes, check_filters, resolve, wrong_shape
 
 Known = tuple[Shape, np.dtype[Any]]
 
 
-def backward(
-    operation: Operation, sizes: Any, known: Any, gradient: Any, *attributes: Any, out: Any
-) -> Array:
-    """Return the gradient that an operation gives, of a shape that was written as `sizes`.
-
-    From what is `known` of the forward convolution, its filters or its input, and the gradient by
-    its output. The attributes are its strides, padding, data_format and dilations.
-    """
-    given = {operation.source: known, operation.gradient: gradient}
-    arrays = read_alike(**given) if operation.alike else [*map(read_array, given, given.values())]
-    forms = [(one.shape, one.dtype) for one in arrays]
-    dtype, geometry, shape, layout = check_gradient(operation, sizes, *forms, *attributes)
+def backward(name: str, given: Mapping[str, Any]) -> Array:
+    """Return the gradient that an operation gives, from its arguments by their names."""
+    operation = OPERATIONS[name]
+    arrays, out = read_arrays(operation, given), given["out"]
+    first, second = ((one.shape, one.dtype) for one in arrays)
+    dtype, geometry, shape, layout = check_call(operation, given, first, second)
     if out is None:
         out = np.empty(shape, dtype)
     else:
-        check_out(out, shape, dtype, dict(zip(given, arrays, strict=True)))
+        check_out(out, shape, dtype, dict(zip(operation.arrays, arrays, strict=True)))
     result = out.view(np.ndarray)
     if not all(one.size for one in (out, *arrays)):
         result[...] = 0
@@ -57,31 +52,35 @@ def backward(
     return out  # type: ignore[no-any-return]
 
 
-def check_gradient(
-    operation: Operation, sizes: Any, known: Known, gradient: Known, *attributes: Any
-) -> tuple[np.dtype[Any], Geometry, Shape, Layout]:
-    """Check all but the memory; return the result's dtype, the geometry, the shape and its layout.
+def check_call(
+    operation: Operation, given: Mapping[str, Any], known: Known, other: Known, source: str = ""
+) -> Checked:
+    """Check all but the memory of a call whose arguments are `given` by their names.
 
-    Of the arrays there are shapes and dtypes; what is `known` decides the dtype.
+    Of the arrays there are shapes and dtypes; what is `known` decides the dtype, or `source`.
     """
-    (shape, own), (outer, other) = known, gradient
-    source = operation.source
-    dtype = check_dtypes({source: own, operation.gradient: other}, alike=operation.alike)
+    attributes = operation.attributes(given)
+    if operation.gives == "output":
+        return check(operation, *known, *other, *attributes, source=source)
+    (shape, own), (outer, dtype) = known, other
+    array, gradient = operation.arrays
+    dtype = check_dtypes({source or array: own, gradient: dtype}, alike=operation.alike)
     read = steps, pads, layout, spacing = read_attributes(operation, *attributes)
     if len(outer) != len(layout):
         form = f"{COUNTS[len(layout)]} dimensions ({', '.join(layout)})"
-        raise wrong_shape(f"{operation.gradient}: expected {form}", outer)
+        raise wrong_shape(f"{gradient}: expected {form}", outer)
+    name, sizes = operation.sizes, given[operation.sizes]
     if operation.gives == "input":
         check_filters(operation, shape)
-        name, result = operation.input, _input_shape(operation, sizes, shape, outer, *read)
+        result = _input_shape(operation, sizes, shape, outer, *read)
         shapes = result, shape
     else:
-        name, result = operation.filters, read_sizes(operation.filters, sizes, (len(layout),))
+        result = read_sizes(name, sizes, (len(layout),))
         shapes = shape, result
     geometry, outputs = resolve(operation, *shapes, steps, pads, layout, spacing)
     if outputs != outer:
-        form = f"shape {outputs}, as {name} {result} and {source} of shape {shape} give"
-        raise wrong_shape(f"{operation.gradient}: expected {form}", outer)
+        form = f"shape {outputs}, as {name} {result} and {array} of shape {shape} give"
+        raise wrong_shape(f"{gradient}: expected {form}", outer)
     check_bytes(name, result, dtype)
     return dtype, geometry, result, layout
 

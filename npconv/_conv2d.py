@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,11 +12,11 @@ from npconv._arguments import Call, read_call
 from npconv._attributes import Array, Format, Input, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._hints import hinting
-from npconv._operation import CONV2D
-from npconv._phases import Phase
+from npconv._operation import OPERATIONS
+from npconv._phases import Part
 
 
-@hinting(CONV2D)
+@hinting
 def conv2d(
     input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
@@ -104,12 +105,15 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]], dtype=float32)
     """
-    return computed(
-        read_call(CONV2D, input, filters, strides, padding, data_format, dilations, out)
-    )
+    return forward("conv2d", input, filters, strides, padding, data_format, dilations, out)
 
 
-def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
+def forward(name: str, *arguments: Any) -> Array:
+    """Return the result of a function of the family: of `read_call`'s arguments."""
+    return computed(read_call(OPERATIONS[name], *arguments))
+
+
+def computed(call: Call, parts: Sequence[Part] = ()) -> Array:
     """Return the result of a checked call, as a whole or by `parts` of its geometry."""
     geometry = call.geometry
     # The first restores what Ctrl-C may keep the second from restoring.
@@ -118,6 +122,6 @@ def computed(call: Call, parts: Sequence[Phase] = ()) -> Array:
             weights = call.filters.reshape(-1, geometry.out_channels)  # (KH*KW*C / groups, OC)
             if not parts:
                 right_multiply(images, weights, geometry, out=result)
-            for part, pixels, outputs in parts:
-                right_multiply(images[pixels], weights, part, out=result[outputs])
+            for part in parts:
+                right_multiply(images[part.source], weights, part.geometry, result[part.target])
     return call.out

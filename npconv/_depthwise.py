@@ -10,12 +10,12 @@ from npconv._arguments import check_out, read_alike, read_call
 from npconv._attributes import Format, Input, Pads, S, Shape, Steps, show
 from npconv._conv2d import computed
 from npconv._hints import hinting
-from npconv._operation import DEPTHWISE_CONV2D, POINTWISE, SEPARABLE_CONV2D
-from npconv._phases import apart, phases
+from npconv._operation import OPERATIONS, POINTWISE
+from npconv._phases import apart, by_dilation
 from npconv._shapes import wrong_shape
 
 
-@hinting(DEPTHWISE_CONV2D)
+@hinting
 def depthwise_conv2d(
     input: Input[S], filter: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = None, dilations: Steps = None, name: object = None,
@@ -52,14 +52,12 @@ def depthwise_conv2d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> image = np.ones((1, 2, 2, 2), np.float32) * [1, 10]
     >>> npconv.depthwise_conv2d(image, np.ones((2, 2, 2, 1)), 1, "VALID").ravel()
     array([ 4., 40.])
     """
     attributes = strides, padding, data_format, dilations
-    call = read_call(DEPTHWISE_CONV2D, input, filter, *attributes, out)
+    call = read_call(OPERATIONS["depthwise_conv2d"], input, filter, *attributes, out)
     if apart(call.geometry):
         shape = (*call.geometry.kernel, 1, call.geometry.out_channels)
         warnings.warn(
@@ -69,10 +67,10 @@ def depthwise_conv2d(
             f"strides: npconv.conv2d(input, filter.reshape{shape}, ...)",
             stacklevel=3,  # the caller, beyond what gives hints
         )
-    return computed(call, phases(call.geometry))
+    return computed(call, by_dilation(call.geometry))
 
 
-@hinting(SEPARABLE_CONV2D)
+@hinting
 def separable_conv2d(
     input: Input[S], depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
     padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
@@ -101,8 +99,6 @@ def separable_conv2d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> image, ones = np.ones((1, 2, 2, 2)) * [1, 10], np.ones((2, 2, 2, 1))
     >>> npconv.separable_conv2d(image, ones, np.ones((1, 1, 2, 1)), 1, "VALID").item()
     44.0
@@ -111,13 +107,13 @@ def separable_conv2d(
         input=input, depthwise_filter=depthwise_filter, pointwise_filter=pointwise_filter
     )
     attributes = strides, padding, data_format, dilations
-    first = read_call(SEPARABLE_CONV2D, images, taps, *attributes, None)
+    first = read_call(OPERATIONS["separable_conv2d"], images, taps, *attributes, None)
     check_pointwise(points.shape)
     second = read_call(POINTWISE, first.out, points, 1, "VALID", data_format, 1, out)
     if out is not None:
         inputs = {"input": images, "depthwise_filter": taps}
         check_out(out, second.out.shape, second.out.dtype, inputs)
-    computed(first, phases(first.geometry))
+    computed(first, by_dilation(first.geometry))
     return computed(second)
 
 

@@ -16,19 +16,21 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from npconv._arguments import check, check_out, read_shapes
 from npconv._attributes import Array, Format, Pads, Shape, Steps
-from npconv._backward import Known, check_gradient
+from npconv._backward import Known, check_call
 from npconv._conv2d import conv2d
-from npconv._convolutions import convolutions
 from npconv._depthwise import check_pointwise
 from npconv._drawing import draw
+from npconv._engine import depthwise, im2col
 from npconv._engine.multiply import describe
 from npconv._geometry import Geometry
+from npconv._gradients import folded, sums_are_less
 from npconv._hints import hinting, known
 from npconv._operation import CONV2D, OPERATIONS, POINTWISE, Operation
-from npconv._phases import apart
+from npconv._phases import apart, by_dilation, by_stride
 from npconv._pytorch import torch_call
 
 _FLOAT_BITS = "for any number of threads; other BLAS kernels, NumPys or batch sizes may differ"
+_MOST_SHOWN = 6  # kinds of taps
 _SIDES = "front", "back", "top", "bottom", "left", "right"
 
 
@@ -176,8 +178,9 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
         return _explained(operation, bound.arguments, form, dtype)
 
     own = told.__signature__ = signature(function)  # type: ignore[attr-defined]
+    told.__name__ = operation.name
     if operation.gives == "output":
-        told = hinting(operation, form)(told)
+        told = hinting(told, form)
     return told(*arguments, dtype=dtype, **named)
 
 
@@ -199,7 +202,7 @@ def _form(operation: Operation, dtype: np.dtype[Any], name: str, value: Any) -> 
     shape = tuple(index(size) for size in value)
     if min(shape, default=0) < 0:
         raise ValueError(f"{name}: a shape must not be negative, received {shape}")
-    decides = operation.alike or name == operation.source
+    decides = operation.alike or name == operation.arrays[0]
     return shape, dtype if decides else np.dtype(bool)  # which casts to any
 
 
@@ -207,26 +210,19 @@ def _explained(
     operation: Operation, given: Mapping[str, Any], form: Callable[..., Known], asked: Any
 ) -> Explanation:
     """Explain a call whose arguments are `given` by their names."""
-    forward, attributes = operation.gives == "output", operation.attributes(given)
-    names = [operation.source, operation.filters if forward else operation.gradient]
+    forward, names = operation.gives == "output", [*operation.arrays]
     known, other = (form(name, given[name]) for name in names)
     if asked is not None:
         known = known[0], np.dtype(asked)
-    if forward:
-        operation, source = operation.of(other[0]), "" if asked is None else "dtype"
-        checked = check(operation, *known, *other, *attributes, source=source)
-    else:
-        sizes = given[operation.input if operation.gives == "input" else operation.filters]
-        checked = check_gradient(operation, sizes, known, other, *attributes)
-    dtype, geometry, shape, layout = checked
+    source = "" if asked is None else "dtype"
+    dtype, geometry, shape, layout = check_call(operation, given, known, other, source)
     images = shape if operation.gives == "input" else known[0]
     batch, positions = prod(images[: -1 - len(geometry.axes)]), prod(geometry.outputs)
-    becomes, parts, sums, algorithm = "", [geometry], 0, "none"
     torch, between = torch_call(operation, geometry, images, layout), 0
-    empty = not all(map(prod, (shape, known[0], other[0])))
-    if not empty:
-        becomes, parts, sums, algorithm = convolutions(operation, geometry, batch)
-        empty = not sums
+    becomes, parts, sums, algorithm = "", [geometry], 0, ""
+    if all(map(prod, (shape, known[0], other[0]))):
+        becomes, parts, sums, algorithm = _becomes(operation, geometry, batch)
+    empty = not sums
     if operation.name == "separable_conv2d":
         names.append("pointwise_filter")
         points = form(names[2], given[names[2]])
@@ -247,22 +243,55 @@ def _explained(
     if empty:
         algorithm, tiles, bits, becomes = "none", "nothing to multiply", "always", ""
         torch = "none: the result is empty or zero, which PyTorch does not always accept"
-    scratch = thread = None
-    if forward:
-        thread = between + max((one[2] for one in said), default=0)
-        scratch = between + max((one[3] for one in said), default=0)
+    thread = between + max((one[2] for one in said), default=0) if forward else None
+    scratch = between + max((one[3] for one in said), default=0) if forward else None
     return Explanation(
         shape, tuple(pad for axis in geometry.axes for pad in axis[4:6]), geometry.groups,
-        _note(geometry, known[0], other[0], *attributes) if operation is CONV2D else "",
+        _note(geometry, known[0], other[0], given) if operation is CONV2D else "",
         (batch * positions, prod(geometry.kernel) * geometry.in_channels), 0 if empty else sums,
         scratch, thread, algorithm, tiles, bits, becomes, torch,
         parts[0] if forward else geometry, batch,
     )  # fmt: skip
 
 
-def _note(geometry: Geometry, input_shape: Shape, filters_shape: Shape, *attributes: Any) -> str:
+def _becomes(
+    operation: Operation, geometry: Geometry, batch: int
+) -> tuple[str, list[Geometry], int, str]:
+    """Say which convolutions a call becomes, one of each kind, and how many multiply-adds.
+
+    Where it becomes none, the name of the algorithm is last.
+    """
+    whole = batch * prod(geometry.outputs) * geometry.terms * geometry.out_channels
+    if operation.gives == "filters":
+        name = depthwise.NAME if depthwise.admits(geometry) else im2col.NAME
+        return "the patches matrix, transposed, times the gradient", [], whole, name
+    text, parts = "", [geometry]
+    if operation.gives == "input":
+        geometry = folded(geometry)
+        phases = by_stride(geometry)
+        if sums_are_less(geometry, batch, phases):
+            text = f"the gradient times all {prod(geometry.kernel)} taps, added up where they meet"
+            return text, [], whole, im2col.NAME
+        parts = [part.geometry for part in phases]
+        taps = list(dict.fromkeys("x".join(map(str, part.kernel)) for part in parts))
+        shown = ", ".join(taps[:_MOST_SHOWN]) + ", ..." * (len(taps) > _MOST_SHOWN)
+        plural = "s" * (len(parts) != 1)
+        text = f"{len(parts)} stride-1 convolution{plural} of the gradient, taps {shown}"
+    elif operation.phased and apart(geometry):
+        parts = [part.geometry for part in by_dilation(geometry)]
+        text = f"{len(parts)} convolutions, one for each phase of the dilations"
+    elif operation.depthwise:
+        shape = *geometry.kernel, 1, geometry.out_channels
+        text = f"conv2d with {operation.filters}.reshape{shape}"
+    sums = batch * sum(prod(one.outputs) * one.terms * one.out_channels for one in parts)
+    return text, list(dict.fromkeys(parts)), sums, ""
+
+
+def _note(
+    geometry: Geometry, input_shape: Shape, filters_shape: Shape, given: Mapping[str, Any]
+) -> str:
     """Say which other number of groups these shapes could have been meant to have."""
-    strides, padding, data_format, dilations = attributes
+    strides, padding, data_format, dilations = CONV2D.attributes(given)
     taps, channels = prod(filters_shape[:2]), geometry.in_channels
     if geometry.groups > 1:
         other = "NHWC" if data_format == "NCHW" else "NCHW"

@@ -6,17 +6,15 @@ from typing import Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from npconv._arguments import read_call
 from npconv._attributes import Format, Input, Pads, S, Steps
-from npconv._conv2d import computed
+from npconv._conv2d import forward
 from npconv._hints import hinting
-from npconv._operation import ATROUS_CONV2D, CONV1D, CONV3D, CONVOLUTION
 
 Format1D = Literal["NWC", "NCW", "NHWC", "NCHW"]
 Format3D = Literal["NDHWC", "NCDHW"]
 
 
-@hinting(CONV1D)
+@hinting
 def conv1d(
     input: Input[S], filters: ArrayLike, stride: Steps, padding: Pads,
     data_format: Format1D | None = "NWC", dilations: Steps = None, name: object = None,
@@ -44,16 +42,14 @@ def conv1d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> series, pair = np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1))
     >>> npconv.conv1d(series, pair, stride=2, padding="VALID")[0, :, 0]
     array([1., 5.])
     """
-    return computed(read_call(CONV1D, input, filters, stride, padding, data_format, dilations, out))
+    return forward("conv1d", input, filters, stride, padding, data_format, dilations, out)
 
 
-@hinting(CONV3D)
+@hinting
 def conv3d(
     input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format3D | None = "NDHWC", dilations: Steps = None, name: object = None,
@@ -84,18 +80,14 @@ def conv3d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> volume, cube = np.ones((1, 4, 4, 4, 3)), np.ones((2, 2, 2, 3, 1))
     >>> npconv.conv3d(volume, cube, strides=2, padding="VALID")[0, ..., 0].tolist()
     [[[24.0, 24.0], [24.0, 24.0]], [[24.0, 24.0], [24.0, 24.0]]]
     """
-    return computed(
-        read_call(CONV3D, input, filters, strides, padding, data_format, dilations, out)
-    )
+    return forward("conv3d", input, filters, strides, padding, data_format, dilations, out)
 
 
-@hinting(CONVOLUTION)
+@hinting
 def convolution(
     input: Input[S], filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
     data_format: Format1D | Format | Format3D | None = None, dilations: Steps = None,
@@ -122,17 +114,13 @@ def convolution(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> npconv.convolution(np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1)))[0, :, 0]
     array([1., 3., 5., 7.])
     """
-    return computed(
-        read_call(CONVOLUTION, input, filters, strides, padding, data_format, dilations, out)
-    )
+    return forward("convolution", input, filters, strides, padding, data_format, dilations, out)
 
 
-@hinting(ATROUS_CONV2D)
+@hinting
 def atrous_conv2d(
     value: Input[S], filters: ArrayLike, rate: Steps, padding: Pads, name: object = None,
     *, out: NDArray[S] | None = None,
@@ -160,10 +148,8 @@ def atrous_conv2d(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> row, pair = np.arange(5.0).reshape(1, 1, 5, 1), np.ones((1, 2, 1, 1))
     >>> npconv.atrous_conv2d(row, pair, rate=3, padding="VALID").ravel()
     array([3., 5.])
     """
-    return computed(read_call(ATROUS_CONV2D, value, filters, 1, padding, None, rate, out))
+    return forward("atrous_conv2d", value, filters, 1, padding, None, rate, out)

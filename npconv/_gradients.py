@@ -7,54 +7,18 @@ matrix, transposed, times the gradient by the outputs.
 
 from __future__ import annotations
 
-from itertools import product
-from math import gcd, prod
-from typing import NamedTuple
+from math import prod
 
 import numpy as np
 
 from npconv._engine.multiply import right_multiply
 from npconv._engine.scratch import Array
 from npconv._geometry import Axis, Geometry
+from npconv._phases import Part, by_stride
 
-_LINE = 64  # bytes that a transposed copy writes at once
 _FEW = 8  # channels: the engine has its own ways
 _RUN = 20  # elements that NumPy adds while it begins another run of channels
 _PRODUCTS = 8 << 20  # bytes of products that wait to be added up, if one tap of an image needs less
-
-
-class Phase(NamedTuple):
-    """Every stride-th pixel along an axis: which taps meet them, and which outputs through these.
-
-    ``axis`` is of the convolution of those outputs by those taps, in reverse.
-    """
-
-    pixels: slice
-    taps: slice
-    outputs: slice
-    axis: Axis
-
-
-def phases(axis: Axis) -> list[Phase]:
-    """Return the phases of the stride in which taps meet pixels.
-
-    >>> [one.taps for one in phases(Axis.resolve(8, 3, 2, 1, "SAME"))]
-    [slice(0, 3, 2), slice(1, 3, 2)]
-    """
-    found, stride = [], axis.stride
-    step = stride // gcd(stride, axis.dilation)
-    spacing = axis.dilation * step // stride
-    for tap in range(min(step, axis.kernel)):
-        first = (axis.dilation * tap - axis.before) % stride
-        count, taps = len(range(first, axis.size, stride)), len(range(tap, axis.kernel, step))
-        last = (first + axis.before - axis.dilation * tap) // stride  # output of the first pixel
-        lo, hi = last - spacing * (taps - 1), last + count
-        start, stop = max(lo, 0), min(hi, axis.outputs)
-        if count and start < stop:
-            along = Axis(stop - start, taps, 1, spacing, start - lo, hi - stop, count)
-            where = slice(first, axis.size, stride), slice(tap, axis.kernel, step)
-            found.append(Phase(*where, slice(start, stop), along))
-    return found
 
 
 def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
@@ -76,16 +40,16 @@ def input_gradient(gradient: Array, filters: Array, geometry: Geometry, out: Arr
 
 def _write(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:
     """Write the gradient by the way that moves less in memory."""
-    by_axis = [phases(axis) for axis in geometry.axes]
-    if sums_are_less(geometry, len(out), by_axis):
+    parts = by_stride(geometry)
+    if sums_are_less(geometry, len(out), parts):
         _add_up(gradient, filters, geometry, out)
         return
-    reached = (sum(one.axis.outputs for one in found) for found in by_axis)
-    if tuple(reached) != out.shape[1:-1]:
+    if sum(prod(part.geometry.outputs) for part in parts) != prod(out.shape[1:-1]):
         out[...] = 0
-    for phase in product(*by_axis):
-        _convolve(gradient, filters, geometry, phase, out)
-    padded = any(max(one.axis.before, one.axis.after) for found in by_axis for one in found)
+    for part in parts:
+        _convolve(gradient, filters, part, out)
+    axes = (axis for part in parts for axis in part.geometry.axes)
+    padded = any(axis.before or axis.after for axis in axes)
     if padded and not _finite(min(filters, out, key=np.size)):
         _add_up(gradient, filters, geometry, out)
 
@@ -106,7 +70,7 @@ def folded(geometry: Geometry) -> Geometry:
     return Geometry(tuple(axes), channels, channels, geometry.out_channels)
 
 
-def sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) -> bool:
+def sums_are_less(geometry: Geometry, batch: int, parts: list[Part]) -> bool:
     """Say whether adding up products moves less in memory than convolving phases.
 
     That is, for each tap of an output, its products by all channels, or the filters that are
@@ -114,7 +78,7 @@ def sums_are_less(geometry: Geometry, batch: int, by_axis: list[list[Phase]]) ->
     """
     inputs, outputs = geometry.in_channels, geometry.out_channels
     moved = inputs * outputs / (batch * prod(geometry.outputs))
-    if inputs > _FEW and any(one.axis.kernel > 1 for found in by_axis for one in found):
+    if inputs > _FEW and any(prod(part.geometry.kernel) > 1 for part in parts):
         moved += outputs
     return geometry.groups == 1 and _RUN + 2 * inputs < moved
 
@@ -123,30 +87,12 @@ def _finite(array: Array) -> bool:
     return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
 
 
-def convolution_back(geometry: Geometry, axes: tuple[Axis, ...]) -> Geometry:
-    """Return a convolution of the gradient by the outputs to the one by the images."""
-    channels = geometry.out_channels
-    return Geometry(axes, channels, channels // geometry.groups, geometry.in_channels)
-
-
-def _convolve(
-    gradient: Array, filters: Array, geometry: Geometry, phase: tuple[Phase, ...], out: Array
-) -> None:
-    """Write the pixels of a phase."""
-    pixels, taps, outputs, axes = zip(*phase, strict=True)
-    own = filters[taps][(slice(None, None, -1),) * len(axes)]
+def _convolve(gradient: Array, filters: Array, part: Part, out: Array) -> None:
+    """Write the pixels of a part."""
+    own = filters[part.taps][(slice(None, None, -1),) * len(part.taps)]
     # (taps, C / groups, groups, OC / groups) -> (taps, OC / groups, groups, C / groups)
-    weights = source = own.swapaxes(-3, -1)
-    if prod(own.shape[:-3]) * geometry.groups > 1:  # else BLAS takes it, transposed
-        weights = np.empty(source.shape, source.dtype)
-        line = _LINE // source.itemsize
-        for start in range(0, source.shape[-1], line):
-            weights[..., start : start + line] = source[..., start : start + line]
-    target = out[(slice(None), *pixels)]
-    flat = weights.reshape(-1, out.shape[-1])
-    right_multiply(
-        gradient[(slice(None), *outputs)], flat, convolution_back(geometry, axes), target
-    )
+    weights = own.swapaxes(-3, -1).reshape(-1, out.shape[-1])
+    right_multiply(gradient[part.source], weights, part.geometry, out[part.target])
 
 
 def _add_up(gradient: Array, filters: Array, geometry: Geometry, out: Array) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from npconv._arguments import check_dtypes, check_out, read_array, read_shapes
 from npconv._attributes import Layout, Shape, read_data_format, show_pads
 from npconv._geometry import Geometry
-from npconv._operation import CONV2D, FORMATS, Operation
+from npconv._operation import CONV2D, FORMATS, OPERATIONS, Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
 Known = Callable[[str, Any], tuple[Shape, np.dtype[Any]]]
@@ -42,28 +42,24 @@ def known(name: str, value: Any) -> tuple[Shape, np.dtype[Any]]:
     return array.shape, array.dtype
 
 
-def hinting(operation: Operation, known: Known = known) -> Callable[[F], F]:
+def hinting(function: F, known: Known = known) -> F:
     """Decorate a function so that its errors say what was probably meant."""
+    defaults = {
+        one.name: _MISSING if one.default is one.empty else one.default
+        for one in signature(function).parameters.values()
+        if one.name not in _OTHERS
+    }
 
-    def decorate(function: F) -> F:
-        parameters = signature(function).parameters.values()
-        defaults = {
-            one.name: _MISSING if one.default is one.empty else one.default
-            for one in parameters
-            if one.name not in _OTHERS
-        }
+    @wraps(function)
+    def hinted(*values: Any, **named: Any) -> Any:
+        try:
+            return function(*values, **named)
+        except (TypeError, ValueError) as error:
+            operation = OPERATIONS[function.__name__]
+            meant = better(error, known, values, named, operation, defaults)
+            raise meant from error.__cause__
 
-        @wraps(function)
-        def hinted(*values: Any, **named: Any) -> Any:
-            try:
-                return function(*values, **named)
-            except (TypeError, ValueError) as error:
-                meant = better(error, known, values, named, operation, defaults)
-                raise meant from error.__cause__
-
-        return hinted  # type: ignore[return-value]
-
-    return decorate
+    return hinted  # type: ignore[return-value]
 
 
 def better(

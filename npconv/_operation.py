@@ -46,9 +46,15 @@ class Operation(NamedTuple):
         return self._replace(axes=len(filters_shape) - 2)
 
     @property
-    def source(self) -> str:
-        """What the array is called that decides the dtype: what is known of the convolution."""
-        return self.filters if self.gives == "input" else self.input
+    def arrays(self) -> tuple[str, str]:
+        """What its arrays are called: that which decides the dtype, and the other."""
+        known = self.filters if self.gives == "input" else self.input
+        return known, self.filters if self.gives == "output" else self.gradient
+
+    @property
+    def sizes(self) -> str:
+        """What the argument is called that says the shape of a gradient."""
+        return self.input if self.gives == "input" else self.filters
 
     def attributes(self, given: Mapping[str, Any]) -> tuple[Any, Any, Any, Any]:
         """Return strides, padding, data_format and dilations of arguments by their names."""
@@ -57,47 +63,46 @@ class Operation(NamedTuple):
 
 
 CONV2D = Operation("conv2d")
-CONV1D = Operation("conv1d", axes=1, strides="stride", alike=True)
-CONV3D = Operation("conv3d", axes=3)
-CONVOLUTION = Operation("convolution", axes=0, alike=True)
-ATROUS_CONV2D = Operation("atrous_conv2d", input="value", dilations="rate", alike=True)
-DEPTHWISE_CONV2D = Operation(
+_DEPTHWISE = Operation(
     "depthwise_conv2d", filters="filter", channels=("in_channels", "multiplier"),
     alike=True, depthwise=True, phased=True,
 )  # fmt: skip
-SEPARABLE_CONV2D = DEPTHWISE_CONV2D._replace(name="separable_conv2d", filters="depthwise_filter")
-POINTWISE = Operation(
-    "separable_conv2d", input="depthwise result", filters="pointwise_filter", alike=True
-)
-CONV2D_TRANSPOSE = Operation(
+_TRANSPOSE = Operation(
     "conv2d_transpose", gives="input", input="output_shape", gradient="input",
     channels=("out_channels", "in_channels"), folds=False,
 )  # fmt: skip
-CONV1D_TRANSPOSE = CONV2D_TRANSPOSE._replace(name="conv1d_transpose", axes=1, alike=True)
-CONV3D_TRANSPOSE = CONV2D_TRANSPOSE._replace(name="conv3d_transpose", axes=3)
-ATROUS_CONV2D_TRANSPOSE = CONV2D_TRANSPOSE._replace(
-    name="atrous_conv2d_transpose", gradient="value", dilations="rate", alike=True
-)
-CONV2D_BACKPROP_INPUT = Operation(
+_BY_INPUT = Operation(
     "conv2d_backprop_input", gives="input", input="input_sizes", filters="filter", folds=False
 )
-CONV2D_BACKPROP_FILTER = Operation(
+_BY_FILTERS = Operation(
     "conv2d_backprop_filter", gives="filters", filters="filter_sizes", folds=False
 )
-CONV3D_BACKPROP_INPUT = CONV2D_BACKPROP_INPUT._replace(name="conv3d_backprop_input", axes=3)
-CONV3D_BACKPROP_FILTER = CONV2D_BACKPROP_FILTER._replace(name="conv3d_backprop_filter", axes=3)
-DEPTHWISE_CONV2D_BACKPROP_INPUT = CONV2D_BACKPROP_INPUT._replace(
-    name="depthwise_conv2d_backprop_input", channels=("in_channels", "multiplier"), depthwise=True
+_OPERATIONS = (
+    CONV2D,
+    Operation("conv1d", axes=1, strides="stride", alike=True),
+    Operation("conv3d", axes=3),
+    Operation("convolution", axes=0, alike=True),
+    Operation("atrous_conv2d", input="value", dilations="rate", alike=True),
+    _DEPTHWISE,
+    _DEPTHWISE._replace(name="separable_conv2d", filters="depthwise_filter"),
+    _TRANSPOSE,
+    _TRANSPOSE._replace(name="conv1d_transpose", axes=1, alike=True),
+    _TRANSPOSE._replace(name="conv3d_transpose", axes=3),
+    _TRANSPOSE._replace(
+        name="atrous_conv2d_transpose", gradient="value", dilations="rate", alike=True
+    ),
+    _BY_INPUT,
+    _BY_INPUT._replace(name="conv3d_backprop_input", axes=3),
+    _BY_INPUT._replace(
+        name="depthwise_conv2d_backprop_input", channels=_DEPTHWISE.channels, depthwise=True
+    ),
+    _BY_FILTERS,
+    _BY_FILTERS._replace(name="conv3d_backprop_filter", axes=3),
+    _BY_FILTERS._replace(
+        name="depthwise_conv2d_backprop_filter", channels=_DEPTHWISE.channels, depthwise=True
+    ),
 )
-DEPTHWISE_CONV2D_BACKPROP_FILTER = CONV2D_BACKPROP_FILTER._replace(
-    name="depthwise_conv2d_backprop_filter", channels=("in_channels", "multiplier"), depthwise=True
+OPERATIONS = {one.name: one for one in _OPERATIONS}
+POINTWISE = Operation(
+    "separable_conv2d", input="depthwise result", filters="pointwise_filter", alike=True
 )
-OPERATIONS = {
-    one.name: one
-    for one in (
-        CONV2D, CONV1D, CONV3D, CONVOLUTION, ATROUS_CONV2D, DEPTHWISE_CONV2D, SEPARABLE_CONV2D,
-        CONV2D_TRANSPOSE, CONV1D_TRANSPOSE, CONV3D_TRANSPOSE, ATROUS_CONV2D_TRANSPOSE,
-        CONV2D_BACKPROP_INPUT, CONV2D_BACKPROP_FILTER, CONV3D_BACKPROP_INPUT,
-        CONV3D_BACKPROP_FILTER, DEPTHWISE_CONV2D_BACKPROP_INPUT, DEPTHWISE_CONV2D_BACKPROP_FILTER,
-    )
-}  # fmt: skip

@@ -7,12 +7,6 @@ from numpy.typing import ArrayLike
 from npconv._attributes import Array, Format, Pads, Sizes, Steps
 from npconv._backward import backward
 from npconv._forward import Format1D, Format3D
-from npconv._operation import (
-    ATROUS_CONV2D_TRANSPOSE,
-    CONV1D_TRANSPOSE,
-    CONV2D_TRANSPOSE,
-    CONV3D_TRANSPOSE,
-)
 
 
 def conv2d_transpose(
@@ -51,14 +45,11 @@ def conv2d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> row, taps = np.array([1.0, 10, 100]).reshape(1, 1, 3, 1), np.ones((1, 3, 1, 1))
     >>> npconv.conv2d_transpose(row, taps, [1, 6], strides=2).ravel()
     array([  1.,   1.,  11.,  10., 110., 100.])
     """
-    attributes = strides, padding, data_format, dilations
-    return backward(CONV2D_TRANSPOSE, output_shape, filters, input, *attributes, out=out)
+    return backward("conv2d_transpose", locals())
 
 
 def conv1d_transpose(
@@ -84,14 +75,11 @@ def conv1d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> series, taps = np.array([1.0, 10, 100]).reshape(1, 3, 1), np.ones((3, 1, 1))
     >>> npconv.conv1d_transpose(series, taps, [1, 7, 1], strides=2, padding="VALID").ravel()
     array([  1.,   1.,  11.,  10., 110., 100., 100.])
     """
-    attributes = strides, padding, data_format, dilations
-    return backward(CONV1D_TRANSPOSE, output_shape, filters, input, *attributes, out=out)
+    return backward("conv1d_transpose", locals())
 
 
 def conv3d_transpose(
@@ -117,14 +105,11 @@ def conv3d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> voxel, cube = np.ones((1, 1, 1, 1, 5)), np.ones((2, 2, 2, 1, 5))
     >>> npconv.conv3d_transpose(voxel, cube, [1, 2, 2, 2, 1], strides=2).ravel()
     array([5., 5., 5., 5., 5., 5., 5., 5.])
     """
-    attributes = strides, padding, data_format, dilations
-    return backward(CONV3D_TRANSPOSE, output_shape, filters, input, *attributes, out=out)
+    return backward("conv3d_transpose", locals())
 
 
 def atrous_conv2d_transpose(
@@ -151,11 +136,8 @@ def atrous_conv2d_transpose(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import npconv
     >>> row, pair = np.array([1.0, 10, 100]).reshape(1, 1, 3, 1), np.ones((1, 2, 1, 1))
     >>> npconv.atrous_conv2d_transpose(row, pair, [1, 1, 5, 1], rate=2, padding="VALID").ravel()
     array([  1.,  10., 101.,  10., 100.])
     """
-    attributes = 1, padding, None, rate
-    return backward(ATROUS_CONV2D_TRANSPOSE, output_shape, filters, value, *attributes, out=out)
+    return backward("atrous_conv2d_transpose", locals())

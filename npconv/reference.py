@@ -7,52 +7,27 @@ float32 for float16 and bfloat16, modulo 2**32 for int32, otherwise in the dtype
 
 >>> import numpy as np
 >>> from npconv import reference
->>> row, taps = np.array([1.0, 2]).reshape(1, 2, 1), np.array([1.0, 10, 100]).reshape(3, 1, 1)
->>> reference.conv1d_transpose(row, taps, [1, 5, 1], strides=2, padding="VALID").ravel()
-array([  1.,  10., 102.,  20., 200.])
+>>> image, box = np.arange(9, dtype=np.int32).reshape(1, 3, 3, 1), np.ones((2, 2, 1, 1), np.int32)
+>>> reference.conv2d(image, box, strides=1, padding="VALID")[0, :, :, 0]
+array([[ 8, 12],
+       [20, 24]], dtype=int32)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from inspect import signature
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from npconv import _backprop, _depthwise, _forward, _transpose
-from npconv._arguments import check, read_alike, read_array
-from npconv._attributes import (
-    Array,
-    Format,
-    Pads,
-    Shape,
-    Steps,
-    read_attributes,
-)
-from npconv._backward import check_gradient
-from npconv._operation import CONV2D, OPERATIONS, POINTWISE, SEPARABLE_CONV2D, Operation
+from npconv import _backprop, _conv2d, _depthwise, _forward, _transpose
+from npconv._arguments import read_alike, read_arrays
+from npconv._attributes import Array, Shape, read_attributes
+from npconv._backward import check_call
+from npconv._operation import OPERATIONS, POINTWISE, Operation
 
-__all__ = [
-    "atrous_conv2d",
-    "atrous_conv2d_transpose",
-    "conv1d",
-    "conv1d_transpose",
-    "conv2d",
-    "conv2d_backprop_filter",
-    "conv2d_backprop_input",
-    "conv2d_transpose",
-    "conv3d",
-    "conv3d_backprop_filter",
-    "conv3d_backprop_input",
-    "conv3d_transpose",
-    "convolution",
-    "depthwise_conv2d",
-    "depthwise_conv2d_backprop_filter",
-    "depthwise_conv2d_backprop_input",
-    "separable_conv2d",
-]
+__all__ = [*OPERATIONS]
 
 F = TypeVar("F", bound=Callable[..., Array])
 Reads = list[list[int]]  # for each output along an axis, the pixels that its taps meet
@@ -107,23 +82,26 @@ def _meetings(
 
 
 @np.errstate(all="ignore")
-def _sum(
-    operation: Operation, attributes: Any, images: Array, filters: Array, outputs: Array
-) -> Array:
-    """Fill what the operation gives of these three from the two others, and return it."""
-    strides, padding, layout, dilations = read_attributes(operation, *attributes)
-    arrays, rank = {"input": images, "filters": filters, "output": outputs}, len(layout)
-    gives, result = operation.gives, arrays[operation.gives]
-    if not all(array.size for array in arrays.values()):
+def _computed(operation: Operation, given: Mapping[str, Any]) -> Array:
+    """Compute what an operation gives of its arguments by their names."""
+    known = read_arrays(operation, given)
+    first, second = ((one.shape, one.dtype) for one in known)
+    dtype, _, shape, layout = check_call(operation, given, first, second)
+    gives, rank, result = operation.gives, len(layout), np.zeros(shape, dtype)
+    if not all(array.size for array in (result, *known)):
         return result
+    others = (name for name in ("input", "filters", "output") if name != gives)
+    arrays = {gives: result, **dict(zip(others, known, strict=True))}
     if not layout.endswith("C"):
         for name in ("input", "output"):
             arrays[name] = np.moveaxis(arrays[name], 1 - rank, -1)
-    sums = np.float32 if result.dtype.itemsize == 2 else result.dtype
+    sums = np.float32 if dtype.itemsize == 2 else dtype
     x, w, y = (
-        array.reshape(-1, *array.shape[1 - rank :]).astype(result.dtype).astype(sums)
-        for array in arrays.values()
+        arrays[name].reshape(-1, *arrays[name].shape[1 - rank :]).astype(dtype).astype(sums)
+        for name in ("input", "filters", "output")
     )
+    operation = operation.of(w.shape)
+    strides, padding, _, dilations = read_attributes(operation, *operation.attributes(given))
     pads = [padding] * len(strides) if isinstance(padding, str) else padding
     apart = operation.phased and max(strides) > 1 and max(dilations) > 1
     each = zip(x.shape[1:-1], w.shape[:-2], strides, dilations, pads, strict=True)
@@ -141,28 +119,14 @@ def _sum(
     return result
 
 
-def _output(operation: Operation, input: Any, filters: Any, *attributes: Any) -> Array:
-    images, kernels = _arrays(operation, **{operation.input: input, operation.filters: filters})
-    operation = operation.of(kernels.shape)
-    arrays = images.shape, images.dtype, kernels.shape, kernels.dtype
-    dtype, _, shape, _ = check(operation, *arrays, *attributes)
-    return _sum(operation, attributes, images, kernels, np.zeros(shape, dtype))
-
-
-def _gradient(
-    operation: Operation, sizes: Any, known: Any, gradient: Any, *attributes: Any
-) -> Array:
-    """Compute the gradient by the input from `known` filters, or that by the filters from it."""
-    own, outputs = _arrays(operation, **{operation.source: known, operation.gradient: gradient})
-    forms = [(one.shape, one.dtype) for one in (own, outputs)]
-    dtype, _, shape, _ = check_gradient(operation, sizes, *forms, *attributes)
-    result = np.zeros(shape, dtype)
-    images, kernels = (result, own) if operation.gives == "input" else (own, result)
-    return _sum(operation, attributes, images, kernels, outputs)
-
-
-def _arrays(operation: Operation, **given: Any) -> list[Array]:
-    return read_alike(**given) if operation.alike else [*map(read_array, given, given.values())]
+def _separable(operation: Operation, given: Mapping[str, Any]) -> Array:
+    """Compute a depthwise convolution, round it, and mix its channels."""
+    names = "input", "depthwise_filter", "pointwise_filter"
+    images, taps, points = read_alike(**{name: given[name] for name in names})
+    between = _computed(operation, {**given, "input": images, "depthwise_filter": taps})
+    _depthwise.check_pointwise(points.shape)
+    mixing = {POINTWISE.input: between, POINTWISE.filters: points, "padding": "VALID"}
+    return _computed(POINTWISE, {**mixing, "data_format": given["data_format"]})
 
 
 def _as(public: F) -> F:
@@ -170,16 +134,12 @@ def _as(public: F) -> F:
     operation = OPERATIONS[public.__name__]
     whole = signature(public)
     own = whole.replace(parameters=[one for one in whole.parameters.values() if one.name != "out"])
+    computed = _separable if operation.name == POINTWISE.name else _computed
 
     def function(*values: Any, **named: Any) -> Array:
         bound = own.bind(*values, **named)
         bound.apply_defaults()
-        given, attributes = bound.arguments, operation.attributes(bound.arguments)
-        first, second = given[operation.input], given[operation.filters]
-        if operation.gives == "output":
-            return _output(operation, first, second, *attributes)
-        sizes, known = (first, second) if operation.gives == "input" else (second, first)
-        return _gradient(operation, sizes, known, given[operation.gradient], *attributes)
+        return computed(operation, bound.arguments)
 
     function.__name__ = function.__qualname__ = operation.name
     function.__doc__ = f"Compute ``npconv.{operation.name}`` by its definition."
@@ -187,59 +147,13 @@ def _as(public: F) -> F:
     return function  # type: ignore[return-value]
 
 
-def conv2d(
-    input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
-    data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
-) -> Array:  # fmt: skip
-    """Compute a 2-D convolution by its definition, one product at a time.
-
-    Parameters
-    ----------
-    input, filters, strides, padding, data_format, dilations, name
-        See ``npconv.conv2d``.
-
-    Returns
-    -------
-    ndarray
-        See ``npconv.conv2d``, which has the formula. Summed in the order of (KH, KW, C).
-
-    Raises
-    ------
-    TypeError, ValueError, MemoryError
-        See ``npconv.conv2d``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from npconv import reference
-    >>> image = np.arange(9).astype(np.int32).reshape(1, 3, 3, 1)
-    >>> box = np.ones((2, 2, 1, 1), np.int32)
-    >>> reference.conv2d(image, box, strides=1, padding="VALID")[0, :, :, 0]
-    array([[ 8, 12],
-           [20, 24]], dtype=int32)
-    """
-    return _output(CONV2D, input, filters, strides, padding, data_format, dilations)
-
-
-def separable_conv2d(
-    input: ArrayLike, depthwise_filter: ArrayLike, pointwise_filter: ArrayLike, strides: Steps,
-    padding: Pads, data_format: Format | None = None, dilations: Steps = None, name: object = None,
-) -> Array:  # fmt: skip
-    """Compute ``npconv.separable_conv2d`` by its definition; what is between is rounded."""
-    images, taps, points = read_alike(
-        input=input, depthwise_filter=depthwise_filter, pointwise_filter=pointwise_filter
-    )
-    attributes = strides, padding, data_format, dilations
-    apart = _output(SEPARABLE_CONV2D, images, taps, *attributes)
-    _depthwise.check_pointwise(points.shape)
-    return _output(POINTWISE, apart, points, 1, "VALID", data_format, 1)
-
-
 conv1d = _as(_forward.conv1d)
+conv2d = _as(_conv2d.conv2d)
 conv3d = _as(_forward.conv3d)
 convolution = _as(_forward.convolution)
 atrous_conv2d = _as(_forward.atrous_conv2d)
 depthwise_conv2d = _as(_depthwise.depthwise_conv2d)
+separable_conv2d = _as(_depthwise.separable_conv2d)
 conv1d_transpose = _as(_transpose.conv1d_transpose)
 conv2d_transpose = _as(_transpose.conv2d_transpose)
 conv3d_transpose = _as(_transpose.conv3d_transpose)

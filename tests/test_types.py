@@ -60,7 +60,7 @@ assert_type(npconv.convolution(f32, w, data_format="NHWC", out=f32), NDArray[np.
 assert_type(npconv.atrous_conv2d(f32, w, [1, 2], "SAME"), NDArray[np.float32])
 assert_type(npconv.depthwise_conv2d(f16, w, 1, "SAME", None, 2), NDArray[np.float16])
 assert_type(npconv.separable_conv2d(f32, w, w, 1, "SAME", "NCHW"), NDArray[np.float32])
-assert_type(reference.conv2d(f32, w, 1, "SAME"), NDArray[Any])
+assert_type(reference.conv2d(f32, w, 1, "SAME"), NDArray[np.float32])
 assert_type(flatten_filters(w), NDArray[np.float32])
 assert_type(flatten_filters(nested), NDArray[Any])
 assert_type(extract_patches(f64, [1, 2, 2, 1], (1, 1, 1, 1), [1] * 4, "SAME"), NDArray[np.float64])
