@@ -1,4 +1,7 @@
-"""TensorFlow's ``tf.nn.conv2d`` and its family, rebuilt in NumPy."""
+"""TensorFlow's ``tf.nn.conv2d`` and its family, rebuilt in NumPy.
+
+Examples of the family begin after ``import numpy as np`` and ``import npconv``.
+"""
 
 from npconv import reference
 from npconv._backprop import (

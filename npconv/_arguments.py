@@ -71,10 +71,8 @@ def bind(
     if kernels.dtype != dtype:
         with np.errstate(all="ignore"):  # as there: a filter too large for the dtype becomes inf
             kernels = kernels.astype(dtype)
-    if not (
-        images.size and kernels.size and out.size
-    ):  # nothing is read: where TensorFlow gives any, it is zeros
-        result[...] = 0
+    if not (images.size and kernels.size and out.size):
+        result[...] = 0  # nothing is read: where TensorFlow gives any, it is zeros
         return Call((), kernels, geometry, out)
     batches: Iterable[tuple[Array, Array]] = ((images, result),)
     rank = len(layout)
@@ -115,14 +113,9 @@ def _key(value: Any) -> Any:
 
 
 def check(
-    operation: Operation,
-    input_shape: Shape,
-    input_dtype: np.dtype[Any],
-    filters_shape: Shape,
-    filters_dtype: np.dtype[Any],
-    *attributes: Any,
-    source: str = "",
-) -> Checked:
+    operation: Operation, input_shape: Shape, input_dtype: np.dtype[Any],
+    filters_shape: Shape, filters_dtype: np.dtype[Any], *attributes: Any, source: str = "",
+) -> Checked:  # fmt: skip
     """Check all but the memory.
 
     `source` is what decided the dtype, if it is not the input.

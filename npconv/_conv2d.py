@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from npconv._arguments import Call, read_call
 from npconv._attributes import Array, Format, Input, Pads, S, Steps
 from npconv._engine.multiply import right_multiply
 from npconv._hints import hinting
-from npconv._operation import CONV2D, OPERATIONS
+from npconv._operation import OPERATIONS
 from npconv._phases import Part
 
 
@@ -105,17 +105,12 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]], dtype=float32)
     """
-    return computed(
-        read_call(CONV2D, input, filters, strides, padding, data_format, dilations, out)
-    )
+    return forward("conv2d", input, filters, strides, padding, data_format, dilations, out)
 
 
-def forward(name: str, given: Mapping[str, Any]) -> Array:
-    """Return the result of a function of the family for arguments by their names."""
-    operation = OPERATIONS[name]
-    known, other = (given[one] for one in operation.arrays)
-    attributes = operation.attributes(given)
-    return computed(read_call(operation, known, other, *attributes, given["out"]))
+def forward(name: str, *arguments: Any) -> Array:
+    """Return the result of a function of the family: of `read_call`'s arguments."""
+    return computed(read_call(OPERATIONS[name], *arguments))
 
 
 def computed(call: Call, parts: Sequence[Part] = ()) -> Array:

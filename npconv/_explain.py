@@ -218,12 +218,11 @@ def _explained(
     dtype, geometry, shape, layout = check_call(operation, given, known, other, source)
     images = shape if operation.gives == "input" else known[0]
     batch, positions = prod(images[: -1 - len(geometry.axes)]), prod(geometry.outputs)
-    becomes, parts, sums, algorithm = "", [geometry], 0, "none"
     torch, between = torch_call(operation, geometry, images, layout), 0
-    empty = not all(map(prod, (shape, known[0], other[0])))
-    if not empty:
+    becomes, parts, sums, algorithm = "", [geometry], 0, ""
+    if all(map(prod, (shape, known[0], other[0]))):
         becomes, parts, sums, algorithm = _becomes(operation, geometry, batch)
-        empty = not sums
+    empty = not sums
     if operation.name == "separable_conv2d":
         names.append("pointwise_filter")
         points = form(names[2], given[names[2]])
@@ -244,10 +243,8 @@ def _explained(
     if empty:
         algorithm, tiles, bits, becomes = "none", "nothing to multiply", "always", ""
         torch = "none: the result is empty or zero, which PyTorch does not always accept"
-    scratch = thread = None
-    if forward:
-        thread = between + max((one[2] for one in said), default=0)
-        scratch = between + max((one[3] for one in said), default=0)
+    thread = between + max((one[2] for one in said), default=0) if forward else None
+    scratch = between + max((one[3] for one in said), default=0) if forward else None
     return Explanation(
         shape, tuple(pad for axis in geometry.axes for pad in axis[4:6]), geometry.groups,
         _note(geometry, known[0], other[0], given) if operation is CONV2D else "",
@@ -260,9 +257,9 @@ def _explained(
 def _becomes(
     operation: Operation, geometry: Geometry, batch: int
 ) -> tuple[str, list[Geometry], int, str]:
-    """Say which convolutions a call becomes; return one of each kind, and the multiply-adds.
+    """Say which convolutions a call becomes, one of each kind, and how many multiply-adds.
 
-    Where there is none, the name of the algorithm is last.
+    Where it becomes none, the name of the algorithm is last.
     """
     if operation.phased and apart(geometry):
         parts = [part.geometry for part in by_dilation(geometry)]
@@ -270,27 +267,25 @@ def _becomes(
         sums = batch * sum(prod(one.outputs) * one.terms * one.out_channels for one in parts)
         text = f"{len(parts)} {what}, one for each phase of the dilations"
         return text, list(dict.fromkeys(parts)), sums, ""
+    whole = batch * prod(geometry.outputs) * geometry.terms * geometry.out_channels
     if operation.gives == "filters":
         name = depthwise.NAME if depthwise.admits(geometry) else im2col.NAME
-        sums = batch * prod(geometry.outputs) * geometry.terms * geometry.out_channels
-        return "the patches matrix, transposed, times the gradient", [], sums, name
+        return "the patches matrix, transposed, times the gradient", [], whole, name
     text, parts = "", [geometry]
     if operation.gives == "input":
         geometry = folded(geometry)
         phases = by_stride(geometry)
         if sums_are_less(geometry, batch, phases):
             text = f"the gradient times all {prod(geometry.kernel)} taps, added up where they meet"
-            sums = batch * prod(geometry.outputs) * geometry.terms * geometry.out_channels
-            return text, [], sums, im2col.NAME
+            return text, [], whole, im2col.NAME
         parts = [part.geometry for part in phases]
         taps = list(dict.fromkeys("x".join(map(str, part.kernel)) for part in parts))
         shown = ", ".join(taps[:_MOST_SHOWN]) + ", ..." * (len(taps) > _MOST_SHOWN)
-        many = "s" * (len(parts) != 1)
-        text = f"{len(parts)} stride-1 convolution{many} of the gradient, taps {shown}"
+        plural = "s" * (len(parts) != 1)
+        text = f"{len(parts)} stride-1 convolution{plural} of the gradient, taps {shown}"
     elif operation.depthwise:
-        text = (
-            f"conv2d with {operation.filters}.reshape{*geometry.kernel, 1, geometry.out_channels}"
-        )
+        shape = *geometry.kernel, 1, geometry.out_channels
+        text = f"conv2d with {operation.filters}.reshape{shape}"
     sums = batch * sum(prod(one.outputs) * one.terms * one.out_channels for one in parts)
     return text, list(dict.fromkeys(parts)), sums, ""
 

@@ -27,8 +27,6 @@ from npconv._patches import Patches
 _PARTS = 4  # of much work
 _WORTH_SHARING = 12_000_000  # multiply-adds, as `plan` has it
 _DEEP = 512  # outputs: with fewer, adding up products takes a while beside them
-_BAND = 4 << 20  # bytes of what a block of `depthwise` reads; its sums are as many as a row
-_RUN = 6144  # elements that einsum should find in a row
 
 _read = lru_cache(maxsize=1024)(read)
 Multiply = Callable[[Ranges, Ranges, Array, Scratch], None]
@@ -51,11 +49,9 @@ def filter_gradient(images: Array, gradient: Array, geometry: Geometry, out: Arr
         else:
             shares = max(shares, _PARTS)
     filters = _shares(out.shape, shares)
-    if by_channel:
-        rows = -(-3 * positions * geometry.in_channels * size // _BAND)
-    else:
-        most = max(_size(one[:-1]) for one in filters)
-        rows = -(-positions * max(most, geometry.out_channels) * size // TILE_BYTES)
+    most = max(geometry.out_channels, *(_size(one[:-1]) for one in filters))
+    wide = 3 * geometry.in_channels if by_channel else most
+    rows = -(-positions * wide * size // TILE_BYTES)
     blocks = list(runs((len(images), *geometry.outputs), max(count, rows)))
     make = _by_channel if by_channel else _by_group
     multiply, sums = make(images, gradient, geometry, max(map(_size, blocks)))
@@ -122,24 +118,19 @@ def _by_channel(
     """Multiply channels side by side, as `depthwise` does."""
     kernel, channels = geometry.kernel, geometry.in_channels
     dtype = depthwise.dtype_of(gradient.dtype)
-    columns = -(-geometry.outputs[-1] // -(-geometry.outputs[-1] * channels // _RUN))
     rule = "{0}{1}x,{0}x->{1}x".format("abcd"[: len(kernel)], "ijkl"[: len(kernel)])
 
     def multiply(share: Ranges, outputs: Ranges, sums: Array, scratch: Scratch) -> None:
         reaches = depthwise.reached(geometry, outputs, (0, channels))
         band = depthwise.read_band(images, geometry, reaches, dtype, scratch)
-        sums[...] = 0
         y = gradient[tuple(slice(*one) for one in outputs)]
         y = y.reshape(*y.shape[:-1], channels, -1)
+        seen = depthwise.patches_of(band, geometry, y.shape[:-1], 0)
+        rows = scratch.take("row", y.shape[:-1], dtype)
+        flat = rows.reshape(*rows.shape[:-2], -1)
         for number in range(y.shape[-1]):
-            rows = y[..., number]
-            if rows.dtype != dtype or not rows.flags.c_contiguous:
-                rows = scratch.take("row", rows.shape, dtype)
-                cast(y[..., number], rows, scratch)
-            for start in range(0, rows.shape[-2], columns):
-                own = rows[..., start : start + columns, :]
-                seen = depthwise.patches_of(band, geometry, own.shape, start)
-                products = np.einsum(rule, seen, own.reshape(*own.shape[:-2], -1))
-                sums[..., 0, :, number] += products.reshape(*kernel, -1, channels).sum(-2)
+            cast(y[..., number], rows, scratch)
+            products = np.einsum(rule, seen, flat)  # (*kernel, columns * C)
+            sums[..., 0, :, number] = products.reshape(*kernel, -1, channels).sum(-2)
 
     return multiply, dtype

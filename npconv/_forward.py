@@ -46,7 +46,7 @@ def conv1d(
     >>> npconv.conv1d(series, pair, stride=2, padding="VALID")[0, :, 0]
     array([1., 5.])
     """
-    return forward("conv1d", locals())
+    return forward("conv1d", input, filters, stride, padding, data_format, dilations, out)
 
 
 @hinting
@@ -84,7 +84,7 @@ def conv3d(
     >>> npconv.conv3d(volume, cube, strides=2, padding="VALID")[0, ..., 0].tolist()
     [[[24.0, 24.0], [24.0, 24.0]], [[24.0, 24.0], [24.0, 24.0]]]
     """
-    return forward("conv3d", locals())
+    return forward("conv3d", input, filters, strides, padding, data_format, dilations, out)
 
 
 @hinting
@@ -117,7 +117,7 @@ def convolution(
     >>> npconv.convolution(np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1)))[0, :, 0]
     array([1., 3., 5., 7.])
     """
-    return forward("convolution", locals())
+    return forward("convolution", input, filters, strides, padding, data_format, dilations, out)
 
 
 @hinting
@@ -152,4 +152,4 @@ def atrous_conv2d(
     >>> npconv.atrous_conv2d(row, pair, rate=3, padding="VALID").ravel()
     array([3., 5.])
     """
-    return forward("atrous_conv2d", locals())
+    return forward("atrous_conv2d", value, filters, 1, padding, None, rate, out)

@@ -45,14 +45,9 @@ def pays(geometry: Geometry, batch: int) -> bool:
 
 
 def plan(
-    geometry: Geometry,
-    batch: int,
-    dtype: np.dtype[Any],
-    *,
-    name: str = NAME,
-    block: tuple[int, ...] = (),
-    shared: int = 0,
-) -> Plan:
+    geometry: Geometry, batch: int, dtype: np.dtype[Any],
+    *, name: str = NAME, block: tuple[int, ...] = (), shared: int = 0,
+) -> Plan:  # fmt: skip
     """Cut a convolution, which may be the block-Toeplitz one of another, into tiles."""
     size, groups, terms = itemsize(dtype), geometry.groups, geometry.terms
     channels, depth = geometry.out_channels, groups * terms

@@ -18,7 +18,7 @@ from parity.model.case import Array
 from parity.model.operation import CHANNELS_FIRST, OPERATIONS
 from parity.mutants.book import Axis, Book, Pads, Steps, outside
 
-Call = Mapping[str, Any]
+Named = Mapping[str, Any]
 """The arguments of a call by their names."""
 
 
@@ -78,11 +78,11 @@ class Family(Book):
         """Compute a call that is valid, without npconv."""
         return self.computed(arguments)
 
-    def taken(self, call: Call) -> Call:
+    def taken(self, call: Named) -> Named:
         """Return the call as it is understood."""
         return call
 
-    def accepted(self, call: Call) -> Call:
+    def accepted(self, call: Named) -> Named:
         """Return the call, or raise what npconv raises about it."""
         import npconv  # predictions do without it
 
@@ -91,7 +91,7 @@ class Family(Book):
             getattr(npconv, self.of.name)(**call)
         return call
 
-    def computed(self, call: Call) -> Array:
+    def computed(self, call: Named) -> Array:
         """Return the result of a valid call."""
         of, count = self.of, self.count
         layout = "NCHW" if call.get("data_format") in CHANNELS_FIRST.values() else "NHWC"
@@ -100,7 +100,7 @@ class Family(Book):
         one = self.channels_last(one.reshape(math.prod(lead), *one.shape[-1 - count :]), layout)
         if of.gives == "filters":
             other = self.channels_last(other, layout)
-        dtype = (other if of.gives == "input" else one).dtype
+        dtype = self.deciding(one, other).dtype
         layer = self.layer(one, other, call, layout)
         if of.gives != "filters" and of.depthwise:
             other = self.ordinary(other)
@@ -115,7 +115,11 @@ class Family(Book):
 
     # What was asked.
 
-    def layer(self, one: Array, other: Array, call: Call, layout: str) -> Layer:
+    def deciding(self, one: Array, other: Array) -> Array:
+        """Return the array whose dtype is the result's: the filters, where images are computed."""
+        return other if self.of.gives == "input" else one
+
+    def layer(self, one: Array, other: Array, call: Named, layout: str) -> Layer:
         """Return the convolution behind a call, of which two arrays are given, channels last."""
         of, image = self.of, one.shape[1:]
         *kernel, depth, filters = call[of.sizes] if of.gives == "filters" else other.shape
@@ -126,9 +130,9 @@ class Family(Book):
         windows = Windows(
             image[:-1],
             tuple(kernel),
-            self.strides(call[of.strides] if of.strides else None, layout),
+            self.strides(call.get(of.strides), layout),
             self.dilations(call.get(of.dilations), layout),
-            self.pads(call["padding"], layout),
+            self.pads(call.get("padding", "SAME" if of.gives == "input" else "VALID"), layout),
         )
         strided = max(windows.strides) > 1 < max(windows.dilations)
         axes = self.windows(windows._replace(interleaved=of.depthwise and strided))

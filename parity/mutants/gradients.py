@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.model.call import Call
 from parity.model.case import Array
 from parity.mutants import arithmetic, dimensions, filters, geometry
 from parity.mutants.book import Axis, Steps
-from parity.mutants.family import RIGHT, Call, Layer, Windows
+from parity.mutants.family import RIGHT, Layer, Named, Windows
 from parity.mutants.mutant import misread, slip
 from parity.mutants.padding import edge_padding, leftover
 
@@ -148,7 +149,7 @@ def empty_sums_left(shape: Steps, dtype: np.dtype[Any]) -> Array:
 
 
 @slip("taken", "conv2d_backprop_filter", "depthwise_conv2d_backprop_input")
-def upstream_overwritten(call: Call) -> Call:
+def upstream_overwritten(call: Named) -> Named:
     """The gradient that is given serves as scratch: its first channel is left changed."""
     values = call["out_backprop"]
     kept = values.copy()
@@ -167,6 +168,20 @@ def halves_left_wide(sums: Array, dtype: np.dtype[Any]) -> Array:
 def halves_met_in_halves(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """What meets on a pixel in float16 is summed in float16."""
     return dtype if dtype == np.float16 else RIGHT.accumulator(dtype)
+
+
+_MIXED = {
+    "input": ((1, 2, 2, 1), "float64"),
+    "filters": ((1, 1, 1, 1), "float32"),
+    "output_shape": [1, 2, 2, 1],
+    "strides": 1,
+}
+
+
+@slip("deciding", Call(_MIXED, operation="conv2d_transpose"))
+def input_decides(one: Array, other: Array) -> Array:
+    """The input decides on the dtype of the result, not the filters."""
+    return one
 
 
 # What goes wrong in a convolution and in its gradients alike.

@@ -80,7 +80,7 @@ def _registered(
                 shown = example
             else:
                 shown = layer(example, **like) if example in OPERATIONS else Case.parse(example)
-            operation = shown.operation if isinstance(shown, Case) else "conv2d"
+            operation = shown.operation
             right = Textbook if operation == "conv2d" else partial(Family, operation)
             taken = function.__name__ in MUTANTS
             name = f"{function.__name__}_{operation}" if taken else function.__name__

@@ -43,7 +43,8 @@ def steps(name: str) -> Iterator[Row]:
             many = (value,) * axes
             forms: tuple[Any, ...] = (value, [value], many, [1, *many, 1], (1, *many, 1))
             forms += (np.array(many), np.array([1, *many, 1]), np.int64(value))
-            yield from rows(rule, usual(name, **{rule: many}), **{argument: Each(forms)})
+            spelled = Each(forms if value > 1 else forms[:4])
+            yield from rows(rule, usual(name, **{rule: many}), **{argument: spelled})
         yield from rows(rule, usual(name, **{rule: (1,) * axes}), **{argument: None})
         inner = [[1, *[value] * axes, 1] for value in (0, -1)]
         outer = [2, *[1] * axes, 1], [1, *[1] * axes, 2]

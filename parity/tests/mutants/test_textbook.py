@@ -104,7 +104,7 @@ def arguments(example: Case | Call) -> dict[str, Any]:
 def seen(function: Callable[..., Array], example: Case | Call) -> tuple[Any, ...]:
     """Return all that a caller can see of a call, after one of the same shapes on ones."""
     asked, other = arguments(example), arguments(example)
-    names = example.of.arrays if isinstance(example, Case) else ("input", "filters")
+    names = example.of.arrays if isinstance(example, Case) else example.arrays
     inputs = [asked[name] for name in names]
     other |= {name: np.ones_like(asked[name]) for name in names}
     try:
