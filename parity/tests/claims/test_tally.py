@@ -140,7 +140,12 @@ def test_examples_are_multiplied() -> None:
     ("options", "examples", "code", "said"),
     [
         (["--subject", "parity.mutants:kernel_flipped", "--dtypes", "int32"], "0.1", 1, "int32"),
-        (["-n", "2", "--claims", "exact", "--dtypes", "int32"], "0.002", 3, "MISTRUSTED: exact"),
+        (
+            ["--operation", "conv2d", "-n", "2", "--claims", "exact", "--dtypes", "int32"],
+            "0.002",
+            3,
+            "MISTRUSTED: exact",
+        ),
         (["--claims", "bounded", "--dtypes", "int32"], "0.1", 2, "nothing would be compared"),
         (["--subject", "nowhere:conv2d"], "0.1", 2, "nowhere"),
     ],
@@ -153,8 +158,8 @@ def test_exit_codes_of_pytest(options: list[str], examples: str, code: int, said
 
 def test_pytest_agrees_and_writes_how_often_every_pair_was_met(tmp_path: Path) -> None:
     told = tmp_path / "counts.json"
-    options = ("--claims", "layers", "--dtypes", "int32", "--counts", str(told))
-    assert pytest_of_claims("0.1", *options).returncode == 0
+    options = ("--claims", "layers", "--dtypes", "int32", "--operation", "conv2d")
+    assert pytest_of_claims("0.1", *options, "--counts", str(told)).returncode == 0
     (count,) = msgspec.json.decode(told.read_bytes(), type=list[tally.Counted])
     coverage = CLAIMS["layers"].coverage(Scope())
     met = {name: number for name, number in count.pairs.items() if number}

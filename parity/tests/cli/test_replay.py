@@ -103,7 +103,7 @@ def test_an_oracle_that_fails_tells_nothing(
     def broken(*arguments: Any, **named: Any) -> Any:
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr(eigen, "conv2d", broken)
+    monkeypatch.setattr(eigen, "computed", broken)
     assert main(["replay", LATTICE, "--claims", "exact"]) == 3
     assert "TensorFlow failed: RuntimeError: out of order" in capsys.readouterr().out
 
