@@ -220,7 +220,7 @@ def test_halves_are_summed_in_float32(dtype):
     taps = image.reshape(64, 64, 1, 1)
     assert npconv.conv2d_backprop_filter(image, one.shape, image, 1, "SAME").ravel() == 4096
     assert npconv.conv2d_transpose(image, taps, [64, 64], 1).max() == 4096
-    wide = npconv.conv2d_transpose(image, np.where(taps, np.inf, taps), [64, 64], 1)
+    wide = npconv.conv2d_transpose(image, np.full_like(taps, np.inf), [64, 64], 1)
     assert np.isinf(wide.astype(float)).all()
 
 
