@@ -20,6 +20,7 @@ from parity.cli import options
 from parity.engine import Outcome
 from parity.model import known, verdict
 from parity.model.case import Case
+from parity.model.script import script
 from parity.model.settings import Settings
 from parity.model.subject import DEFAULT, MODULE, Scope
 from parity.store.records import Failure
@@ -138,7 +139,7 @@ def run(arguments: argparse.Namespace) -> verdict.Verdict:
     questions = [Question(claim.name, token) for claim in admitting]
     engine.run(answered, questions, replace(settings, jobs=1), heard)
     if isinstance(example, Case) and (FAILS in kinds or arguments.snippet):
-        say("\n" + Case.parse(smallest[-1]).snippet(settings.scope.subject))
+        say("\n" + script(Case.parse(smallest[-1]), settings.scope.subject))
     if FAILS in kinds:
         say(command(smallest[-1], settings.scope))
     doubts = [kind for kind in kinds if kind == DOUBTED]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -296,47 +295,10 @@ class Case:
         result: Array = function(*leading, **named)
         return result
 
-    def snippet(self, subject: str) -> str:
-        """Return a script for this case that needs NumPy, TensorFlow and `subject` alone."""
-        module, _, attribute = subject.partition(":")
-        half = "import ml_dtypes\n" if self.dtype == "bfloat16" else ""
-        layouts = self.input_layout, self.filters_layout, "C"
-        given = "".join(
-            f"{name} = {_literal(array)}{_LAYOUT_LINES[layout].format(name=name)}\n"
-            for name, array, layout in zip("xwp", self.arrays(), layouts, strict=False)
-        )
-        theirs = f"tf.{self.of.tensorflow}{self._call()}.numpy()"
-        if self.data_format == "NCHW":  # TensorFlow without oneDNN has no NCHW: turn the axes
-            turned = replace(self, data_format="NHWC", input_shape=self.in_nhwc(self.input_shape))
-            theirs = f"tf.{self.of.tensorflow}{turned._call(turn=True)}.numpy()"
-            if self.of.gives != "filters":
-                theirs = f"np.moveaxis({theirs}, -1, {-1 - self.of.axes})"
-        return (
-            f"# {self.token()}\n"
-            'import base64, os\n\nos.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"\n'
-            f"{half}import numpy as np\nimport tensorflow as tf\n\nimport {module}\n\n{given}"
-            f"print(theirs := {theirs})\nprint(ours := {module}.{attribute}{self._call()})\n"
-        )
-
     def in_nhwc(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return a shape of images with its channels last."""
         place = -1 - self.of.axes
         return (*shape[:place], *shape[place + 1 :], shape[place])
-
-    def _call(self, *, turn: bool = False) -> str:
-        """Return the arguments as they are written, x, w and p standing for the arrays."""
-        place = -1 - self.of.axes
-        images = [name == "x" or (name == "w" and self.of.gives == "filters") for name in "xwp"]
-        words = [
-            f"np.moveaxis({name}, {place}, -1)" if turn and image else name
-            for name, image in zip("xwp", images, strict=True)
-        ]
-        named = dict(zip(self.of.arrays, words, strict=False))
-        named |= {name: repr(value) for name, value in self.arguments().items()}
-        if named.get("data_format") == "'NHWC'":
-            del named["data_format"]
-        leading = [named.pop(name) for name in self.of.leading]
-        return f"({', '.join([*leading, *(f'{name}={one}' for name, one in named.items())])})"
 
     def _padding_argument(self) -> str | list[list[int]]:
         if isinstance(self.padding, str):
@@ -382,32 +344,3 @@ def _only(array: Array, indices: Kept) -> Array:
     kept = np.zeros_like(array)
     kept.reshape(-1)[list(indices)] = array.reshape(-1)[list(indices)]
     return kept
-
-
-# What gives an array of a script its memory layout.
-_LAYOUT_LINES = {
-    "C": "",
-    "F": "\n{name} = np.asfortranarray({name})",
-    "reversed": "\n{name} = np.flip(np.flip({name}).copy())",
-    "sliced": (
-        "\nwider = np.zeros((*{name}.shape[:-1], 2 * {name}.shape[-1] + 1), {name}.dtype)"
-        "\nwider[..., 1::2] = {name}\n{name} = wider[..., 1::2]"
-    ),
-    "unaligned": (
-        "\nbuffer = np.empty({name}.nbytes + 1, np.uint8)[1:].view({name}.dtype)"
-        "\nbuffer[:] = {name}.ravel()\n{name} = buffer.reshape({name}.shape)"
-    ),
-    "readonly": "\n{name} = {name}.copy()\n{name}.flags.writeable = False",
-    "swapped": "\n{name} = {name}.astype({name}.dtype.newbyteorder('S'))",
-}
-
-
-def _literal(array: Array) -> str:
-    """Return an expression for `array`, digits where that is readable and exact."""
-    ending = f".reshape({array.shape})"
-    name = "ml_dtypes.bfloat16" if array.dtype.name == "bfloat16" else f"np.{array.dtype.name}"
-    whole = array.astype(np.float64)
-    if array.size <= 64 and np.isfinite(whole).all() and not np.signbit(whole[whole == 0]).any():
-        return f"np.array({whole.ravel().tolist()}, dtype={name}){ending}"
-    text = b64encode(array.tobytes()).decode()
-    return f'np.frombuffer(base64.b64decode("{text}"), dtype={name}){ending}'

@@ -14,6 +14,7 @@ from parity.claims.check import Subject, checked
 from parity.claims.claim import Claim, Example, Told
 from parity.claims.tally import Count
 from parity.model.case import Case, Conv2d
+from parity.model.script import script as written
 from parity.model.subject import Scope
 
 SHRINK_SECONDS = 10.0
@@ -33,7 +34,7 @@ class Disagreement(AssertionError):  # noqa: N818 - what is found, not what went
         self.example = example
         script = ""
         if subject and isinstance(example, Case):
-            script = f"\n\n{example.snippet(subject)}"
+            script = f"\n\n{written(example, subject)}"
         super().__init__(f"{claim}: {example.token()}\n{reason}{script}")
 
 

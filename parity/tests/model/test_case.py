@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from parity.examples.strategies import cases
 from parity.model.case import DTYPES, Case
 from parity.model.data import KINDS
+from parity.model.script import script
 
 EXAMPLE = "float32 NHWC 1x5x5x3 w3x3x3x2 s2,1 d1,1 SAME lattice:7"
 EXACT = {"float16": 24, "bfloat16": 24, "float32": 24, "float64": 53, "int32": 31}
@@ -130,7 +131,7 @@ def test_snippets_run_without_the_suite_and_show_both_results() -> None:
         "float64 NHWC 0x1x5x5x3 w3x3x3x2 s2,1 d1,1 VALID bounded:7",
         "int32 NCHW 1x1x3x3 w2x2x1x1 s1,1 d1,1 SAME bounded:2",
     )
-    scripts = [Case.parse(token).snippet("npconv:conv2d") for token in tokens]
+    scripts = [script(Case.parse(token), "npconv:conv2d") for token in tokens]
     assert not any("parity" in script for script in scripts)
     ran = f"for script in {scripts!r}:\n    exec(script, {{}})\n    print('next')"
     command = [sys.executable, "-W", "ignore", "-c", ran]

@@ -16,6 +16,7 @@ from parity.claims import layouts
 from parity.examples.strategies import cases
 from parity.model.case import DTYPES, Array, Case
 from parity.model.layouts import LAYOUTS
+from parity.model.script import script as written
 from parity.model.subject import Scope
 
 CASE = Case((2, 5, 6, 3), (3, 2, 3, 4), padding="SAME", seed=3)
@@ -54,7 +55,7 @@ def test_a_layout_is_what_it_is_called() -> None:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_snippet_gives_the_arrays_their_layout(name: str) -> None:
     case = Case((1, 3, 4, 2), (2, 3, 2, 3), input_layout=name, filters_layout=name)
-    script = case.snippet("npconv:conv2d")
+    script = written(case, "npconv:conv2d")
     lines = script[script.index("x = ") : script.index("print(")]
     names: dict[str, Any] = {"np": np, "base64": base64}
     exec(lines, names)
