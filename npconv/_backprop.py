@@ -11,7 +11,7 @@ from npconv._forward import Format3D
 
 def conv2d_backprop_input(
     input_sizes: Sizes, filter: ArrayLike, out_backprop: ArrayLike, strides: Steps, padding: Pads,
-    use_cudnn_on_gpu: object = True, data_format: Format | None = "NHWC",
+    use_cudnn_on_gpu: bool = True, data_format: Format | None = "NHWC",
     dilations: Steps = (1, 1, 1, 1), name: object = None, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``conv2d`` by its input, as ``tf.compat.v1.nn`` does.
@@ -26,7 +26,7 @@ def conv2d_backprop_input(
         The gradient by the output of ``conv2d``; cast to that dtype within the same kind.
     strides, padding, data_format, dilations, name, out
         See ``conv2d``.
-    use_cudnn_on_gpu : object, optional
+    use_cudnn_on_gpu : bool, optional
         Ignored.
 
     Returns
@@ -49,7 +49,7 @@ def conv2d_backprop_input(
 
 def conv2d_backprop_filter(
     input: ArrayLike, filter_sizes: Sizes, out_backprop: ArrayLike, strides: Steps, padding: Pads,
-    use_cudnn_on_gpu: object = True, data_format: Format | None = "NHWC",
+    use_cudnn_on_gpu: bool = True, data_format: Format | None = "NHWC",
     dilations: Steps = (1, 1, 1, 1), name: object = None, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``conv2d`` by its filters, as ``tf.compat.v1.nn`` does.
@@ -105,7 +105,8 @@ def depthwise_conv2d_backprop_input(
 
     Notes
     -----
-    `dilations`, which TensorFlow passes over here, count as in ``conv2d``, also with strides.
+    `dilations`, which TensorFlow passes over here, count as in ``depthwise_conv2d``: with strides
+    above 1, which count in each phase of the dilation, it is that function's gradient, too.
 
     Examples
     --------
@@ -139,7 +140,8 @@ def depthwise_conv2d_backprop_filter(
 
     Notes
     -----
-    `dilations`, which TensorFlow passes over here, count as in ``conv2d``, also with strides.
+    `dilations`, which TensorFlow passes over here, count as in ``depthwise_conv2d``: with strides
+    above 1, which count in each phase of the dilation, it is that function's gradient, too.
 
     Examples
     --------
