@@ -8,7 +8,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from operator import index
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ Input = NDArray[S] | Sequence[Any]  # a list, of which a type checker knows no d
 Shape = tuple[int, ...]
 Format = Literal["NHWC", "NCHW"]
 Layout = str  # one of FORMATS
+Precision = Literal["standard", "fast", "exact"]
 Mode = Literal["SAME", "VALID"]  # no str: a type checker is to find a padding that is none
 Sizes = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
 Quad = Sizes
@@ -106,6 +107,14 @@ def read_mode(value: Any, forms: str) -> Mode | None:
         return modes[mode] if isinstance(mode, str) else None
     hint = "; pass the list itself" if mode == "EXPLICIT" else ""
     raise ValueError(f"padding: expected {forms}, received {show(value)}{hint}")
+
+
+def read_precision(value: Any) -> Precision:
+    """Return the precision that a string names."""
+    if not isinstance(value, str) or value not in get_args(Precision):
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise wrong("precision: expected 'standard', 'fast' or 'exact'", value, kind)
+    return value  # type: ignore[return-value]
 
 
 def read_padding(value: Any, layout: Layout) -> Padding:

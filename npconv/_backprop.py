@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from npconv._attributes import Array, Format, Pads, Sizes, Steps
+from npconv._attributes import Array, Format, Pads, Precision, Sizes, Steps
 from npconv._backward import backward
 from npconv._forward import Format3D
 
@@ -12,7 +12,8 @@ from npconv._forward import Format3D
 def conv2d_backprop_input(
     input_sizes: Sizes, filter: ArrayLike, out_backprop: ArrayLike, strides: Steps, padding: Pads,
     use_cudnn_on_gpu: bool = True, data_format: Format | None = "NHWC",
-    dilations: Steps = (1, 1, 1, 1), name: object = None, *, out: Array | None = None,
+    dilations: Steps = (1, 1, 1, 1), name: object = None,
+    *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``conv2d`` by its input, as ``tf.compat.v1.nn`` does.
 
@@ -24,7 +25,7 @@ def conv2d_backprop_input(
         Its dtype is the result's.
     out_backprop : array_like, shape (N, OH, OW, OC) or, for NCHW, (N, OC, OH, OW)
         The gradient by the output of ``conv2d``; cast to that dtype within the same kind.
-    strides, padding, data_format, dilations, name, out
+    strides, padding, data_format, dilations, name, out, precision
         See ``conv2d``.
     use_cudnn_on_gpu : bool, optional
         Ignored.
@@ -50,7 +51,8 @@ def conv2d_backprop_input(
 def conv2d_backprop_filter(
     input: ArrayLike, filter_sizes: Sizes, out_backprop: ArrayLike, strides: Steps, padding: Pads,
     use_cudnn_on_gpu: bool = True, data_format: Format | None = "NHWC",
-    dilations: Steps = (1, 1, 1, 1), name: object = None, *, out: Array | None = None,
+    dilations: Steps = (1, 1, 1, 1), name: object = None,
+    *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``conv2d`` by its filters, as ``tf.compat.v1.nn`` does.
 
@@ -60,7 +62,8 @@ def conv2d_backprop_filter(
         Its dtype is the result's.
     filter_sizes : sequence of 4 ints
         The shape of the filters, (KH, KW, C / groups, OC), and of the result.
-    out_backprop, strides, padding, use_cudnn_on_gpu, data_format, dilations, name, out
+    out_backprop, strides, padding, use_cudnn_on_gpu, data_format, dilations, name, out,
+    precision
         See ``conv2d_backprop_input``.
 
     Returns
@@ -85,13 +88,14 @@ def conv2d_backprop_filter(
 def depthwise_conv2d_backprop_input(
     input_sizes: Sizes, filter: ArrayLike, out_backprop: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = (1, 1, 1, 1), name: object = None,
-    *, out: Array | None = None,
+    *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``depthwise_conv2d`` by its input, as ``tf.nn`` does.
 
     Parameters
     ----------
-    input_sizes, filter, out_backprop, strides, padding, data_format, dilations, name, out
+    input_sizes, filter, out_backprop, strides, padding, data_format, dilations, name, out,
+    precision
         See ``conv2d_backprop_input``, of filters (KH, KW, C, multiplier).
 
     Returns
@@ -120,13 +124,14 @@ def depthwise_conv2d_backprop_input(
 def depthwise_conv2d_backprop_filter(
     input: ArrayLike, filter_sizes: Sizes, out_backprop: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = (1, 1, 1, 1), name: object = None,
-    *, out: Array | None = None,
+    *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``depthwise_conv2d`` by its filters, as ``tf.nn`` does.
 
     Parameters
     ----------
-    input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name, out
+    input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name, out,
+    precision
         See ``conv2d_backprop_filter``, of filters (KH, KW, C, multiplier).
 
     Returns
@@ -155,13 +160,14 @@ def depthwise_conv2d_backprop_filter(
 def conv3d_backprop_input(
     input_sizes: Sizes, filter: ArrayLike, out_backprop: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format3D | None = "NDHWC", dilations: Steps = (1, 1, 1, 1, 1), name: object = None,
-    *, out: Array | None = None,
+    *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``conv3d`` by its input, as TensorFlow does.
 
     Parameters
     ----------
-    input_sizes, filter, out_backprop, strides, padding, data_format, dilations, name, out
+    input_sizes, filter, out_backprop, strides, padding, data_format, dilations, name, out,
+    precision
         See ``conv2d_backprop_input``, with three axes.
 
     Returns
@@ -185,13 +191,14 @@ def conv3d_backprop_input(
 def conv3d_backprop_filter(
     input: ArrayLike, filter_sizes: Sizes, out_backprop: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format3D | None = "NDHWC", dilations: Steps = (1, 1, 1, 1, 1), name: object = None,
-    *, out: Array | None = None,
+    *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the gradient of ``conv3d`` by its filters, as TensorFlow does.
 
     Parameters
     ----------
-    input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name, out
+    input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name, out,
+    precision
         See ``conv2d_backprop_filter``, with three axes.
 
     Returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from npconv._attributes import (
     Shape,
     channels_last,
     read_attributes,
+    read_precision,
     read_sizes,
     wrong,
 )
+from npconv._exact import exact
 from npconv._filter_gradients import filter_gradient
 from npconv._geometry import Axis, Geometry
 from npconv._gradients import input_gradient
@@ -30,6 +33,8 @@ Known = tuple[Shape, np.dtype[Any]]
 
 def backward(name: str, given: Mapping[str, Any]) -> Array:
     """Return the gradient that an operation gives, from its arguments by their names."""
+    if read_precision(given["precision"]) == "exact":
+        return exact(OPERATIONS[name], given, partial(backward, name))
     operation, flag = OPERATIONS[name], given.get("use_cudnn_on_gpu", True)
     if not isinstance(flag, bool):  # by position it stands where others have data_format
         raise wrong("use_cudnn_on_gpu: expected a bool", flag, TypeError)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npconv._arguments import Call, read_call
-from npconv._attributes import Array, Format, Input, Pads, S, Steps
+from npconv._attributes import Array, Format, Input, Pads, Precision, S, Steps, read_precision
 from npconv._engine.multiply import right_multiply
+from npconv._exact import exact
 from npconv._hints import hinting
 from npconv._operation import OPERATIONS
 from npconv._phases import Part
@@ -20,7 +21,7 @@ from npconv._phases import Part
 def conv2d(
     input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
-    *, out: NDArray[S] | None = None,
+    *, out: NDArray[S] | None = None, precision: Precision = "standard",
 ) -> NDArray[S]:  # fmt: skip
     """Compute a 2-D convolution, as ``tf.nn.conv2d`` does.
 
@@ -48,6 +49,11 @@ def conv2d(
     out : ndarray, optional
         Where the result is written: of its shape and dtype (any byte order and strides), in
         memory of its own.
+    precision : {'standard', 'fast', 'exact'}, optional
+        'standard': sums in the dtype (of float16 and bfloat16 in float32), in any order, as
+        TensorFlow's. 'fast': algorithms of fewer multiplications where they pay, whose error is
+        bounded by more (see ``error_bound``). 'exact': the correctly rounded value of the exact
+        sum, ties to even, whose bits are the same on every machine.
 
     Returns
     -------
@@ -105,15 +111,25 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]], dtype=float32)
     """
-    return forward("conv2d", input, filters, strides, padding, data_format, dilations, out)
+    return forward(
+        "conv2d", precision, input, filters, strides, padding, data_format, dilations, out
+    )
 
 
-def forward(name: str, *arguments: Any) -> Array:
+def forward(name: str, precision: Precision, *arguments: Any) -> Array:
     """Return the result of a function of the family: of `read_call`'s arguments."""
-    return computed(read_call(OPERATIONS[name], *arguments))
+    operation = OPERATIONS[name]
+    if read_precision(precision) == "exact":
+        own = *operation.arrays, operation.strides, "padding", "data_format", operation.dilations
+
+        def standard(given: Mapping[str, Any]) -> Array:
+            return forward(name, "standard", *given.values())
+
+        return exact(operation, dict(zip((*own, "out"), arguments, strict=True)), standard)
+    return computed(read_call(operation, *arguments), fast=precision == "fast")
 
 
-def computed(call: Call, parts: Sequence[Part] = ()) -> Array:
+def computed(call: Call, parts: Sequence[Part] = (), *, fast: bool = False) -> Array:
     """Return the result of a checked call, as a whole or by `parts` of its geometry."""
     geometry = call.geometry
     # The first restores what Ctrl-C may keep the second from restoring.
@@ -121,7 +137,7 @@ def computed(call: Call, parts: Sequence[Part] = ()) -> Array:
         for images, result in call.batches:  # the patches: (N*OH*OW, KH*KW*C), never whole
             weights = call.filters.reshape(-1, geometry.out_channels)  # (KH*KW*C / groups, OC)
             if not parts:
-                right_multiply(images, weights, geometry, out=result)
+                right_multiply(images, weights, geometry, result, fast=fast)
             for part in parts:
                 right_multiply(images[part.source], weights, part.geometry, result[part.target])
     return call.out

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npconv._arguments import Checked, bind, check, check_cast, read_array
-from npconv._attributes import Array, Pads, Steps, read_attributes, show_pads
+from npconv._attributes import (
+    Array,
+    Pads,
+    Precision,
+    Steps,
+    read_attributes,
+    read_precision,
+    show_pads,
+)
+from npconv._conv2d import forward
 from npconv._engine.kept import Kept
 from npconv._engine.multiply import right_multiply
 from npconv._hints import better, known
@@ -30,7 +39,7 @@ class Convolution:
     ----------
     filters : array_like, shape (*kernel, C / groups, OC)
         Of one, two or three spatial axes. They are copied: later changes do not matter.
-    strides, padding, data_format, dilations
+    strides, padding, data_format, dilations, precision
         See ``conv2d``; for other numbers of axes ``conv1d`` and ``conv3d``.
 
     Returns
@@ -38,7 +47,7 @@ class Convolution:
     Convolution
         To be called with any input that ``conv2d`` takes, and `out`. Its dtype is the result's;
         filters of another are cast to it, once. The result has the bits of ``conv2d(input,
-        filters, strides, padding, data_format, dilations)``.
+        filters, strides, padding, data_format, dilations, precision=precision)``.
 
     Raises
     ------
@@ -66,6 +75,7 @@ class Convolution:
     def __init__(
         self, filters: ArrayLike, strides: Steps, padding: Pads,
         data_format: str | None = None, dilations: Steps = None,
+        *, precision: Precision = "standard",
     ) -> None:  # fmt: skip
         array = read_array("filters", filters)
         operation = _OPERATION.of(array.shape)
@@ -75,18 +85,22 @@ class Convolution:
         steps, pads, layout, spacing = read
         written = pads if isinstance(pads, str) else tuple(map(tuple, show_pads(pads, layout)))
         flat = array.reshape(prod(array.shape[:-1]), array.shape[-1])
-        self.__setstate__((flat.copy("A"), array.shape, (steps, written, layout, spacing)))
+        attributes = steps, written, layout, spacing
+        self.__setstate__((flat.copy("A"), array.shape, attributes, read_precision(precision)))
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self._flat, self._shape, self._attributes
+        return self._flat, self._shape, self._attributes, self._precision
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._flat, self._shape, self._attributes = state
+        self._flat, self._shape, self._attributes, self._precision = state
         self._cast: dict[np.dtype[Any], tuple[Array, Kept]] = {}
         self._checked: dict[Any, tuple[Checked, Array, Kept]] = {}
 
     def __call__(self, input: ArrayLike, *, out: Array | None = None) -> Array:
         """Convolve an input; see ``conv2d``."""
+        if self._precision == "exact":
+            filters = self._flat.reshape(self._shape)
+            return forward("convolution", "exact", input, filters, *self._attributes, out)
         try:
             images = input if type(input) is np.ndarray else read_array("input", input)
             found = self._checked.get((images.shape, images.dtype)) or self._check(images)
@@ -97,7 +111,9 @@ class Convolution:
             raise better(error, known, values, {"out": out}, _OPERATION) from error.__cause__
         with np.errstate(), np.errstate(all="ignore"):  # see conv2d
             for source, result in call.batches:
-                right_multiply(source, weights, call.geometry, result, kept)
+                right_multiply(
+                    source, weights, call.geometry, result, kept, fast=self._precision == "fast"
+                )
         return call.out
 
     def _check(self, images: Array) -> tuple[Checked, Array, Kept]:
@@ -115,4 +131,6 @@ class Convolution:
 
     def __repr__(self) -> str:
         attributes = ", ".join(map(repr, self._attributes))
+        if self._precision != "standard":
+            attributes += f", precision={self._precision!r}"
         return f"Convolution(filters {self._shape} {self._flat.dtype}, {attributes})"

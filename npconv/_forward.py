@@ -6,7 +6,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from npconv._attributes import Format, Input, Pads, S, Steps
+from npconv._attributes import Format, Input, Pads, Precision, S, Steps
 from npconv._conv2d import forward
 from npconv._hints import hinting
 
@@ -18,7 +18,7 @@ Format3D = Literal["NDHWC", "NCDHW"]
 def conv1d(
     input: Input[S], filters: ArrayLike, stride: Steps, padding: Pads,
     data_format: Format1D | None = "NWC", dilations: Steps = None, name: object = None,
-    *, out: NDArray[S] | None = None,
+    *, out: NDArray[S] | None = None, precision: Precision = "standard",
 ) -> NDArray[S]:  # fmt: skip
     """Compute a 1-D convolution, as ``tf.nn.conv1d`` does: ``conv2d`` of images of one row.
 
@@ -27,7 +27,7 @@ def conv1d(
     input : array_like, shape (..., W, C) or, for NCW, (..., C, W)
     filters : array_like, shape (KW, C / groups, OC)
         Of the input's dtype.
-    stride, padding, data_format, dilations, name, out
+    stride, padding, data_format, dilations, name, out, precision
         See ``conv2d``: of one axis, where lists have three entries, and the formats are NWC and
         NCW (or NHWC and NCHW).
 
@@ -46,14 +46,16 @@ def conv1d(
     >>> npconv.conv1d(series, pair, stride=2, padding="VALID")[0, :, 0]
     array([1., 5.])
     """
-    return forward("conv1d", input, filters, stride, padding, data_format, dilations, out)
+    return forward(
+        "conv1d", precision, input, filters, stride, padding, data_format, dilations, out
+    )
 
 
 @hinting
 def conv3d(
     input: Input[S], filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format3D | None = "NDHWC", dilations: Steps = None, name: object = None,
-    *, out: NDArray[S] | None = None,
+    *, out: NDArray[S] | None = None, precision: Precision = "standard",
 ) -> NDArray[S]:  # fmt: skip
     """Compute a 3-D convolution, as ``tf.nn.conv3d`` does: ``conv2d`` with one more axis.
 
@@ -61,7 +63,7 @@ def conv3d(
     ----------
     input : array_like, shape (..., D, H, W, C) or, for NCDHW, (..., C, D, H, W)
     filters : array_like, shape (KD, KH, KW, C / groups, OC)
-    strides, padding, data_format, dilations, name, out
+    strides, padding, data_format, dilations, name, out, precision
         See ``conv2d``: of three axes, where lists have three or five entries.
 
     Returns
@@ -84,14 +86,16 @@ def conv3d(
     >>> npconv.conv3d(volume, cube, strides=2, padding="VALID")[0, ..., 0].tolist()
     [[[24.0, 24.0], [24.0, 24.0]], [[24.0, 24.0], [24.0, 24.0]]]
     """
-    return forward("conv3d", input, filters, strides, padding, data_format, dilations, out)
+    return forward(
+        "conv3d", precision, input, filters, strides, padding, data_format, dilations, out
+    )
 
 
 @hinting
 def convolution(
     input: Input[S], filters: ArrayLike, strides: Steps = None, padding: Pads = "VALID",
     data_format: Format1D | Format | Format3D | None = None, dilations: Steps = None,
-    name: object = None, *, out: NDArray[S] | None = None,
+    name: object = None, *, out: NDArray[S] | None = None, precision: Precision = "standard",
 ) -> NDArray[S]:  # fmt: skip
     """Compute a 1-D, 2-D or 3-D convolution, as ``tf.nn.convolution`` does.
 
@@ -100,7 +104,7 @@ def convolution(
     input : array_like, shape (..., *sizes, C) or, for channels first, (..., C, *sizes)
     filters : array_like, shape (*kernel, C / groups, OC)
         Of the input's dtype; of three, four or five dimensions, which choose the function.
-    strides, padding, data_format, dilations, name, out
+    strides, padding, data_format, dilations, name, out, precision
         See ``conv1d``, ``conv2d`` and ``conv3d``.
 
     Returns
@@ -117,13 +121,15 @@ def convolution(
     >>> npconv.convolution(np.arange(5.0).reshape(1, 5, 1), np.ones((2, 1, 1)))[0, :, 0]
     array([1., 3., 5., 7.])
     """
-    return forward("convolution", input, filters, strides, padding, data_format, dilations, out)
+    return forward(
+        "convolution", precision, input, filters, strides, padding, data_format, dilations, out
+    )
 
 
 @hinting
 def atrous_conv2d(
     value: Input[S], filters: ArrayLike, rate: Steps, padding: Pads, name: object = None,
-    *, out: NDArray[S] | None = None,
+    *, out: NDArray[S] | None = None, precision: Precision = "standard",
 ) -> NDArray[S]:  # fmt: skip
     """Compute a dilated 2-D convolution, as ``tf.nn.atrous_conv2d`` does.
 
@@ -134,7 +140,7 @@ def atrous_conv2d(
         Of the dtype of `value`.
     rate : int, sequence of 1, 2 or 4 ints, or None
         The `dilations` of ``conv2d``, which this is at stride 1.
-    padding, name, out
+    padding, name, out, precision
         See ``conv2d``.
 
     Returns
@@ -152,4 +158,4 @@ def atrous_conv2d(
     >>> npconv.atrous_conv2d(row, pair, rate=3, padding="VALID").ravel()
     array([3., 5.])
     """
-    return forward("atrous_conv2d", value, filters, 1, padding, None, rate, out)
+    return forward("atrous_conv2d", precision, value, filters, 1, padding, None, rate, out)

@@ -24,7 +24,7 @@ from npconv._operation import CONV2D, FORMATS, OPERATIONS, Operation
 F = TypeVar("F", bound=Callable[..., Any])
 Known = Callable[[str, Any], tuple[Shape, np.dtype[Any]]]
 
-_OTHERS = {"name", "out", "dtype"}  # arguments that nothing is meant by
+_OTHERS = {"name", "out", "dtype", "precision"}  # arguments that nothing is meant by
 _MISSING: Any = object()  # stands for an argument that was not given
 
 _DEFAULTS = {"input": _MISSING, "filters": _MISSING, "strides": _MISSING, "padding": _MISSING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from npconv._attributes import Array, Format, Pads, Sizes, Steps
+from npconv._attributes import Array, Format, Pads, Precision, Sizes, Steps
 from npconv._backward import backward
 from npconv._forward import Format1D, Format3D
 
@@ -12,7 +12,7 @@ from npconv._forward import Format1D, Format3D
 def conv2d_transpose(
     input: ArrayLike, filters: ArrayLike, output_shape: Sizes, strides: Steps,
     padding: Pads = "SAME", data_format: Format | None = "NHWC", dilations: Steps = None,
-    name: object = None, *, out: Array | None = None,
+    name: object = None, *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the transpose of ``conv2d``, as ``tf.nn.conv2d_transpose`` does.
 
@@ -27,7 +27,7 @@ def conv2d_transpose(
     output_shape : sequence of 2 or 4 ints
         The result's: (OH, OW) or all, in the order of `data_format`. A stride s leaves s of them
         possible along each axis; an error names them.
-    strides, padding, data_format, dilations, name, out
+    strides, padding, data_format, dilations, name, out, precision
         Those of that ``conv2d``.
 
     Returns
@@ -55,13 +55,13 @@ def conv2d_transpose(
 def conv1d_transpose(
     input: ArrayLike, filters: ArrayLike, output_shape: Sizes, strides: Steps,
     padding: Pads = "SAME", data_format: Format1D | None = "NWC", dilations: Steps = None,
-    name: object = None, *, out: Array | None = None,
+    name: object = None, *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the transpose of ``conv1d``, as ``tf.nn.conv1d_transpose`` does.
 
     Parameters
     ----------
-    input, filters, output_shape, strides, padding, data_format, dilations, name, out
+    input, filters, output_shape, strides, padding, data_format, dilations, name, out, precision
         See ``conv2d_transpose``, with one axis; `input` and `filters` are of one dtype.
 
     Returns
@@ -85,13 +85,13 @@ def conv1d_transpose(
 def conv3d_transpose(
     input: ArrayLike, filters: ArrayLike, output_shape: Sizes, strides: Steps,
     padding: Pads = "SAME", data_format: Format3D | None = "NDHWC", dilations: Steps = None,
-    name: object = None, *, out: Array | None = None,
+    name: object = None, *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the transpose of ``conv3d``, as ``tf.nn.conv3d_transpose`` does.
 
     Parameters
     ----------
-    input, filters, output_shape, strides, padding, data_format, dilations, name, out
+    input, filters, output_shape, strides, padding, data_format, dilations, name, out, precision
         See ``conv2d_transpose``, with three axes.
 
     Returns
@@ -114,13 +114,13 @@ def conv3d_transpose(
 
 def atrous_conv2d_transpose(
     value: ArrayLike, filters: ArrayLike, output_shape: Sizes, rate: Steps, padding: Pads,
-    name: object = None, *, out: Array | None = None,
+    name: object = None, *, out: Array | None = None, precision: Precision = "standard",
 ) -> Array:  # fmt: skip
     """Compute the transpose of ``atrous_conv2d``, as ``tf.nn.atrous_conv2d_transpose`` does.
 
     Parameters
     ----------
-    value, filters, output_shape, padding, name, out
+    value, filters, output_shape, padding, name, out, precision
         See ``conv2d_transpose``; `value` and `filters` are of one dtype.
     rate : int, sequence of 1, 2 or 4 ints, or None
         Its `dilations`, at stride 1.

@@ -133,7 +133,11 @@ def _as(public: F) -> F:
     """Return the naive loops of a public function, called as that but for `out`."""
     operation = OPERATIONS[public.__name__]
     whole = signature(public)
-    own = whole.replace(parameters=[one for one in whole.parameters.values() if one.name != "out"])
+    own = whole.replace(
+        parameters=[
+            one for one in whole.parameters.values() if one.name not in ("out", "precision")
+        ]
+    )
     computed = _separable if operation.name == POINTWISE.name else _computed
 
     def function(*values: Any, **named: Any) -> Array:

@@ -169,9 +169,9 @@ def convolved(monkeypatch):
     """Multiply-adds of each convolution that runs."""
     sums = []
 
-    def counting(images, weights, geometry, out, *kept):
+    def counting(images, weights, geometry, out, *kept, **how):
         sums.append(len(out) * np.prod(geometry.outputs) * weights.size)
-        multiply.right_multiply(images, weights, geometry, out, *kept)
+        multiply.right_multiply(images, weights, geometry, out, *kept, **how)
 
     for module in (_conv2d, _gradients):
         monkeypatch.setattr(module, "right_multiply", counting)

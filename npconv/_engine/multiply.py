@@ -68,8 +68,9 @@ def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool 
 
 
 def right_multiply(
-    images: Array, weights: Array, geometry: Geometry, out: Array, kept: Kept | None = None
-) -> None:
+    images: Array, weights: Array, geometry: Geometry, out: Array, kept: Kept | None = None,
+    *, fast: bool = False,
+) -> None:  # fmt: skip
     """Right-multiply the patches matrix of images by the flattened filters, tile by tile.
 
     `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
