@@ -5,7 +5,7 @@ A number with a rest, both float64, stands for their exact sum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from math import fsum, inf
 from typing import Any
@@ -64,6 +64,24 @@ def summed(pieces: Iterable[Array]) -> tuple[Array, Array, Array]:
     return total, rest, np.add.reduce(gross) * (1.01 * gamma(2 * count) ** 2)
 
 
+def halved(pieces: Iterable[Array]) -> tuple[Array, Array, Array]:
+    """Return the same of fewer digits, without rests: each number makes some log2(n) roundings."""
+    firsts, gross, depth = [], [], 0
+    for numbers in pieces:
+        gross.append(np.abs(numbers).sum(1))
+        depth = max(depth, numbers.shape[1].bit_length())
+        while numbers.shape[1] > 1:
+            half, single = divmod(numbers.shape[1], 2)
+            total = numbers[:, :half] + numbers[:, half : 2 * half]
+            if single:
+                total[:, 0] += numbers[:, -1]
+            numbers = total
+        firsts.append(numbers[:, 0])
+    sums: Array = np.add.reduce(firsts)
+    lost = 1.01 * gamma(2 * depth + len(firsts))
+    return sums, np.zeros(len(sums)), np.add.reduce(gross) * lost
+
+
 def gamma(terms: int) -> float:
     """Return n u / (1 - n u), the most by which n roundings change a product."""
     return terms * UNIT / (1 - terms * UNIT)
@@ -80,7 +98,8 @@ def odd(number: Array, rest: Array) -> Array:
     number, rest = added(number, rest)
     bits = number.view(np.int64)
     bits = bits - ((rest != 0) & ((rest > 0) != (number > 0)))  # towards zero
-    return (bits | (rest != 0)).view(np.float64)
+    result: Array = bits | (rest != 0)
+    return result.view(np.float64)
 
 
 def narrowed(numbers: Array, dtype: np.dtype[Any]) -> Array:
@@ -88,13 +107,21 @@ def narrowed(numbers: Array, dtype: np.dtype[Any]) -> Array:
 
     Casts to 16 bits may go through float32: the number that they take is odd where it is rounded.
     """
-    result = numbers.astype(np.float32 if dtype.itemsize < 8 else dtype)
+    result: Array = numbers.astype(np.float32 if dtype.itemsize < 8 else dtype)
     if dtype.itemsize > 2:
         return result
     bits, wide = result.view(np.int32), np.abs(result.astype(np.float64))
     bits -= wide > np.abs(numbers)
     bits |= wide != np.abs(numbers)
     return result.astype(dtype)
+
+
+def narrow(numbers: Array, out: Array) -> None:
+    """Write the same to an array."""
+    if out.dtype.itemsize < 4:
+        out[...] = narrowed(numbers, out.dtype)
+    else:
+        np.copyto(out, numbers, casting="same_kind")
 
 
 def bounds(number: Array, rest: Array, error: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
@@ -113,33 +140,36 @@ def same(one: Array, other: Array) -> Array:
     return one.view(kind) == other.view(kind)  # type: ignore[no-any-return]
 
 
-def exactly(pairs: Callable[[], Iterable[tuple[Array, Array]]], dtype: np.dtype[Any]) -> Array:
-    """Return one sum of products, of factors as rows of one, rounded once to a dtype."""
-    if dtype.itemsize == 8:
-        if not all(map(fits, *zip(*pairs(), strict=True))):
-            return np.array([_in_integers(pairs())])
-        terms = (multiplied(*pair) for pair in pairs())
-        return np.array([fsum(chain.from_iterable(x[0].tolist() for both in terms for x in both))])
+def exactly(pairs: Callable[[], Iterable[tuple[Array, Array]]], dtype: np.dtype[Any]) -> float:
+    """Return the sum of a row of products, of two rows of factors in pieces.
 
-    def products() -> Iterable[float]:
-        return chain.from_iterable((one[0] * other[0]).tolist() for one, other in pairs())
+    Of float64 it is rounded to nearest, for fewer digits to odd.
+    """
+    if dtype.itemsize == 8:
+        if not all(fits(*pair) for pair in pairs()):
+            return _in_integers(pairs())
+        both = chain.from_iterable(multiplied(*pair) for pair in pairs())
+        return fsum(chain.from_iterable(one.tolist() for one in both))
+
+    def products() -> Iterator[float]:
+        return chain.from_iterable((one * other).tolist() for one, other in pairs())
 
     total = fsum(products())
     rest = fsum(chain(products(), [-total]))
-    return narrowed(odd(np.array([total]), np.array([rest])), dtype)
+    return float(odd(np.array([total]), np.array([rest]))[0])
 
 
 def fits(one: Array, other: Array) -> Array:
     """Say of which rows the products can be taken apart."""
-    both = np.abs(np.concatenate([one, other], axis=1))
-    return (((both >= _LEAST) & (both <= _LARGEST)) | (both == 0)).all(1)  # type: ignore[no-any-return]
+    both = np.abs(np.concatenate([one, other], axis=-1))
+    return (((both >= _LEAST) & (both <= _LARGEST)) | (both == 0)).all(-1)  # type: ignore[no-any-return]
 
 
 def _in_integers(pairs: Iterable[tuple[Array, Array]]) -> float:
     """Return a sum of products of which some are too small or too large for float64."""
     total, place = 0, 0
     for pair in pairs:
-        (one, above), (other, below) = (np.frexp(factors[0]) for factors in pair)
+        (one, above), (other, below) = map(np.frexp, pair)
         digits = (np.ldexp(one, 53), np.ldexp(other, 53), above + below)
         for a, b, exponent in zip(*(some.tolist() for some in digits), strict=True):
             if exponent < place:

@@ -7,7 +7,8 @@ and, if even these do not tell, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -16,17 +17,30 @@ import numpy as np
 from npconv import _backward
 from npconv._arguments import check_out, read_arrays
 from npconv._attributes import Array
-from npconv._doubled import UNIT, added, bounds, exactly, fits, gamma, multiplied, narrowed, same
-from npconv._doubled import summed
+from npconv._doubled import (
+    UNIT,
+    added,
+    bounds,
+    exactly,
+    fits,
+    gamma,
+    halved,
+    multiplied,
+    narrow,
+    narrowed,
+    same,
+    summed,
+)
 from npconv._engine import threads
 from npconv._engine.plan import runs
 from npconv._engine.scratch import Scratch
+from npconv._geometry import Ranges
 from npconv._operation import Operation
 from npconv._products import Products
 from npconv._terms import terms
 
-_CHUNK = 1 << 14  # outputs: four float64 arrays of so many stay in cache
-_FEW = 1 / 64  # of all sums: to gather one takes that much longer than to compute it
+_CHUNK = 1 << 15  # outputs: what is made of so many stays in cache
+_FEW = 1 / 128  # of all sums: to gather one takes that much longer than to compute it
 
 _Sum = Callable[[Array, Array], Array]
 """Computes an operation's sums of two float64 arrays, in float64."""
@@ -51,11 +65,12 @@ def exact(
         check_out(out, shape, dtype, dict(zip(operation.arrays, arrays, strict=True)))
 
     def sums(one: Array, other: Array) -> Array:
-        return standard({**given, **dict(zip(operation.arrays, (one, other), strict=True)), "out": None})
+        replaced = dict(zip(operation.arrays, (one, other), strict=True))
+        return standard({**given, **replaced, "out": None})
 
     operation = operation.of(second.shape)
     with np.errstate(), np.errstate(all="ignore"):  # see conv2d
-        wide = [one.astype(dtype).astype(np.float64) for one in arrays]
+        wide = [one.astype(dtype, copy=False).astype(np.float64) for one in arrays]
         numbers = [np.isfinite(one) for one in wide]
         special = None
         if not all(one.all() for one in numbers):
@@ -63,7 +78,7 @@ def exact(
             signs = (np.where(n, np.sign(x), x) for n, x in zip(numbers, wide, strict=True))
             special = sums(*signs)
             wide = [np.where(n, x, 0.0) for n, x in zip(numbers, wide, strict=True)]
-        batch = prod(first.shape) // prod(first.shape[-1 - len(geometry.axes):])
+        batch = prod(first.shape) // prod(first.shape[-1 - len(geometry.axes) :])
         count = terms(operation, geometry, batch)
         products = Products(operation, geometry, layout, shape, *wide)
         result = (_wide if dtype.itemsize == 8 else _narrow)(sums, products, wide, count, dtype)
@@ -85,10 +100,10 @@ def _narrow(
     factor = gamma(count + 4)
     result = np.empty(values.shape, dtype)
     open = _certify(values, factor * products.gross(), result)
-    flat, found = values.reshape(-1), result.reshape(-1)
-    if len(open) > _FEW * flat.size:
+    found = result.reshape(-1)
+    if len(open) > _FEW * found.size:
         error = (factor * (1 + factor)) * sums(*map(np.abs, wide)).reshape(-1)[open]
-        some = flat[open] + 0.0
+        some = values.reshape(-1)[open] + 0.0
         below, above = narrowed(some - error, dtype), narrowed(some + error, dtype)
         found[open] = above
         open = open[~same(below, above)]
@@ -98,56 +113,107 @@ def _narrow(
 
 def _certify(values: Array, error: Array, result: Array) -> Array:
     """Round values to a result; return the flat indices of those of which a bound leaves two."""
-    error = np.broadcast_to(error, values.shape)
-    starts = np.arange(values.size).reshape(values.shape)
     open: list[Array] = []
+    blocks = list(runs(values.shape[:-1], -(-values.size // _CHUNK)))
+    sizes = [prod(hi - lo for lo, hi in block) * values.shape[-1] for block in blocks]
+    whole = np.broadcast_to(error, values.shape)
+    # Contiguous, it is subtracted in less than half the time.
+    tiles = np.tile(error, max(sizes) // len(error)) if error.ndim == 1 else None
 
-    def work(run: Any, scratch: Scratch) -> bool:
-        place = tuple(slice(*one) for one in run)
-        some, bound, above = values[place], error[place], result[place]
+    def work(run: tuple[Ranges, int], scratch: Scratch) -> bool:
+        ranges, start = run
+        place = tuple(slice(*one) for one in ranges)
+        some, above = values[place], result[place]
+        bound = whole[place] if tiles is None else tiles[: some.size].reshape(some.shape)
         end = scratch.take("product", some.shape, values.dtype)
+        below = scratch.take("part", some.shape, result.dtype)
         np.subtract(some, bound, out=end)
-        below = narrowed(end, result.dtype)
+        narrow(end, below)
         np.add(some, bound, out=end)
-        above[...] = narrowed(end, result.dtype)
+        narrow(end, above)
         wrong = ~same(below, above)
         if wrong.any():
-            open.append(starts[place][wrong])
+            open.append(np.flatnonzero(wrong) + start)
         return True
 
-    blocks = list(runs(values.shape, -(-values.size // _CHUNK)))
-    threads.each(blocks, work, len(blocks))
-    return np.concatenate(open) if open else np.empty(0, int)
-
-
-def _wide(
-    sums: _Sum, products: Products, wide: list[Array], count: int, dtype: np.dtype[Any]
-) -> Array:
-    """Return float64 of float64, from sums of some digits at a time, which are exact."""
-    result = np.empty(products.shape, dtype)
-    _settle(products, np.arange(result.size), result.reshape(-1))
-    return result
+    threads.each(zip(blocks, accumulate([0, *sizes[:-1]]), strict=True), work, len(blocks))
+    return np.sort(np.concatenate(open)) if open else np.empty(0, int)
 
 
 def _settle(products: Products, places: Array, found: Array) -> None:
     """Write the results at some places, each from its own products."""
     dtype = found.dtype
-    for some in products.chunks(places):
+
+    def work(some: Array, scratch: Scratch) -> bool:
         tame = np.ones(len(some), bool)
 
-        def parts() -> Any:
+        def taken_apart() -> Iterator[Array]:
             for one, other in products.pairs(some):
-                if dtype.itemsize < 8:
-                    yield one * other
-                else:
-                    tame[...] &= fits(one, other)
-                    yield np.concatenate(multiplied(one, other), axis=1)
+                tame[...] &= fits(one, other)
+                yield np.concatenate(multiplied(one, other), axis=1)
 
-        below, above = bounds(*summed(parts()), dtype)
+        if dtype.itemsize == 8:
+            sums = summed(taken_apart())
+        else:
+            sums = halved(one * other for one, other in products.pairs(some))
+        below, above = bounds(*sums, dtype)
         found[some] = above
-        for place in some[~(same(below, above) & tame)]:
-            one = np.array([place])
-            found[place] = exactly(lambda: products.pairs(one), dtype)[0]
+        open = some[~(same(below, above) & tame)]
+        if open.size:
+            exact = [exactly(pairs, dtype) for pairs in products.rows(open)]
+            found[open] = narrowed(np.array(exact), dtype)
+        return True
+
+    chunks = list(products.chunks(places))
+    threads.each(chunks, work, len(chunks))
+
+
+def _wide(
+    sums: _Sum, products: Products, wide: list[Array], count: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return float64 of float64, from sums of some digits at a time, which are exact.
+
+    (Ozaki, Ogita, Oishi and Rump 2012.)  Both arrays, scaled to at most 1, are cut into slices of
+    so many digits that no sum of their products has more than 53.
+    """
+    digits = (53 - (count - 1).bit_length()) // 2
+    most = -(-(61 + count.bit_length()) // digits)  # slices: 53 digits, and 8 that few sums share
+    scales = [int(np.frexp(max(one.max(), -one.min()))[1]) for one in wide]
+    scaled = [np.ldexp(one, -scale) for one, scale in zip(wide, scales, strict=True)]
+    whole = all((np.ldexp(a, n) == b).all() for a, n, b in zip(scaled, scales, wide, strict=True))
+    (ones, left), (others, left_of_others) = (_slices(one, digits, most) for one in scaled)
+    places = [(i, j) for i in range(len(ones)) for j in range(len(others)) if i + j < most]
+    total = rest = np.zeros(products.shape)
+    for i, j in sorted(places, key=sum, reverse=True):
+        total, lacking = added(total, sums(ones[i], others[j]))
+        rest = rest + lacking
+    error = 0.0
+    if len(places) > 2:  # rests of sums of at most 2 n are rounded
+        error += 2 * count * (len(places) * UNIT) ** 2
+    if len(places) < len(ones) * len(others) or left or left_of_others or not whole:
+        # Slices i and j have products of at most 2**(-digits * (i + j)); i + j = most is left out,
+        # and what is smaller.
+        error += 2 * count * (most + 2) * 2.0 ** (-digits * most)
+    below, above = bounds(total, rest, np.array(error), dtype)
+    result: Array = np.ldexp(above, sum(scales))
+    calm = same(below, above) & ((np.abs(result) >= 2.0**-1021) | (above == 0))
+    open, found = np.flatnonzero(~calm), result.reshape(-1)
+    if len(open) > _FEW * found.size:
+        met = sums(*((one != 0).astype(np.float64) for one in wide)).reshape(-1)[open]
+        found[open] = 0
+        open = open[met > 0]
+    _settle(products, open, found)
+    return result
+
+
+def _slices(numbers: Array, digits: int, most: int) -> tuple[list[Array], bool]:
+    """Cut numbers, of at most 1, into slices of so many digits; say whether any are left."""
+    slices: list[Array] = []
+    while len(slices) < most and numbers.any():
+        large = 1.5 * 2.0 ** (52 - digits * (len(slices) + 1))  # whose last digit is the slice's
+        slices.append((numbers + large) - large)
+        numbers = numbers - slices[-1]
+    return slices, bool(numbers.any())
 
 
 def _sums_are_exact(wide: list[Array], count: int) -> bool:

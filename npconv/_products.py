@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -11,7 +12,8 @@ from npconv._attributes import Array, Shape
 from npconv._geometry import Axis, Geometry, Range
 from npconv._operation import Operation
 
-_MOST = 1 << 18  # products that are gathered at once, if a tap or an output has no more
+Pairs = Callable[[], Iterator[tuple[Array, Array]]]
+_MOST = 1 << 16  # products that are gathered at once, if a tap or an output has no more
 
 
 class Products:
@@ -56,19 +58,28 @@ class Products:
         """
         axes = tuple(range(len(self._axes) + 1))
         if self._gives == "filters":
-            norms = [np.square(one).sum(axes) for one in (self._images, self._outputs)]
-            bound = norms[0][:, :, None] * norms[1][:, None]  # (groups, C / groups, OC / groups)
+            squares = [np.square(one).sum(axes) for one in (self._images, self._outputs)]
+            bound = (
+                squares[0][:, :, None] * squares[1][:, None]
+            )  # (groups, C / groups, OC / groups)
             if not self._depthwise:
                 bound = bound.transpose(1, 0, 2)
             bound = bound.reshape(self.shape[-2:])
         else:
             output = self._gives == "output"
-            pixels = np.square(self._images if output else self._outputs).sum(-1).max()
-            filters = np.einsum("tdgf,tdgf->gf" if output else "tdgf,tdgf->gd", *[self._filters] * 2)
+            images = self._images if output else self._outputs
+            if images.shape[-1] < 8:  # short sums take long
+                pixels = images.shape[-1] * max(images.max(), -images.min()) ** 2
+            else:
+                pixels = np.einsum("...c,...c->...", images, images).max()
+            filters = np.einsum(
+                "tdgf,tdgf->gf" if output else "tdgf,tdgf->gd", *[self._filters] * 2
+            )
             bound = filters.ravel() * pixels * prod(self._positions)
             if self._first:
                 bound = bound.reshape(-1, *[1] * len(self._axes))
-        return np.sqrt(bound) * (1 + 2.0**-20)  # type: ignore[no-any-return]
+        root: Array = np.sqrt(bound)
+        return root * (1 + 2.0**-20)
 
     def chunks(self, places: Array) -> Iterator[Array]:
         """Cut places into chunks whose products are gathered at once."""
@@ -88,6 +99,15 @@ class Products:
         for start in range(0, count, step):
             left, right = self._pairs(places, (start, min(count, start + step)))
             yield left.reshape(len(places), -1), right.reshape(len(places), -1)
+
+    def rows(self, places: Array) -> Iterator[Pairs]:
+        """Yield the same of each of the places, as rows that can be read again."""
+        if len(places) == 1:  # whose products may be too many to be kept
+            yield lambda: ((one[0], other[0]) for one, other in self.pairs(places))
+            return
+        kept = list(self.pairs(places))
+        for row in range(len(places)):
+            yield partial(iter, [(one[row], other[row]) for one, other in kept])
 
     def _pairs(self, places: Array, terms: Range) -> tuple[Array, Array]:
         """Return both factors for a range of taps, or of outputs: (results, range, channels)."""
@@ -125,7 +145,7 @@ class Products:
         self, meet: Callable[..., tuple[Array, Array]], ones: Sequence[Array], taps: Sequence[Array]
     ) -> tuple[list[Array], Array]:
         """Say what meets what under taps, as indices along each axis, and where it is inside."""
-        found, inside = [], np.True_
+        found, inside = [], np.array(True)
         for axis, one, tap in zip(self._axes, ones, taps, strict=True):
             index, fits = meet(axis, axis.dilation if self._phased else 1, one, tap)
             found.append(index * fits)

@@ -271,10 +271,10 @@ class _Sums:
 
 
 def summed(
-    case: Case, one: Array, other: Array, multiply: Callable[[Array, Array], Array] = np.matmul
+    case: Case, *arrays: Array, multiply: Callable[[Array, Array], Array] = np.matmul
 ) -> Array:
-    """Sum the products of a case's two arrays, in their own dtype, which may be Python's integers."""
-    return _summed(case, *_laid(case, one, other), multiply)
+    """Sum the products of a case's two arrays in their dtype, which may be Python's integers."""
+    return _summed(case, *_laid(case, *arrays), multiply)
 
 
 def _laid(case: Case, one: Array, other: Array) -> tuple[Array, Array]:

@@ -31,7 +31,7 @@ def rounded(case: Case, *arrays: Array) -> Array:
         # A sum of infinities, NaN and signs is what it is with numbers in the place of signs.
         signs = [np.where(np.isfinite(one), np.sign(one), one) for one in wide]
         with np.errstate(invalid="ignore"):
-            ieee = bounds.summed(case, *signs, bounds.multiplied_by_ieee_rules)
+            ieee = bounds.summed(case, *signs, multiply=bounds.multiplied_by_ieee_rules)
         result = np.where(np.isfinite(ieee), result, ieee)
     return result.astype(dtype)  # which loses nothing
 
