@@ -18,7 +18,7 @@ def judged(call: Called, formats: Mapping[str, Any]) -> Known:
     That is float64, its sums rounded once where the arrays are of float64 themselves, and int32
     where the result is.
     """
-    precision: Precision = "standard"
+    precision: Precision = "exact" if call.dtype == np.float64 else "standard"
     wide = call if result_dtype(call, formats) == "int32" else call.cast(np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of strides that count in phases of the dilations
