@@ -45,11 +45,10 @@ def assert_conv2d_close(
 
     Examples
     --------
-    >>> from npconv.testing import assert_conv2d_close
     >>> rng = np.random.default_rng(0)
     >>> image, kernel = rng.random((1, 5, 5, 2)), rng.random((3, 3, 2, 4))
     >>> flipped = npconv.conv2d(image, kernel[::-1, ::-1], strides=1, padding="SAME")
-    >>> assert_conv2d_close(flipped, image, kernel, 1, "SAME")  # doctest: +ELLIPSIS
+    >>> npconv.testing.assert_conv2d_close(flipped, image, kernel, 1, "SAME")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     AssertionError: conv2d(input=float64 (1, 5, 5, 2), filters=float64 (3, 3, 2, 4), strides=1, \
@@ -87,9 +86,9 @@ def assert_close(
 
     Examples
     --------
-    >>> from npconv.testing import assert_close
     >>> series, taps = np.ones((1, 9, 4), np.float32), np.ones((3, 4, 8), np.float32)
-    >>> assert_close(np.full((1, 7, 8), 12, np.float32), npconv.conv1d, series, taps, 1, "VALID")
+    >>> actual = np.full((1, 7, 8), 12, np.float32)
+    >>> npconv.testing.assert_close(actual, npconv.conv1d, series, taps, 1, "VALID")
     """
     call = read(arguments, named)
     formats = {
