@@ -31,7 +31,7 @@ __all__ = ["CONTROLS", "MUTANTS", "Mutant", "control", "textbook"]
 
 CONTROLS: dict[str, Book] = {
     "textbook": textbook,
-    "winograd": winograd.CONTROL,
+    "winograd_textbook": winograd.CONTROL,
     **{name: Family(name) for name in FAMILY},
 }
 """The right ones by their names: conv2d's, then those of the family, which have the operation's."""

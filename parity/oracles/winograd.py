@@ -64,7 +64,7 @@ class Farther(NamedTuple):
 
     terms: float
     gross: Array
-    lost: float
+    lost: Array
     spoiled: Array
 
 
@@ -154,18 +154,25 @@ def _sizes(error: Winograd) -> tuple[_Sizes, _Sizes, _Sizes]:
 
 def roundings(error: Winograd, case: Case, digits: int) -> int:
     """Return k for a format of so many binary digits."""
-    axes = case.of.axes
-    entries = [{abs(entry) for row in matrix for entry in row} for matrix in matrices(error)]
+    transforms = sum(one.roundings(case.of.axes) for one in _sizes(error))
+    return transforms + max(1, Geometry.of(case).depth) + of_constants(error, case.of.axes, digits)
+
+
+def of_constants(error: Winograd, axes: int, digits: int) -> int:
+    """Return how many roundings of constants an output meets; with none small integers are exact.
+
+    The factors 1 / N, if they are rounded, stand in one matrix.
+    """
     inexact = [
-        any(
-            not _written(math.prod(some, start=Fraction(1)), digits)
-            for some in product(one, repeat=axes)
-        )
-        for one in entries
+        any(not _written(number, digits) for number in _products(matrix, axes))
+        for matrix in matrices(error)
     ]
-    constants = 3 if any(inexact[:2]) else int(inexact[2])
-    transforms = sum(one.roundings(axes) for one in _sizes(error))
-    return transforms + max(1, Geometry.of(case).depth) + constants * (2 * axes - 1)
+    return (3 if any(inexact[:2]) else int(inexact[2])) * (2 * axes - 1)
+
+
+def _products(matrix: Matrix, axes: int) -> set[Fraction]:
+    entries = {abs(entry) for row in matrix for entry in row}
+    return {math.prod(some, start=Fraction(1)) for some in product(entries, repeat=axes)}
 
 
 def _written(number: Fraction, digits: int) -> bool:
@@ -191,7 +198,7 @@ def _of_tiles(error: Winograd, case: Case, x: Array, w: Array, working: Any) -> 
     bad_x = ~(np.abs(x) * on_a * on_b * max(1.0, heavy) < largest)
     bad_w = ~(np.abs(w) * on_g * error.taps**axes * max(1, w.shape[-2]) < largest)
     spoiled = _met(case, x, bad_x, bad_w, around=m - 1)
-    x, w = np.where(bad_x, 0, np.abs(x)), np.where(np.isfinite(w), np.abs(w), 0)
+    x, w = (np.where(np.isfinite(one), np.abs(one), 0) for one in (x, w))
     taps, gross = _along(g, w, axes), np.zeros(case.output_shape)
     for place in product(range(m), repeat=axes):
         kernel = taps
@@ -201,8 +208,9 @@ def _of_tiles(error: Winograd, case: Case, x: Array, w: Array, working: Any) -> 
         gross = np.maximum(gross, _slid(case, x, _along(b, kernel, axes), around))
     lost_a, lost_b, lost_g = (one.lost(axes) for one in sizes)
     depth, tiny = max(1, Geometry.of(case).depth), float(working.smallest_normal)
-    largest_x = float(x.max(initial=0)) * on_b
-    lost = lost_b * (heavy + depth * lost_g * tiny) + lost_g * depth * largest_x + 2 * depth
+    pixels = np.where(spoiled, x.max(initial=0), np.where(bad_x, 0, x).max(initial=0)) * on_b
+    lost = lost_b * (heavy + depth * lost_g * tiny) + lost_g * depth * pixels + 2 * depth
+    gross[np.isnan(gross)] = np.inf
     terms = roundings(error, case, int(working.nmant) + 1)
     return Farther(terms, gross, (on_a * lost + lost_a) * spread * 2, spoiled)
 
@@ -235,7 +243,7 @@ def _of_images(error: Normwise, case: Case, x: Array, w: Array, working: Any) ->
         ones = np.ones(in_all[not of_filters].shape)
         large = large | (spread(*((ones, wrong) if of_filters else (wrong, ones))) > 0)
     lost = 4 * size * max(1, it.depth) * (1 + float(in_all[0].max() + in_all[1].max()))
-    return Farther(error.factor, gross, lost, large)
+    return Farther(error.factor, gross, np.full(gross.shape, lost), large)
 
 
 def _along(matrix: Array, array: Array, axes: int) -> Array:
