@@ -150,21 +150,6 @@ def exact_in_halves(case: Case, *arrays: Array) -> bool:
     return case.terms * math.prod(largest) <= 1 / float(limits(DTYPES[case.dtype]).eps) * 2
 
 
-def exact_in_any_order(case: Case, *arrays: Array) -> bool:
-    """Say whether no sum of products is rounded whatever the order: all are small integers."""
-    if case.pointwise:
-        first, second = composed(case)
-        if not exact_in_any_order(first, *arrays[:2]):
-            return False
-        return exact_in_any_order(second, integers(first, *arrays[:2]), arrays[2])
-    wide = [one.astype(np.float64) for one in arrays]
-    with np.errstate(invalid="ignore"):
-        if not all((one == np.rint(one)).all() and np.isfinite(one).all() for one in wide):
-            return False
-    largest = math.prod(float(np.abs(one).max(initial=0)) for one in wide)
-    return case.terms * largest <= 2.0 ** (53 if case.dtype == "float64" else 24)
-
-
 def allow(
     case: Case, *arrays: Array, flush: bool, narrow: bool = False, error: Error = None
 ) -> Allowed:

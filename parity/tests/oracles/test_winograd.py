@@ -194,7 +194,7 @@ def test_a_tile_may_not_be_cleaned(strange: float) -> None:
     x[0, 4, 4, 0] = strange
     allowed = bounds.allow(case, x, w, flush=False, error=LAVIN)
     clean = case.call_on(lavin.conv2d, np.nan_to_num(x, posinf=0), w)
-    with pytest.raises(AssertionError, match="must be (nan|inf): [79] of 36"):
+    with pytest.raises(AssertionError, match=r"must be (nan|inf): [79] of 36"):
         assert_special(case=case, got=clean, allowed=allowed, name="got")
 
 
