@@ -1,0 +1,218 @@
+"""Winograd: 3x3 filters at stride 1 by fewer multiplications, for ``precision="fast"``.
+
+The output is cut into blocks of m x m, each computed from (m + 2) x (m + 2) pixels: transformed,
+multiplied by the transformed filters, one product of matrices for each of the (m + 2)**2 values,
+and transformed back. Each transform is one product, too, by a Kronecker product of the matrices of
+``_winograd``: BLAS took four to ten tenths of the time of additions of whole slices.
+
+What is not finite, in the input or the filters, or by overflow on the way, leaves infinity or NaN
+in all outputs of its block: zeros are multiplied as well. The tile's result does not stand then.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from npconv._blocks import reach
+from npconv._engine import threads
+from npconv._engine.casting import cast_bytes, copy
+from npconv._engine.kept import Kept, made
+from npconv._engine.numbers import numbers
+from npconv._engine.plan import MOVED, Plan, Tile, Work, largest, parts, pieces
+from npconv._engine.scratch import Array, Scratch
+from npconv._engine.toeplitz import scatter, widened
+from npconv._geometry import Geometry, Range
+from npconv._patches import fill
+from npconv._winograd import transforms
+
+_TAPS = 3  # along each axis
+_PANEL = 64  # filters that stand side by side: BLAS reads so few of them without packing
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_GAP = 16  # elements between rows, which are else often a power of two apart, and evict each other
+_LEAST = 16  # channels, and filters: with fewer, other algorithms have less to do
+# In multiply-adds of BLAS that take as long:
+_READ = 12  # to read an element of the filters, once a call
+_TRANSFORMED = 120  # to transform one, where that is not kept
+_CALL = 3_000_000  # to do all that does not grow
+_AT_ONCE = 1 << 20  # bytes of filters in float64 that are transformed at once
+
+
+class Winograd:
+    """F(m x m, 3 x 3) as an algorithm, with filters that are `prepared` or are not.
+
+    Of the `points`, 0 and infinity are left out.
+    """
+
+    def __init__(self, outputs: int, points: tuple[Fraction, ...], *, prepared: bool) -> None:
+        self.NAME = f"Winograd F({outputs}x{outputs}, 3x3)"
+        self.prepared = prepared
+        self.outputs = outputs
+        self.side = outputs + _TAPS - 1
+        self.values = self.side**2  # of a block
+        self.transforms = transforms(outputs, _TAPS, (Fraction(0), *points))
+        a, b, g = (one.astype(np.float64) for one in self.transforms)
+        self._forth = np.kron(b, b).T.astype(np.float32)  # (side**2, side**2)
+        self._back = np.kron(a, a).T.astype(np.float32)  # (m**2, side**2)
+        self._filters = np.kron(g, g)  # (side**2, 9)
+
+    def admits(self, geometry: Geometry) -> bool:
+        """Say whether it can compute a convolution."""
+        plain = [axis[1:4] == (_TAPS, 1, 1) for axis in geometry.axes]  # kernel, stride, dilation
+        return geometry.groups == 1 and len(plain) == 2 and all(plain)
+
+    def pays(self, geometry: Geometry, batch: int) -> bool:
+        """Say whether it is to be taken: where it takes less time than im2col, by a margin."""
+        columns = geometry.out_channels + MOVED
+        standard = (batch * prod(geometry.outputs) + _READ) * geometry.terms * columns
+        enough = min(geometry.in_channels, geometry.out_channels) >= _LEAST
+        return enough and self.admits(geometry) and 4 * self.effort(geometry, batch) < 3 * standard
+
+    def effort(self, geometry: Geometry, batch: int) -> int:
+        """Return how many multiply-adds of BLAS take as long."""
+        blocks = batch * prod(self._widened(geometry).outputs)
+        filters = self.values * geometry.in_channels * geometry.out_channels
+        each = blocks + (_READ if self.prepared else _READ + _TRANSFORMED)
+        return _CALL + filters * each + blocks * self._moved(geometry)
+
+    def _moved(self, geometry: Geometry) -> int:
+        """Return the same of what a block takes beside the products by the filters."""
+        values, outputs = self.values, self.outputs**2
+        forth = MOVED * (2 * values + outputs) + values * values
+        back = MOVED * (values + outputs) + values * outputs
+        return geometry.in_channels * forth + geometry.out_channels * back
+
+    def _widened(self, geometry: Geometry) -> Geometry:
+        """Return the convolution whose patches the blocks are computed from, of panels of filters.
+
+        A patch is what a block reads.
+        """
+        wide = widened(geometry, (self.outputs, self.outputs))
+        return wide._replace(out_channels=-(-geometry.out_channels // _PANEL))
+
+    def plan(self, geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
+        """Cut a convolution into tiles of blocks, and of panels of filters."""
+        wide, size = self._widened(geometry), _FLOAT32.itemsize
+        channels, panels = geometry.in_channels, wide.out_channels
+        width, blocks = -(-geometry.out_channels // panels), batch * prod(wide.outputs)
+        filters = self.values * channels * panels * width
+        moved, row = self._moved(geometry), self.values * max(channels, panels * width) * size
+        effort = self.values * channels * geometry.out_channels + moved
+        # Half of it: products are smaller, and prefer two tiles to four.
+        count = pieces(wide, batch, effort // 2, 2 * row)
+        count, shares = min(
+            ((-(-count // share), share) for share in range(1, min(count, panels) + 1)),
+            key=lambda cut: blocks * cut[1] * moved + _READ * filters * cut[0],
+        )
+        sides = largest((batch, *wide.outputs), count)
+        rows, columns = prod(sides), -(-panels // shares) * width
+        values = self.values * (rows * max(channels, columns) + _GAP) * size
+        buffers = {
+            "band": sides[0] * wide.pixels(*sides[1:]) * channels * size,
+            "values": values,
+            "transformed": values,
+            "cast": cast_bytes(dtype, self.outputs**2 * rows * columns),
+        }
+        shared = 0 if self.prepared else filters * size
+        product = rows * channels * max(self.values**2, width)
+        block = self.outputs, self.outputs
+        return Plan(self.NAME, wide, batch, count, shares, buffers, shared, product, block)
+
+    def prepare(
+        self, plan: Plan, images: Array, weights: Array, out: Array,
+        geometry: Geometry, kept: Kept | None,
+    ) -> Work:  # fmt: skip
+        """Return the work on a tile; see ``im2col.prepare``."""
+        arithmetic = numbers(images, weights, geometry, kept)
+        filters = made(kept, self._made, weights, plan.geometry.out_channels)
+        channels, width, size = geometry.in_channels, filters.shape[-1], self.values
+        whole = ((0, self.side), (0, self.side), (0, channels))
+
+        def work(tile: Tile, scratch: Scratch) -> bool:
+            band = tile.known.get(self.NAME)
+            if band is None:
+                band = tile.known[self.NAME] = reach(plan.geometry, tile.outputs, (0, 1), whole)
+            pixels = scratch.take("band", band.shape, _FLOAT32)
+            pixels = fill(pixels, band, images, scratch)[0]  # (n, *pixels, C)
+            own = filters[:, slice(*tile.channels)]
+            sides = tuple(hi - lo for lo, hi in tile.outputs)
+            rows, columns = prod(sides), own.shape[1] * width
+
+            def take(name: str, count: int, row: int) -> Array:
+                return scratch.take(name, (count, row + _GAP), _FLOAT32)[:, :row]
+
+            values = take("values", size, rows * channels)
+            copy(self._windows(pixels, sides), self._split(values, sides))
+            transformed = take("transformed", size, rows * channels)
+            arithmetic.multiply(self._forth, (values,), transformed, scratch)
+            patches = transformed.reshape(size, 1, rows, channels)
+            products = take("values", size, rows * columns)
+            # (size, rows, panels, width) -> (size, panels, rows, width)
+            panels = products.reshape(size, rows, -1, width).transpose(0, 2, 1, 3)
+            arithmetic.multiply(patches, (own,), panels, scratch)
+            sums = take("transformed", len(self._back), rows * columns)
+            arithmetic.multiply(self._back, (products,), sums, scratch)
+            if not np.isfinite(sums @ np.zeros(sums.shape[1], np.float32)).all():
+                return False
+            # (m, m, n, rows, columns, o) -> (n, rows, m, columns, m, o)
+            sums = sums.reshape(self.outputs, self.outputs, *sides, columns).transpose(
+                2, 3, 0, 4, 1, 5
+            )
+            first = tile.channels[0] * width
+            target = out[..., first : first + columns]
+            scatter(sums[..., : target.shape[-1]], tile.outputs, plan.block, target, scratch)
+            return True
+
+        return work
+
+    def _windows(self, pixels: Array, sides: tuple[int, ...]) -> Array:
+        """Return what the blocks read: (n, *pixels, C) -> (side, side, n, rows, columns, C)."""
+        image, row, pixel, item = pixels.strides
+        steps = row * self.outputs, pixel * self.outputs
+        shape = self.side, self.side, *sides, pixels.shape[-1]
+        return np.ndarray(shape, pixels.dtype, pixels, 0, (row, pixel, image, *steps, item))
+
+    def _split(self, values: Array, sides: tuple[int, ...]) -> Array:
+        """Return rows of values, which have gaps between, as ``_windows`` has them."""
+        return values.reshape(self.side, self.side, *sides, -1)
+
+    def _made(self, weights: Array, panels: int) -> Array:
+        """Transform filters: (9 * C, OC) -> (side**2, panels, C, width), rounded once."""
+        size, channels, filters = self.values, len(weights) // _TAPS**2, weights.shape[1]
+        width = -(-filters // panels)
+        result = np.zeros((size, panels, channels, width), np.float32)
+        taps = weights.reshape(_TAPS**2, channels, filters)
+
+        def work(block: Range, scratch: Scratch) -> bool:
+            own = taps[:, slice(*block)]
+            wide = scratch.take("band", own.shape, _FLOAT64)
+            np.copyto(wide, own)
+            product = scratch.take("values", (size, *own.shape[1:]), _FLOAT64)
+            np.matmul(self._filters, wide.reshape(_TAPS**2, -1), out=product.reshape(size, -1))
+            for panel in range(panels):
+                place = product[..., panel * width : (panel + 1) * width]
+                result[:, panel, slice(*block), : place.shape[-1]] = place
+            return True
+
+        blocks = parts(channels, -(-(size + _TAPS**2) * channels * filters * 8 // _AT_ONCE))
+        threads.each(blocks, work, len(blocks))
+        return result
+
+
+_HALF, _ONE, _TWO = Fraction(1, 2), Fraction(1), Fraction(2)
+# Of the dyadic points of F(4, 3), the proven bound is least with these: 6.6 to 10 times that of
+# direct sums; 7.5 to 11 with 0, 5/8, 3/2, and 31 to 48 with 0, 1, 2. Both Kronecker products are
+# exact in float32.
+_POINTS = {4: (_HALF, -_HALF, _TWO, -_TWO), 2: (_ONE, -_ONE)}
+FORMS = {
+    prepared: [Winograd(m, _POINTS[m], prepared=prepared) for m in _POINTS]
+    for prepared in (False, True)
+}
+
+
+def forms(geometry: Geometry, batch: int, *, prepared: bool) -> list[Winograd]:
+    """Return the forms, of least effort first."""
+    return sorted(FORMS[prepared], key=lambda form: form.effort(geometry, batch))
