@@ -105,13 +105,15 @@ def _run(
     return threads.each(plan.tiles(), work, plan.most_threads)
 
 
-def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str, str, int, int]:
+def describe(
+    geometry: Geometry, batch: int, dtype: np.dtype[Any], *, fast: bool = False
+) -> tuple[str, str, int, int]:
     """Say how a convolution of `batch` images and filters of a dtype is computed.
 
     The algorithm, its tiles, and the bytes taken beyond the arguments and the result, at the most
     where the arrays are C-contiguous: on one thread, and on as many as there are.
     """
-    plan = choose(geometry, batch, dtype)
+    plan = choose(geometry, batch, dtype, fast=fast)
     plans = [plan, choose(geometry, batch, dtype, plain=True)] if plan.block else [plan]
     images, *sides = largest((batch, *plan.geometry.outputs), plan.pieces)
     if plan.block:
@@ -121,7 +123,9 @@ def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str,
     if plan.shares > 1:
         name = "groups" if geometry.groups > 1 else "filters"
         whole = geometry.groups if geometry.groups > 1 else geometry.out_channels
-        text += f", {-(-whole // plan.shares)} of {whole} {name}"
+        units = plan.geometry.groups if geometry.groups > 1 else plan.geometry.out_channels
+        most = -(-units // plan.shares) * -(-whole // units)  # of Winograd, a unit is a panel
+        text += f", {min(most, whole)} of {whole} {name}"
     if plan.block:
         text += f", {' x '.join(map(str, plan.block))} of them a patch"
     if plan.sums > 1:

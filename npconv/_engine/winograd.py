@@ -37,7 +37,7 @@ _LEAST = 16  # channels, and filters: with fewer, other algorithms have less to 
 # In multiply-adds of BLAS that take as long:
 _READ = 12  # to read an element of the filters, once a call
 _TRANSFORMED = 120  # to transform one, where that is not kept
-_CALL = 3_000_000  # to do all that does not grow
+_CALL = 2_000_000  # to do all that does not grow
 _AT_ONCE = 1 << 20  # bytes of filters in float64 that are transformed at once
 
 
@@ -69,21 +69,21 @@ class Winograd:
         columns = geometry.out_channels + MOVED
         standard = (batch * prod(geometry.outputs) + _READ) * geometry.terms * columns
         enough = min(geometry.in_channels, geometry.out_channels) >= _LEAST
-        return enough and self.admits(geometry) and 4 * self.effort(geometry, batch) < 3 * standard
+        return enough and self.admits(geometry) and 5 * self.effort(geometry, batch) < 4 * standard
 
     def effort(self, geometry: Geometry, batch: int) -> int:
         """Return how many multiply-adds of BLAS take as long."""
         blocks = batch * prod(self._widened(geometry).outputs)
         filters = self.values * geometry.in_channels * geometry.out_channels
         each = blocks + (_READ if self.prepared else _READ + _TRANSFORMED)
-        return _CALL + filters * each + blocks * self._moved(geometry)
+        return _CALL + filters * each + blocks * sum(self._moved(geometry))
 
-    def _moved(self, geometry: Geometry) -> int:
-        """Return the same of what a block takes beside the products by the filters."""
+    def _moved(self, geometry: Geometry) -> tuple[int, int]:
+        """Return the same of a block, before and after it is multiplied by the filters."""
         values, outputs = self.values, self.outputs**2
         forth = MOVED * (2 * values + outputs) + values * values
-        back = MOVED * (values + outputs) + values * outputs
-        return geometry.in_channels * forth + geometry.out_channels * back
+        back = MOVED * 2 * (values + outputs) + values * outputs
+        return geometry.in_channels * forth, geometry.out_channels * back
 
     def _widened(self, geometry: Geometry) -> Geometry:
         """Return the convolution whose patches the blocks are computed from, of panels of filters.
@@ -98,27 +98,36 @@ class Winograd:
         wide, size = self._widened(geometry), _FLOAT32.itemsize
         channels, panels = geometry.in_channels, wide.out_channels
         width, blocks = -(-geometry.out_channels // panels), batch * prod(wide.outputs)
+        outputs = self.outputs**2
         filters = self.values * channels * panels * width
-        moved, row = self._moved(geometry), self.values * max(channels, panels * width) * size
-        effort = self.values * channels * geometry.out_channels + moved
-        # Half of it: products are smaller, and prefer two tiles to four.
-        count = pieces(wide, batch, effort // 2, 2 * row)
+        forth, back = self._moved(geometry)
+        effort = self.values * channels * geometry.out_channels + forth + back
+        row = self.values * max(channels, panels * width)
+        row += max(self.values * channels, outputs * panels * width)
+        # Half of the effort, since products are smaller and two tiles better than four; both buffers
+        # together half as large again as one of patches.
+        count = pieces(wide, batch, effort // 2, 2 * row * size // 3)
         count, shares = min(
             ((-(-count // share), share) for share in range(1, min(count, panels) + 1)),
-            key=lambda cut: blocks * cut[1] * moved + _READ * filters * cut[0],
+            key=lambda cut: blocks * cut[1] * forth + _READ * filters * cut[0],
         )
         sides = largest((batch, *wide.outputs), count)
         rows, columns = prod(sides), -(-panels // shares) * width
-        values = self.values * (rows * max(channels, columns) + _GAP) * size
+        values = self.values * (rows * max(channels, columns) + _GAP)
+        transformed = max(self.values * rows * channels, outputs * rows * columns)
+        band = sides[0] * wide.pixels(*sides[1:]) * channels * size
+        made = largest((channels,), self._makings(channels, geometry.out_channels))[0]
+        made *= 0 if self.prepared else geometry.out_channels * _FLOAT64.itemsize
         buffers = {
-            "band": sides[0] * wide.pixels(*sides[1:]) * channels * size,
-            "values": values,
-            "transformed": values,
-            "cast": cast_bytes(dtype, self.outputs**2 * rows * columns),
+            "band": max(band, _TAPS**2 * made),
+            "values": max(values * size, self.values * made),
+            "transformed": (transformed + self.values * _GAP) * size,
+            "cast": cast_bytes(dtype, outputs * rows * columns),
         }
         shared = 0 if self.prepared else filters * size
-        product = rows * channels * max(self.values**2, width)
+        sizes = (channels * self.values**2, channels * width, columns * self.values * outputs)
         block = self.outputs, self.outputs
+        product = rows * max(sizes)
         return Plan(self.NAME, wide, batch, count, shares, buffers, shared, product, block)
 
     def prepare(
@@ -179,6 +188,11 @@ class Winograd:
         """Return rows of values, which have gaps between, as ``_windows`` has them."""
         return values.reshape(self.side, self.side, *sides, -1)
 
+    def _makings(self, channels: int, filters: int) -> int:
+        """Return into how many ranges the channels are cut to transform filters."""
+        size = (self.values + _TAPS**2) * channels * filters * _FLOAT64.itemsize
+        return -(-size // _AT_ONCE)
+
     def _made(self, weights: Array, panels: int) -> Array:
         """Transform filters: (9 * C, OC) -> (side**2, panels, C, width), rounded once."""
         size, channels, filters = self.values, len(weights) // _TAPS**2, weights.shape[1]
@@ -197,7 +211,7 @@ class Winograd:
                 result[:, panel, slice(*block), : place.shape[-1]] = place
             return True
 
-        blocks = parts(channels, -(-(size + _TAPS**2) * channels * filters * 8 // _AT_ONCE))
+        blocks = parts(channels, self._makings(channels, filters))
         threads.each(blocks, work, len(blocks))
         return result
 
