@@ -33,9 +33,10 @@ _TAPS = 3  # along each axis
 _PANEL = 64  # filters that stand side by side: BLAS reads so few of them without packing
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _GAP = 16  # elements between rows, which are else often a power of two apart, and evict each other
-_LEAST = 16  # channels, and filters: with fewer, other algorithms have less to do
+_LEAST = 32  # channels, and filters: with fewer, other algorithms have less to do
 # In multiply-adds of BLAS that take as long:
 _READ = 12  # to read an element of the filters, once a call
+_PACKED = 20  # to pack one for im2col as well
 _TRANSFORMED = 120  # to transform one, where that is not kept
 _CALL = 2_000_000  # to do all that does not grow
 _AT_ONCE = 1 << 20  # bytes of filters in float64 that are transformed at once
@@ -67,7 +68,8 @@ class Winograd:
     def pays(self, geometry: Geometry, batch: int) -> bool:
         """Say whether it is to be taken: where it takes less time than im2col, by a margin."""
         columns = geometry.out_channels + MOVED
-        standard = (batch * prod(geometry.outputs) + _READ) * geometry.terms * columns
+        filters = geometry.terms * geometry.out_channels
+        standard = batch * prod(geometry.outputs) * geometry.terms * columns + _PACKED * filters
         enough = min(geometry.in_channels, geometry.out_channels) >= _LEAST
         return enough and self.admits(geometry) and 5 * self.effort(geometry, batch) < 4 * standard
 
@@ -102,10 +104,9 @@ class Winograd:
         filters = self.values * channels * panels * width
         forth, back = self._moved(geometry)
         effort = self.values * channels * geometry.out_channels + forth + back
-        row = self.values * max(channels, panels * width)
-        row += max(self.values * channels, outputs * panels * width)
-        # Half of the effort, since products are smaller and two tiles better than four; both buffers
-        # together half as large again as one of patches.
+        row = sum(self._lengths(1, channels, panels * width).values())
+        # Half of the effort, since products are smaller, and two tiles better than four; 3 MiB of
+        # both buffers together.
         count = pieces(wide, batch, effort // 2, 2 * row * size // 3)
         count, shares = min(
             ((-(-count // share), share) for share in range(1, min(count, panels) + 1)),
@@ -113,15 +114,14 @@ class Winograd:
         )
         sides = largest((batch, *wide.outputs), count)
         rows, columns = prod(sides), -(-panels // shares) * width
-        values = self.values * (rows * max(channels, columns) + _GAP)
-        transformed = max(self.values * rows * channels, outputs * rows * columns)
+        lengths = self._lengths(rows, channels, columns)
         band = sides[0] * wide.pixels(*sides[1:]) * channels * size
         made = largest((channels,), self._makings(channels, geometry.out_channels))[0]
         made *= 0 if self.prepared else geometry.out_channels * _FLOAT64.itemsize
         buffers = {
             "band": max(band, _TAPS**2 * made),
-            "values": max(values * size, self.values * made),
-            "transformed": (transformed + self.values * _GAP) * size,
+            "values": max(lengths["values"] * size, self.values * made),
+            "transformed": lengths["transformed"] * size,
             "cast": cast_bytes(dtype, outputs * rows * columns),
         }
         shared = 0 if self.prepared else filters * size
@@ -136,7 +136,11 @@ class Winograd:
     ) -> Work:  # fmt: skip
         """Return the work on a tile; see ``im2col.prepare``."""
         arithmetic = numbers(images, weights, geometry, kept)
-        filters = made(kept, self._made, weights, plan.geometry.out_channels)
+        panels = plan.geometry.out_channels
+        if kept is None:
+            filters = self._made(weights, panels, plan.most_threads)
+        else:
+            filters = made(kept, self._made, weights, panels)
         channels, width, size = geometry.in_channels, filters.shape[-1], self.values
         whole = ((0, self.side), (0, self.side), (0, channels))
 
@@ -150,26 +154,29 @@ class Winograd:
             sides = tuple(hi - lo for lo, hi in tile.outputs)
             rows, columns = prod(sides), own.shape[1] * width
 
-            def take(name: str, count: int, row: int) -> Array:
-                return scratch.take(name, (count, row + _GAP), _FLOAT32)[:, :row]
-
-            values = take("values", size, rows * channels)
-            copy(self._windows(pixels, sides), self._split(values, sides))
-            transformed = take("transformed", size, rows * channels)
+            one, other = (
+                scratch.take(name, (length,), _FLOAT32)
+                for name, length in self._lengths(rows, channels, columns).items()
+            )
+            values = _rows(one, size, rows * channels)
+            copy(self._windows(pixels, sides), values.reshape(self.side, self.side, *sides, -1))
+            transformed = _rows(other, size, rows * channels)
             arithmetic.multiply(self._forth, (values,), transformed, scratch)
-            patches = transformed.reshape(size, 1, rows, channels)
-            products = take("values", size, rows * columns)
-            # (size, rows, panels, width) -> (size, panels, rows, width)
-            panels = products.reshape(size, rows, -1, width).transpose(0, 2, 1, 3)
-            arithmetic.multiply(patches, (own,), panels, scratch)
-            sums = take("transformed", len(self._back), rows * columns)
+            products = _rows(one, size, rows * columns)
+            arithmetic.multiply(
+                transformed.reshape(size, 1, rows, channels),
+                (own,),
+                # (values, rows, panels, width) -> (values, panels, rows, width)
+                products.reshape(size, rows, -1, width).transpose(0, 2, 1, 3),
+                scratch,
+            )
+            sums = _rows(other, len(self._back), rows * columns)
             arithmetic.multiply(self._back, (products,), sums, scratch)
             if not np.isfinite(sums @ np.zeros(sums.shape[1], np.float32)).all():
                 return False
             # (m, m, n, rows, columns, o) -> (n, rows, m, columns, m, o)
-            sums = sums.reshape(self.outputs, self.outputs, *sides, columns).transpose(
-                2, 3, 0, 4, 1, 5
-            )
+            sums = sums.reshape(self.outputs, self.outputs, *sides, columns)
+            sums = sums.transpose(2, 3, 0, 4, 1, 5)
             first = tile.channels[0] * width
             target = out[..., first : first + columns]
             scatter(sums[..., : target.shape[-1]], tile.outputs, plan.block, target, scratch)
@@ -184,16 +191,20 @@ class Winograd:
         shape = self.side, self.side, *sides, pixels.shape[-1]
         return np.ndarray(shape, pixels.dtype, pixels, 0, (row, pixel, image, *steps, item))
 
-    def _split(self, values: Array, sides: tuple[int, ...]) -> Array:
-        """Return rows of values, which have gaps between, as ``_windows`` has them."""
-        return values.reshape(self.side, self.side, *sides, -1)
+    def _lengths(self, rows: int, channels: int, columns: int) -> dict[str, int]:
+        """Return the elements of both buffers: what is transformed, and what it was made of."""
+        before, after = rows * channels + _GAP, rows * columns + _GAP
+        return {
+            "values": self.values * max(before, after),
+            "transformed": max(self.values * before, self.outputs**2 * after),
+        }
 
     def _makings(self, channels: int, filters: int) -> int:
         """Return into how many ranges the channels are cut to transform filters."""
         size = (self.values + _TAPS**2) * channels * filters * _FLOAT64.itemsize
         return -(-size // _AT_ONCE)
 
-    def _made(self, weights: Array, panels: int) -> Array:
+    def _made(self, weights: Array, panels: int, most_threads: int = 1) -> Array:
         """Transform filters: (9 * C, OC) -> (side**2, panels, C, width), rounded once."""
         size, channels, filters = self.values, len(weights) // _TAPS**2, weights.shape[1]
         width = -(-filters // panels)
@@ -212,17 +223,22 @@ class Winograd:
             return True
 
         blocks = parts(channels, self._makings(channels, filters))
-        threads.each(blocks, work, len(blocks))
+        threads.each(blocks, work, most_threads)
         return result
+
+
+def _rows(buffer: Array, count: int, length: int) -> Array:
+    """Return rows in a buffer, with gaps between them."""
+    return buffer[: count * (length + _GAP)].reshape(count, -1)[:, :length]
 
 
 _HALF, _ONE, _TWO = Fraction(1, 2), Fraction(1), Fraction(2)
 # Of the dyadic points of F(4, 3), the proven bound is least with these: 6.6 to 10 times that of
 # direct sums; 7.5 to 11 with 0, 5/8, 3/2, and 31 to 48 with 0, 1, 2. Both Kronecker products are
 # exact in float32.
-_POINTS = {4: (_HALF, -_HALF, _TWO, -_TWO), 2: (_ONE, -_ONE)}
+POINTS = {4: (_HALF, -_HALF, _TWO, -_TWO), 2: (_ONE, -_ONE)}
 FORMS = {
-    prepared: [Winograd(m, _POINTS[m], prepared=prepared) for m in _POINTS]
+    prepared: [Winograd(m, POINTS[m], prepared=prepared) for m in POINTS]
     for prepared in (False, True)
 }
 
