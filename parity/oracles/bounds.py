@@ -205,7 +205,7 @@ class _Sums:
             self.carried = _summed(case, around, np.abs(w)) if spread is not None else 0
             self.gross = _summed(case, np.abs(x) + around, np.abs(w))
             if not all(one.all() for one in numbers):
-                self.ieee = _summed(case, self._x, self._w, _multiplied_by_ieee_rules)
+                self.ieee = _summed(case, self._x, self._w, multiplied_by_ieee_rules)
 
     def one_sign(self) -> Array:
         """Say where no two products have opposite signs."""
@@ -270,6 +270,13 @@ class _Sums:
         )
 
 
+def summed(
+    case: Case, *arrays: Array, multiply: Callable[[Array, Array], Array] = np.matmul
+) -> Array:
+    """Sum the products of a case's two arrays in their dtype, which may be Python's integers."""
+    return _summed(case, *_laid(case, *arrays), multiply)
+
+
 def _laid(case: Case, one: Array, other: Array) -> tuple[Array, Array]:
     """Return the two arrays with batch, axes and channels in this order, zeros around images."""
     place, gives = -1 - case.of.axes, case.of.gives
@@ -280,8 +287,13 @@ def _laid(case: Case, one: Array, other: Array) -> tuple[Array, Array]:
         array = array if case.data_format == "NHWC" else np.moveaxis(array, place, -1)
         arrays[number] = array.reshape(-1 if array.size else 0, *array.shape[place:])
     if gives != "input":
-        pads = ((axis.before, axis.after) for axis in case.axes())
-        arrays[0] = np.pad(arrays[0], [(0, 0), *pads, (0, 0)])
+        n, *sizes, channels = arrays[0].shape
+        axes = list(zip(sizes, case.axes(), strict=True))
+        longer = (size + axis.before + axis.after for size, axis in axes)
+        inside = (slice(axis.before, axis.before + size) for size, axis in axes)
+        padded = np.zeros((n, *longer, channels), arrays[0].dtype)  # with Python's 0 for integers
+        padded[(slice(None), *inside)] = arrays[0]
+        arrays[0] = padded
     return arrays[0], arrays[1]
 
 
@@ -351,7 +363,7 @@ def _seen(axes: tuple[Axis, ...], tap: tuple[int, ...]) -> tuple[Any, ...]:
     )
 
 
-def _multiplied_by_ieee_rules(one: Array, other: Array) -> Array:
+def multiplied_by_ieee_rules(one: Array, other: Array) -> Array:
     """Multiply matrices by NumPy's own loops: a BLAS may pass over zeros that meet a NaN."""
     product: Array = np.einsum("...mk,...kn->...mn", one, other)
     return product
