@@ -136,11 +136,7 @@ class Winograd:
     ) -> Work:  # fmt: skip
         """Return the work on a tile; see ``im2col.prepare``."""
         arithmetic = numbers(images, weights, geometry, kept)
-        panels = plan.geometry.out_channels
-        if kept is None:
-            filters = self._made(weights, panels, plan.most_threads)
-        else:
-            filters = made(kept, self._made, weights, panels)
+        filters = made(kept, self._made, weights, plan.geometry.out_channels)
         channels, width, size = geometry.in_channels, filters.shape[-1], self.values
         whole = ((0, self.side), (0, self.side), (0, channels))
 
@@ -204,7 +200,7 @@ class Winograd:
         size = (self.values + _TAPS**2) * channels * filters * _FLOAT64.itemsize
         return -(-size // _AT_ONCE)
 
-    def _made(self, weights: Array, panels: int, most_threads: int = 1) -> Array:
+    def _made(self, weights: Array, panels: int) -> Array:
         """Transform filters: (9 * C, OC) -> (side**2, panels, C, width), rounded once."""
         size, channels, filters = self.values, len(weights) // _TAPS**2, weights.shape[1]
         width = -(-filters // panels)
@@ -223,7 +219,7 @@ class Winograd:
             return True
 
         blocks = parts(channels, self._makings(channels, filters))
-        threads.each(blocks, work, most_threads)
+        threads.each(blocks, work, 1)  # two take as long; and BLAS is held to one
         return result
 
 
