@@ -62,9 +62,10 @@ def conv2d_backprop_filter(
         Its dtype is the result's.
     filter_sizes : sequence of 4 ints
         The shape of the filters, (KH, KW, C / groups, OC), and of the result.
-    out_backprop, strides, padding, use_cudnn_on_gpu, data_format, dilations, name, out,
-    precision
+    out_backprop, strides, padding, use_cudnn_on_gpu, data_format, dilations
         See ``conv2d_backprop_input``.
+    name, out, precision
+        See ``conv2d``.
 
     Returns
     -------
@@ -94,9 +95,10 @@ def depthwise_conv2d_backprop_input(
 
     Parameters
     ----------
-    input_sizes, filter, out_backprop, strides, padding, data_format, dilations, name, out,
-    precision
+    input_sizes, filter, out_backprop, strides, padding, data_format, dilations
         See ``conv2d_backprop_input``, of filters (KH, KW, C, multiplier).
+    name, out, precision
+        See ``conv2d``.
 
     Returns
     -------
@@ -130,9 +132,10 @@ def depthwise_conv2d_backprop_filter(
 
     Parameters
     ----------
-    input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name, out,
-    precision
+    input, filter_sizes, out_backprop, strides, padding, data_format, dilations
         See ``conv2d_backprop_filter``, of filters (KH, KW, C, multiplier).
+    name, out, precision
+        See ``conv2d``.
 
     Returns
     -------
@@ -166,9 +169,10 @@ def conv3d_backprop_input(
 
     Parameters
     ----------
-    input_sizes, filter, out_backprop, strides, padding, data_format, dilations, name, out,
-    precision
+    input_sizes, filter, out_backprop, strides, padding, data_format, dilations
         See ``conv2d_backprop_input``, with three axes.
+    name, out, precision
+        See ``conv2d``.
 
     Returns
     -------
@@ -197,9 +201,10 @@ def conv3d_backprop_filter(
 
     Parameters
     ----------
-    input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name, out,
-    precision
+    input, filter_sizes, out_backprop, strides, padding, data_format, dilations
         See ``conv2d_backprop_filter``, with three axes.
+    name, out, precision
+        See ``conv2d``.
 
     Returns
     -------

@@ -43,12 +43,14 @@ GRADIENTS = {
     },
 }  # fmt: skip
 FAMILY = FORWARD | GRADIENTS
+OWN = {"out": None, "precision": "standard"}  # what TensorFlow's functions do not have
 CALLABLES = {
     "Convolution": npconv.Convolution,
     "conv2d": npconv.conv2d,
     **{name: getattr(npconv, name) for name in FAMILY},
     "flatten_filters": npconv.flatten_filters,
     "extract_patches": npconv.extract_patches,
+    "error_bound": npconv.error_bound,
     "explain": npconv.explain,
 }
 
@@ -79,9 +81,10 @@ def test_conv2d_has_the_signature_of_tensorflow():
         "name": None,
     }
     assert list(parameters(npconv.reference.conv2d).items()) == list(expected.items())
-    assert list(parameters(npconv.conv2d).items()) == [*expected.items(), ("out", None)]
-    out = inspect.signature(npconv.conv2d).parameters["out"]
-    assert out.kind is inspect.Parameter.KEYWORD_ONLY
+    assert list(parameters(npconv.conv2d).items()) == [*expected.items(), *OWN.items()]
+    for name in OWN:
+        kind = inspect.signature(npconv.conv2d).parameters[name].kind
+        assert kind is inspect.Parameter.KEYWORD_ONLY
 
 
 @pytest.mark.parametrize("name", FAMILY)
@@ -89,8 +92,10 @@ def test_the_family_has_the_signatures_of_tensorflow(name):
     words, defaults = FAMILY[name]
     expected = dict.fromkeys(words.split(), inspect.Parameter.empty) | defaults
     function = getattr(npconv, name)
-    assert list(parameters(function).items()) == [*expected.items(), ("name", None), ("out", None)]
-    assert inspect.signature(function).parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert list(parameters(function).items()) == [*expected.items(), ("name", None), *OWN.items()]
+    for own in OWN:
+        kind = inspect.signature(function).parameters[own].kind
+        assert kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def test_extract_patches_has_the_signature_of_tensorflow():
