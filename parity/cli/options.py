@@ -98,15 +98,13 @@ def add_patience(parser: Any) -> None:
 
 
 def add_scope(parser: Any, *, claims: bool = True) -> None:
-    """Declare the options that narrow what is asked of the subject, by which `claims` or none."""
+    """Declare the options that narrow what is asked of the subject, by claims or by other means."""
     add = getattr(parser, "add_argument", None) or parser.addoption
     for option, _, _, help in _SCOPE if claims else _SCOPE[1:]:
         add(option, metavar="NAMES", help=help)
-    add(
-        "--error",
-        metavar="BOUND",
-        help=f"which bound its floats are held to: {FORMS} (default: {COMPONENTWISE})",
-    )
+    if claims:
+        help = f"which bound its floats are held to: {FORMS} (default: {COMPONENTWISE})"
+        add("--error", metavar="BOUND", help=help)
 
 
 def add_processes(parser: Any) -> None:
