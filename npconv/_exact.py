@@ -47,17 +47,15 @@ def exact(
     if dtype.kind == "i" or not (first.size and second.size and prod(shape)):
         return standard(given)  # exact
     out = given["out"]
-    if out is None:
-        out = np.empty(shape, dtype)
-    else:
+    if out is not None:
         check_out(out, shape, dtype, dict(zip(operation.arrays, arrays, strict=True)))
 
     def sums(*pair: Array) -> Array:
         return standard({**given, **dict(zip(operation.arrays, pair, strict=True)), "out": None})
 
     with np.errstate(), np.errstate(all="ignore"):  # see conv2d
-        wide = [one.astype(dtype, copy=False).astype(np.float64) for one in arrays]
-        numbers = [np.isfinite(one) for one in wide]
+        own = [one.astype(dtype, copy=False) for one in arrays]
+        wide, numbers = [one.astype(np.float64) for one in own], list(map(np.isfinite, own))
         special = None
         if not all(one.all() for one in numbers):
             # Of sums of infinities, signs and zeros no partial sum overflows.
@@ -74,6 +72,8 @@ def exact(
         if special is not None:
             result = np.where(np.isfinite(special), result, special.astype(dtype))
             result[np.isnan(special)] = np.nan
+        if out is None:
+            return result
         out[...] = result
     return out  # type: ignore[no-any-return]
 
@@ -122,15 +122,14 @@ def _certify(values: Array, error: Array, result: Array) -> Array:
     *lead, last = values.shape
     blocks = list(runs(tuple(lead), count))
     sizes = [prod(hi - lo for lo, hi in block) * last for block in blocks]
-    whole = np.broadcast_to(error, values.shape)
-    # Contiguous, it is subtracted in less than half the time.
-    tiles = np.tile(error, max(sizes) // last) if error.ndim == 1 else None
+    whole, single = np.broadcast_to(error, values.shape), error.max()
+    even = single <= 2 * error.min()  # a number takes half the time
 
     def work(run: tuple[Ranges, int], scratch: Scratch) -> bool:
         ranges, start = run
         place = tuple(slice(*one) for one in ranges)
         some, above = values[place], result[place]
-        bound = whole[place] if tiles is None else tiles[: some.size].reshape(some.shape)
+        bound = single if even else whole[place]
         end = scratch.take("product", some.shape, values.dtype)
         below = scratch.take("part", some.shape, result.dtype)
         narrow(np.subtract(some, bound, out=end), below)
