@@ -11,6 +11,7 @@ from parity.claims import (
     default_build,
     exact,
     extract_patches,
+    fast,
     halves,
     large,
     layers,
@@ -44,14 +45,17 @@ CLAIMS: dict[str, Claim] = {
         large,
         halves,
         extract_patches,
+        fast,
         default_build,
     )
 }
 """Every claim by its name, those that find most faults soonest first."""
+OF_NPCONV = ("extract_patches", "fast")
+"""Claims about what npconv alone has."""
 
 
 def chosen(scope: Scope) -> list[Claim]:
-    """Return the claims of `scope`; `extract_patches` is about npconv's own function.
+    """Return the claims of `scope`; those of `OF_NPCONV` are about nobody else's functions.
 
     WrongCall tells a name that is none.
     """
@@ -63,7 +67,7 @@ def chosen(scope: Scope) -> list[Claim]:
         for name, claim in CLAIMS.items()
         if (name in scope.claims or not scope.claims)
         and scope.operation in claim.operations
-        and (name != "extract_patches" or scope.is_npconv)
+        and (name not in OF_NPCONV or scope.is_npconv)
         and (claim is not adjoint.CLAIM or adjoint.siblings(scope))
         and set(claim.dtypes) & {*scope.dtypes, "all"}
     ]
