@@ -9,6 +9,7 @@ from parity.claims import (
     adjoint,
     bounded,
     default_build,
+    error_bound,
     exact,
     extract_patches,
     halves,
@@ -44,6 +45,7 @@ CLAIMS: dict[str, Claim] = {
         large,
         halves,
         extract_patches,
+        error_bound,
         default_build,
     )
 }
@@ -51,7 +53,7 @@ CLAIMS: dict[str, Claim] = {
 
 
 def chosen(scope: Scope) -> list[Claim]:
-    """Return the claims of `scope`; `extract_patches` is about npconv's own function.
+    """Return the claims of `scope`; some are about functions that npconv alone has.
 
     WrongCall tells a name that is none.
     """
@@ -63,7 +65,7 @@ def chosen(scope: Scope) -> list[Claim]:
         for name, claim in CLAIMS.items()
         if (name in scope.claims or not scope.claims)
         and scope.operation in claim.operations
-        and (name != "extract_patches" or scope.is_npconv)
+        and (name not in ("extract_patches", "error_bound") or scope.is_npconv)
         and (claim is not adjoint.CLAIM or adjoint.siblings(scope))
         and set(claim.dtypes) & {*scope.dtypes, "all"}
     ]
