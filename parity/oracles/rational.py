@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.model.case import DTYPES, Array, Case
 from parity.oracles import bounds
+from parity.oracles.sums import multiplied_by_ieee_rules, summed
 
 
 def rounded(case: Case, *arrays: Array) -> Array:
@@ -24,14 +25,14 @@ def rounded(case: Case, *arrays: Array) -> Array:
     dtype = DTYPES[case.dtype]
     wide = [one.astype(np.float64) for one in arrays]
     (x, x_place), (w, w_place) = map(_whole, wide)
-    sums = bounds.summed(case, x, w)
+    sums = summed(case, x, w)
     values = [_round(total, x_place + w_place, dtype) for total in sums.ravel().tolist()]
     result = np.array(values, np.float64).reshape(sums.shape)
     if not all(np.isfinite(one).all() for one in wide):
         # A sum of infinities, NaN and signs is what it is with numbers in the place of signs.
         signs = [np.where(np.isfinite(one), np.sign(one), one) for one in wide]
         with np.errstate(invalid="ignore"):
-            ieee = bounds.summed(case, *signs, multiply=bounds.multiplied_by_ieee_rules)
+            ieee = summed(case, *signs, multiply=multiplied_by_ieee_rules)
         result = np.where(np.isfinite(ieee), result, ieee)
     return result.astype(dtype)  # which loses nothing
 
