@@ -24,7 +24,8 @@ def taken(
     operation: Operation, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> list[Winograd]:
     """Return the forms that the engine may take: for images of a shape, together or in parts."""
-    if operation.gives != "output" or operation.depthwise or 0 in (*shape, *geometry.outputs):
+    empty = 0 in (*shape, *geometry.outputs, geometry.out_channels)
+    if operation.gives != "output" or operation.depthwise or empty:
         return []
     lead = shape[: -1 - len(geometry.axes)]
     batches = {prod(lead[first:]) for first in range(len(lead))}
