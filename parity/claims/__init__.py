@@ -17,6 +17,7 @@ from parity.claims import (
     layers,
     layouts,
     metamorphic,
+    rounded,
     special,
 )
 from parity.claims.claim import Claim, Example
@@ -46,14 +47,17 @@ CLAIMS: dict[str, Claim] = {
         halves,
         extract_patches,
         error_bound,
+        rounded,
         default_build,
     )
 }
 """Every claim by its name, those that find most faults soonest first."""
+OF_NPCONV = ("extract_patches", "error_bound", "rounded")
+"""Claims about functions of npconv's that no other subject has."""
 
 
 def chosen(scope: Scope) -> list[Claim]:
-    """Return the claims of `scope`; some are about functions that npconv alone has.
+    """Return the claims of `scope`, for npconv those about what it alone has as well.
 
     WrongCall tells a name that is none.
     """
@@ -65,7 +69,7 @@ def chosen(scope: Scope) -> list[Claim]:
         for name, claim in CLAIMS.items()
         if (name in scope.claims or not scope.claims)
         and scope.operation in claim.operations
-        and (name not in ("extract_patches", "error_bound") or scope.is_npconv)
+        and (name not in OF_NPCONV or scope.is_npconv)
         and (claim is not adjoint.CLAIM or adjoint.siblings(scope))
         and set(claim.dtypes) & {*scope.dtypes, "all"}
     ]

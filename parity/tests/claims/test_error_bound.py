@@ -40,7 +40,8 @@ def without_underflow(bound: Array, arguments: Any) -> Array:
     """Take n t away, as if nothing were flushed."""
     least = [float(np.finfo(one.dtype).tiny) for one in arguments if hasattr(one, "dtype")]
     count = arguments[2].size // max(1, arguments[2].shape[-1])
-    return np.maximum(bound - count * min(least), 0)
+    rest: Array = np.maximum(bound - count * min(least), 0)
+    return rest
 
 
 FAULTS: dict[str, Callable[[Array, Any], Array]] = {
