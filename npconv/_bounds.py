@@ -21,6 +21,8 @@ is then off by sum (|x| s_w + s_x |w| + s_x s_w) besides, and g is that of |x| +
 Results.  A sum y that is off by b is rounded once to another format: u_r (|y| + b), or half the
 smallest subnormal, are added.
 
+Fast.  Winograd's convolutions have another g and n: see ``_bounds_winograd``.
+
 Two convolutions in a row.  The first one's value, rounded, is known but for its bound, and but for
 t if it may be flushed: an input that may lie that far from its value.
 
@@ -36,12 +38,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npconv._arguments import read_alike, read_array, read_arrays, read_call, read_dtype
+from npconv._arguments import (
+    Checked,
+    read_alike,
+    read_array,
+    read_arrays,
+    read_call,
+    read_dtype,
+)
 from npconv._attributes import Array, Precision, read_precision, wrong
 from npconv._backward import backward, check_call
+from npconv._bounds_winograd import gross as winograd
+from npconv._bounds_winograd import taken
 from npconv._conv2d import computed
 from npconv._explain import which
-from npconv._geometry import Geometry
 from npconv._operation import POINTWISE, Operation
 from npconv._phases import by_dilation
 from npconv._terms import terms
@@ -186,7 +196,7 @@ def read(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Called:
             arrays[name] = array.astype(np.int32) if short else array
     alike = read_alike(**arrays) if operation.alike else read_arrays(operation, arrays)
     call.given.update(zip(arrays, alike, strict=True))
-    _geometry(operation, call.given, alike)
+    _checked(operation, call.given, alike)
     return call.cast(read_dtype(call.names[0], call.dtype))
 
 
@@ -209,7 +219,8 @@ def bounded(
         result = result if result.unit else _EXACT  # modulo 2**32 there is no error
     given, arrays = call.given, (call.given[name] for name in call.names)
     first, second, *last = (_read_in(inputs, Known(one, np.zeros(one.shape))) for one in arrays)
-    found = _sum(call.operation, given, first, second, sums, result)
+    fast = call.dtype if precision == "fast" else None
+    found = _sum(call.operation, given, first, second, sums, result, fast)
     for points in last:
         kept = inputs if inputs.unit > result.unit else inputs._replace(unit=0.0)
         given = {"padding": "VALID", "data_format": given["data_format"]}
@@ -217,10 +228,10 @@ def bounded(
     return found
 
 
-def _geometry(operation: Operation, given: Mapping[str, Any], arrays: Sequence[Array]) -> Geometry:
-    """Check a call of these arrays, and return its geometry."""
+def _checked(operation: Operation, given: Mapping[str, Any], arrays: Sequence[Array]) -> Checked:
+    """Check a call of these arrays."""
     first, second, *_ = ((one.shape, one.dtype) for one in arrays)
-    return check_call(operation, given, first, second)[1]
+    return check_call(operation, given, first, second)
 
 
 def read_format(name: str, value: Any) -> str:
@@ -264,16 +275,19 @@ def _read_in(inputs: Format, known: Known) -> Known:
 
 def _sum(
     operation: Operation, given: Mapping[str, Any], first: Known, second: Known,
-    sums: Format, result: Format,
+    sums: Format, result: Format, fast: np.dtype[Any] | None = None,
 ) -> Known:  # fmt: skip
-    """Return what is known of sums of products, made in one format and rounded to another."""
+    """Return what is known of sums of products, made in one format and rounded to another.
+
+    By any algorithm that the engine may take for a `fast` result of a dtype.
+    """
 
     def of(one: Array, other: Array) -> Array:
         return _convolved(operation, given, one, other)
 
     (x, around_x), (w, around_w) = first, second
-    # Gradients have no leading dimensions.
-    count = terms(operation, _geometry(operation, given, (x, w)), len(x))
+    _, geometry, _, layout = _checked(operation, given, (x, w))
+    count = terms(operation, geometry, len(x))  # gradients have no leading dimensions
     rounding, own = _roundings(count, sums.unit), _roundings(count, FORMATS["float64"].unit)
     known = np.isfinite(x), np.isfinite(w), ~np.isinf(around_x), ~np.isinf(around_w)
     with np.errstate(all="ignore"):
@@ -286,6 +300,13 @@ def _sum(
             void = of(np.sign(most_x), np.sign(most_w)) == 0
         value = of(x, w)
         spread = rounding * gross + count * sums.tiny * (1 + rounding)
+        for form in taken(operation, geometry, x.shape, fast) if fast else ():
+            more, lost = winograd(form, geometry, layout, most_x, most_w)
+            count = form.transforms.roundings(geometry.in_channels)
+            most = _roundings(count, sums.unit)
+            more *= 1 + 2 * _roundings(count, FORMATS["float64"].unit)
+            spread = np.maximum(spread, most * more + lost * sums.tiny * (1 + most))
+            void &= more == 0
         if around_x.any() or around_w.any():
             spread += (of(around_x, most_w) + of(np.abs(x), around_w)) * (1 + 2 * own)
         unsettled = gross * (1 + rounding) >= sums.most

@@ -9,6 +9,7 @@ from parity.claims import (
     adjoint,
     bounded,
     default_build,
+    error_bound,
     exact,
     extract_patches,
     fast,
@@ -17,6 +18,7 @@ from parity.claims import (
     layers,
     layouts,
     metamorphic,
+    rounded,
     special,
 )
 from parity.claims.claim import Claim, Example
@@ -46,16 +48,18 @@ CLAIMS: dict[str, Claim] = {
         halves,
         extract_patches,
         fast,
+        error_bound,
+        rounded,
         default_build,
     )
 }
 """Every claim by its name, those that find most faults soonest first."""
-OF_NPCONV = ("extract_patches", "fast")
-"""Claims about what npconv alone has."""
+OF_NPCONV = ("extract_patches", "fast", "error_bound", "rounded")
+"""Claims about functions of npconv's that no other subject has."""
 
 
 def chosen(scope: Scope) -> list[Claim]:
-    """Return the claims of `scope`; those of `OF_NPCONV` are about nobody else's functions.
+    """Return the claims of `scope`, for npconv those about what it alone has as well.
 
     WrongCall tells a name that is none.
     """
