@@ -25,8 +25,8 @@ from npconv._products import Products
 from npconv._slices import UNIT, in_slices, sum_in_integers, sum_to_odd
 from npconv._terms import terms
 
-_LONG = 1024  # terms: longer sums are cut, for a bound that leaves fewer of them
-_CHUNK = 1 << 15  # outputs: what is made of so many stays in cache
+_LONG = 512  # terms: longer sums are cut, for a bound that leaves fewer of them
+_CHUNK = 1 << 16  # outputs: what is made of so many stays in cache
 _GATHERED = 1 << 16  # products, where a sum has no more
 _FEW = 1 / 128  # of all sums: to gather one takes that much longer than to compute it
 
@@ -54,21 +54,22 @@ def exact(
         return standard({**given, **dict(zip(operation.arrays, pair, strict=True)), "out": None})
 
     with np.errstate(), np.errstate(all="ignore"):  # see conv2d
-        own = [one.astype(dtype, copy=False) for one in arrays]
-        wide, numbers = [one.astype(np.float64) for one in own], list(map(np.isfinite, own))
-        special = None
-        if not all(one.all() for one in numbers):
-            # Of sums of infinities, signs and zeros no partial sum overflows.
-            special = sums(
-                *(np.where(n, np.sign(x), x) for n, x in zip(numbers, wide, strict=True))
-            )
-            wide = [np.where(n, x, 0.0) for n, x in zip(numbers, wide, strict=True)]
+        wide = [one.astype(dtype, copy=False).astype(np.float64) for one in arrays]
         products = Products(operation, geometry, layout, shape, *wide)
+        bound, special = products.gross(), None
+        if not np.isfinite(bound).all():
+            numbers = list(map(np.isfinite, wide))
+            # Of sums of infinities, signs and zeros no partial sum overflows.
+            signs = (np.where(n, np.sign(x), x) for n, x in zip(numbers, wide, strict=True))
+            special = sums(*signs)
+            wide = [np.where(n, x, 0.0) for n, x in zip(numbers, wide, strict=True)]
+            products = Products(operation, geometry, layout, shape, *wide)
+            bound = products.gross()
         count = terms(operation, geometry, len(first))
         if dtype.itemsize == 8:
             result = _wide(sums, products, wide, count)
         else:
-            result = _narrow(sums, products, wide, count, dtype)
+            result = _narrow(sums, products, wide, count, bound, dtype)
         if special is not None:
             result = np.where(np.isfinite(special), result, special.astype(dtype))
             result[np.isnan(special)] = np.nan
@@ -92,8 +93,9 @@ def _wide(sums: _Sums, products: Products, wide: list[Array], count: int) -> Arr
 
 
 def _narrow(
-    sums: _Sums, products: Products, wide: list[Array], count: int, dtype: np.dtype[Any]
-) -> Array:
+    sums: _Sums, products: Products, wide: list[Array], count: int, bound: Array,
+    dtype: np.dtype[Any],
+) -> Array:  # fmt: skip
     """Return what float64, in which products are exact, gives of a dtype with fewer digits."""
     whole = _sums_are_exact(wide, count)
     pairs = [tuple(wide)] if whole else list(products.cut(-(-count // _LONG)))
@@ -105,7 +107,7 @@ def _narrow(
     longest = -(-count * max(pair[0].size for pair in pairs) // wide[0].size)
     factor = gamma(longest + len(pairs) + 4)  # four for the roundings of ends
     result = np.empty(values.shape, dtype)
-    open = _certify(values, factor * products.gross(), result)
+    open = _certify(values, factor * bound, result)
     found = result.reshape(-1)
     if len(open) > _FEW * found.size:
         error = (factor * (1 + 2 * factor)) * sums(*map(np.abs, wide)).reshape(-1)[open]
@@ -159,7 +161,7 @@ def _settle(products: Products, places: Array, found: Array) -> None:
                 total[:, 0] += left[:, -1]
             left = total
         error = gross * gamma(2 * rounds + 4)
-        rows = np.flatnonzero(_ends(left[:, 0], error, found, some))
+        rows = np.flatnonzero(_ends(left[:, 0] + 0.0, error, found, some))
         if rows.size:
             sums = np.array([sum_to_odd(terms[row].tolist()) for row in rows])
             found[some[rows]] = narrowed(sums, found.dtype)
