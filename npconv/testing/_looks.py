@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from npconv._attributes import Array
-from npconv._bounds import FORMATS, Called, Known, rounded
+from npconv._bounds import Known
+from npconv._called import Called
+from npconv._formats import FORMATS, rounded
 from npconv.testing._judged import agree, judged, result_dtype
 from npconv.testing._suspect import Suspect, laid
 
@@ -21,11 +23,11 @@ Mistake = Callable[[Suspect], Known]
 
 
 @np.errstate(all="ignore")
-def looks_like(found: Array, call: Called, formats: Mapping[str, Any]) -> str:
+def looks_like(found: Array, right: Known, call: Called, formats: Mapping[str, Any]) -> str:
     """Say in words what explains a result that is wrong; nothing if nothing known does."""
-    if found.ndim != judged(call, formats).value.ndim or not found.size:
+    if found.ndim != right.value.ndim or not found.size:
         return ""
-    suspect = laid(found, call, formats)
+    suspect = laid(found, right, call, formats)
     explaining: dict[str, Known] = {}
     for text, mistake in (_MISTAKES | _ROUNDINGS).items():
         if text in _ROUNDINGS and explaining:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconv._attributes import Array, read_attributes, show_pads
-from npconv._backward import check_call
-from npconv._bounds import Called, Known
+from npconv._bounds import Known
+from npconv._called import Called, checked
 from npconv._geometry import Axis, Geometry
 from npconv._operation import FORMATS
 from npconv.testing._judged import judged
@@ -66,9 +66,9 @@ class Suspect(NamedTuple):
         return self.given(padding=show_pads(pads, FORMATS[len(self.axes)][0]))
 
 
-def laid(found: Array, call: Called, formats: Mapping[str, Any]) -> Suspect:
+def laid(found: Array, right: Known, call: Called, formats: Mapping[str, Any]) -> Suspect:
     """Lay a call and its result out with channels last and one batch."""
-    operation, right, given = call.operation, judged(call, formats), dict(call.given)
+    operation, given = call.operation, dict(call.given)
     filters = right.value if operation.gives == "filters" else given[operation.filters]
     operation = operation.of(filters.shape)
     steps, pads, layout, spacing = read_attributes(operation, *operation.attributes(given))
@@ -95,7 +95,6 @@ def laid(found: Array, call: Called, formats: Mapping[str, Any]) -> Suspect:
     given |= {
         name: value for name, value in attributes.items() if name in given and name not in own
     }
-    first, second = ((given[name].shape, given[name].dtype) for name in operation.arrays)
-    geometry = check_call(operation, given, first, second)[1]
+    geometry = checked(operation, given, [given[name] for name in operation.arrays])[1]
     call = call._replace(operation=operation, given=given)
     return Suspect(call, formats, geometry, found, right, last)
