@@ -26,7 +26,7 @@ import numpy as np
 
 from npconv._blocks import reach
 from npconv._engine.kept import Kept, made
-from npconv._engine.plan import TILE_BYTES, Plan, Tile, Work, largest, pieces
+from npconv._engine.plan import TILE_BYTES, TOTAL_BYTES, Plan, Tile, Work, largest, pieces
 from npconv._engine.scratch import Array, Scratch
 from npconv._engine.toeplitz import scatter, widened
 from npconv._geometry import Axis, Geometry
@@ -34,7 +34,7 @@ from npconv._patches import fill
 
 NAME = "FFT"
 _FLOAT64 = np.dtype(np.float64)
-_MOST = 432  # numbers along an axis, so that two threads find room
+_MOST = 432  # numbers along an axis
 _SHARED = 4 << 20  # bytes of transformed filters, where a call keeps them for all tiles
 ERROR = 4 * 16 * 2 * log2(_MOST) * 2.0**-53
 # In multiply-adds of BLAS that take as long:
@@ -42,7 +42,7 @@ _TRANSFORMED = 500  # to transform a number
 _TAP, _DEPTHWISE = 5, 20  # one of direct sums, which BLAS makes of few channels, or none of it
 _CALL = 20_000_000  # to do all that does not grow
 
-_LENGTHS = sorted(
+_LENGTHS: list[int] = sorted(
     n for n in (2**a * 3**b * 5**c for a in range(10) for b in range(4) for c in range(3))
     if n <= _MOST
 )  # fmt: skip
@@ -51,8 +51,8 @@ _LENGTHS = sorted(
 def admits(geometry: Geometry) -> bool:
     """Say whether it can compute a convolution: of two axes, where each filter reads a channel."""
     axes = geometry.axes
-    near = all(axis[2:4] == (1, 1) and axis.kernel <= _MOST for axis in axes)
-    return near and len(axes) == 2 and geometry.filter_channels == 1
+    plain = geometry.filter_channels == 1 and len(axes) == 2
+    return plain and all(axis[2:4] == (1, 1) and axis.kernel <= _most(geometry) for axis in axes)
 
 
 def pays(geometry: Geometry, batch: int) -> bool:
@@ -74,23 +74,30 @@ def _effort(geometry: Geometry, batch: int) -> int:
 @lru_cache(maxsize=256)
 def _widened(geometry: Geometry) -> Geometry:
     """Return the convolution whose patches are what the blocks read, of all channels at once."""
-    wide = widened(geometry, tuple(map(_outputs, geometry.axes)))
-    channels = geometry.in_channels
+    most, channels = _most(geometry), geometry.in_channels
+    wide = widened(geometry, tuple(_outputs(axis, most) for axis in geometry.axes))
     return wide._replace(filter_channels=channels, out_channels=channels)
 
 
-def _outputs(axis: Axis) -> int:
+def _most(geometry: Geometry) -> int:
+    """Return the most numbers along an axis: a tile takes 40 bytes for each of a block's."""
+    filters = geometry.out_channels // geometry.in_channels
+    room = TOTAL_BYTES // (2 * 40 * filters)  # for two threads
+    return max((n for n in _LENGTHS if n * n <= room), default=0)
+
+
+def _outputs(axis: Axis, most: int) -> int:
     """Return how many outputs of an axis a block has.
 
     >>> axes = Axis.resolve(100, 31, 1, 1, "VALID"), Axis.resolve(512, 31, 1, 1, "SAME")
-    >>> [_outputs(axis) for axis in axes]
+    >>> [_outputs(axis, 432) for axis in axes]
     [70, 130]
     """
 
     def effort(length: int) -> float:
         return -(-axis.outputs // (length - axis.kernel + 1)) * length * log2(length)
 
-    longer = (length for length in _LENGTHS if length >= axis.kernel)
+    longer = (length for length in _LENGTHS if axis.kernel <= length <= most)
     length: int = min(longer, key=effort)
     return length - axis.kernel + 1
 
@@ -100,7 +107,7 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     wide, channels = _widened(geometry), geometry.in_channels
     lengths, multiplier = wide.kernel, geometry.out_channels // channels
     filters = 16 * lengths[0] * (lengths[1] // 2 + 1) * multiplier  # of a channel
-    size = 3 * filters  # of its transforms, each made of another
+    size = 4 * filters  # of its transforms, each made of another, which older NumPys copy
     shares = min(channels, -(-channels * size // TILE_BYTES))
     effort = _effort(geometry, batch) // (batch * prod(wide.outputs))
     count = pieces(wide, batch, effort, -(-channels // shares) * size)
@@ -112,9 +119,10 @@ def plan(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> Plan:
     buffers = {
         "band": images * wide.pixels(*sides) * share * _FLOAT64.itemsize,
         "transforms": blocks * share * size,
-        "filters": 0 if shared else share * size,
+        "filters": 0 if shared else 2 * share * filters,
     }
-    block = tuple(map(_outputs, geometry.axes))
+    pairs = zip(lengths, geometry.kernel, strict=True)
+    block = tuple(length - taps + 1 for length, taps in pairs)
     return Plan(NAME, wide, batch, count, shares, buffers, shared, 1 << 19, block)
 
 
@@ -162,4 +170,5 @@ def prepare(
 def _transformed(weights: Array, kernel: tuple[int, ...], lengths: tuple[int, ...]) -> Array:
     """Transform filters, (KH * KW, OC) -> (*lengths, OC), to be multiplied by pixels."""
     taps = weights.reshape(*kernel, -1).astype(_FLOAT64)
-    return np.conj(np.fft.fft(np.fft.rfft(taps, lengths[1], axis=1), lengths[0], axis=0))
+    result = np.fft.fft(np.fft.rfft(taps, lengths[1], axis=1), lengths[0], axis=0)
+    return np.conj(result, out=result)

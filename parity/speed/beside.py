@@ -177,7 +177,7 @@ CONTENDERS = {
     "np.dot": Contender(recipes.dense),
     "prepared": Contender(recipes.prepared, "npconv"),
     "fast": Contender(
-        partial(recipes.prepared, precision="fast"), "npconv", allowed=recipes.winograd_bound
+        partial(recipes.prepared, precision="fast"), "npconv", allowed=recipes.fast_bound
     ),
     "exact": Contender(partial(recipes.prepared, precision="exact"), "npconv"),
 }
