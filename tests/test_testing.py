@@ -141,6 +141,31 @@ def test_tensors():
     assert "the dtype is bfloat16, expected float32" in said(half, x, w, 1, "VALID")
 
 
+def test_bfloat16_without_ml_dtypes():
+    """As tensors of PyTorch have it, which NumPy cannot read: by way of float64."""
+    x, w = drawn((1, 4, 4, 2), "bfloat16"), drawn((3, 3, 2, 1), "bfloat16")
+
+    class Tensor:
+        dtype = "torch.bfloat16"
+
+        def __init__(self, array):
+            self.array = array
+
+        def detach(self):
+            return self
+
+        cpu = double = detach
+
+        def numpy(self):
+            return self.array.astype(np.float64)
+
+    right = npconv.conv2d(x, w, 1, "SAME")
+    assert_conv2d_close(Tensor(right), x, w, 1, "SAME")
+    wrong = right.copy()
+    wrong[0, 1] += BF16.type(9)
+    assert "4 of 16 outputs" in said(Tensor(wrong), x, w, 1, "SAME")
+
+
 @pytest.mark.parametrize("narrow", ["float16", "bfloat16"])
 def test_narrow_sums_pass_only_as_such(narrow):
     x, w = drawn((1, 6, 6, 16), narrow), drawn((3, 3, 16, 4), narrow)
