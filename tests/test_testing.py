@@ -274,10 +274,10 @@ PLANTED = {  # what is computed, of which arrays, and the rest of the call that 
     "with the input's memory taken for the other data_format": (
         naive(np.einsum("nchw->nhwc", X.reshape(2, 4, 6, 7)), W), X, W, 1, "VALID"
     ),
-    "with the result's memory in the other data_format": (
+    "with the output's memory taken for the other data_format": (
         np.einsum("nhwc->nchw", naive(X, W)).reshape(2, 4, 5, 4), X, W, 1, "VALID"
     ),
-    "with all images' memory taken for the other data_format": (
+    "with the memory of both taken for the other data_format": (
         np.einsum(
             "nhwc->nchw", naive(np.einsum("nchw->nhwc", X.reshape(2, 4, 6, 7)), W)
         ).reshape(2, 4, 5, 4), X, W, 1, "VALID"
@@ -296,7 +296,7 @@ PLANTED = {  # what is computed, of which arrays, and the rest of the call that 
     "with something added to each channel": (
         naive(X, W) + np.array([1, -2, 0, 3]), X, W, 1, "VALID"
     ),
-    "multiplied by a number": (naive(X, W) / 36, X, W, 1, "VALID"),
+    "multiplied by {:.7g}": (naive(X, W) / 36, X, W, 1, "VALID"),
     "with negative results set to 0": (naive(X, W).clip(0), X, W, 1, "VALID"),
     "with inputs rounded to tfloat32": (naive(narrowed(X, 11), narrowed(W, 11)), X, W, 1, "VALID"),
     "with inputs rounded to bfloat16": (naive(X.astype(BF16), W.astype(BF16)), X, W, 1, "VALID"),
@@ -319,7 +319,7 @@ PLANTED = {  # what is computed, of which arrays, and the rest of the call that 
 @pytest.mark.parametrize("text", _looks._MISTAKES)
 def test_every_mistake_is_named(text):
     result, x, w, *call = PLANTED[text]
-    expected = f"it equals conv2d {text}"
+    expected = f"it equals conv2d {text}".format(1 / 36)
     assert looks(result.astype(x.dtype), x, w, *call) == expected
     if len(call) == 2 and "data_format" not in text:  # channels first
         image, actual = (np.einsum("nhwc->nchw", one) for one in (x, result.astype(x.dtype)))

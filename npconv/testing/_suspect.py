@@ -39,6 +39,18 @@ class Suspect(NamedTuple):
         roles = (one for one in ("input", "filters", "output") if one != operation.gives)
         return {role: given[name] for role, name in zip(roles, operation.arrays, strict=True)}
 
+    @property
+    def largest(self) -> int:
+        """Where the largest value should be, counted along all axes."""
+        return int(np.argmax(np.abs(self.right.value)))
+
+    @property
+    def factor(self) -> float:
+        """By what it was multiplied, if it has the right shape."""
+        if self.found.shape != self.right.value.shape:
+            return np.nan
+        return float(self.found.flat[self.largest] / self.right.value.flat[self.largest])
+
     def changed(
         self, roles: str, change: Change, back: Change | None = None, **attributes: Any
     ) -> Known:
