@@ -36,15 +36,19 @@ def looks_like(found: Array, right: Known, call: Called, formats: Mapping[str, A
             known = mistake(suspect)
         except (IndexError, KeyError, TypeError, ValueError):
             continue  # the call has no room for it
-        others = (one.value for one in explaining.values())
         if (
             known.value.shape == suspect.found.shape
             and agree(suspect.found, known).all()
             and (text in _ROUNDINGS or _tells(known, suspect))
-            and not any(np.array_equal(known.value, one, equal_nan=True) for one in others)
+            and not any(_same(known, other) for other in explaining.values())
         ):
             explaining[text] = known
     return next(iter(explaining)).format(suspect.factor) if len(explaining) == 1 else ""
+
+
+def _same(known: Known, other: Known) -> bool:
+    """Say whether two predict the same, but for the rounding of float64."""
+    return bool(agree(other.value, Known(known.value, known.spread * 2.0**-20)).all())
 
 
 def _tells(known: Known, suspect: Suspect) -> bool:
