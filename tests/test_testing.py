@@ -46,9 +46,12 @@ def test_right_results_pass(name, dtype):
     call = random_call if dtype == "int32" else floats
     for seed in range(3):
         arguments, named = call(name, dtype, seed)
-        for function in (getattr(reference, name), getattr(npconv, name)):
-            result = function(*arguments, **named)
-            assert assert_close(result, getattr(npconv, name), *arguments, **named) is None
+        function = getattr(npconv, name)
+        result = getattr(reference, name)(*arguments, **named)
+        assert assert_close(result, function, *arguments, **named) is None
+        for precision in ("standard", "fast", "exact"):
+            result = function(*arguments, **named, precision=precision)
+            assert_close(result, function, *arguments, **named, precision=precision)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -101,12 +101,10 @@ def laid(found: Array, right: Known, call: Called, formats: Mapping[str, Any]) -
         "padding": pads if isinstance(pads, str) else show_pads(pads, order),
         operation.strides: steps,
         operation.dilations: spacing,
-        operation.sizes: right.value.shape,
     }
-    own = {operation.sizes} if operation.gives == "output" else set()
-    given |= {
-        name: value for name, value in attributes.items() if name in given and name not in own
-    }
+    given |= {name: value for name, value in attributes.items() if name in given}
+    if operation.gives != "output":
+        given[operation.sizes] = right.value.shape
     geometry = checked(operation, given, [given[name] for name in operation.arrays])[1]
     call = call._replace(operation=operation, given=given)
     return Suspect(call, formats, geometry, found, right, last)
