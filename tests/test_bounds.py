@@ -12,6 +12,7 @@ from family import FORWARD, GRADIENTS, random_call
 import npconv
 from npconv import _bounds, reference
 from npconv._engine.multiply import ALGORITHMS
+from npconv._formats import Format
 
 FAMILY = [*FORWARD, *GRADIENTS]
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
@@ -266,7 +267,7 @@ def test_planted_bounds_that_are_too_small_are_found(planted, lost, monkeypatch)
         monkeypatch.setattr(_bounds, "_roundings", lambda n, unit: own(n // 2, unit))
     else:
         unit, _, most = _bounds.FORMATS["float32"]
-        monkeypatch.setitem(_bounds.FORMATS, "float32", _bounds.Format(unit, 0.0, most))
+        monkeypatch.setitem(_bounds.FORMATS, "float32", Format(unit, 0.0, most))
     x, w, error = worst(lost)
     assert error > one_sum(x, w)
 

@@ -12,6 +12,7 @@ from parity.claims import (
     error_bound,
     exact,
     extract_patches,
+    fast,
     halves,
     large,
     layers,
@@ -46,13 +47,14 @@ CLAIMS: dict[str, Claim] = {
         large,
         halves,
         extract_patches,
+        fast,
         error_bound,
         rounded,
         default_build,
     )
 }
 """Every claim by its name, those that find most faults soonest first."""
-OF_NPCONV = ("extract_patches", "error_bound", "rounded")
+OF_NPCONV = ("extract_patches", "fast", "error_bound", "rounded")
 """Claims about functions of npconv's that no other subject has."""
 
 

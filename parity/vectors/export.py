@@ -95,7 +95,8 @@ def _made(arguments: argparse.Namespace) -> tuple[list[forms.Made], dict[str, st
     left_out: dict[str, str] = {}
     for operation, (case, word, why) in _chosen(arguments):
         name = re.sub(r"\W+", "_", f"{operation} {word}".replace(" >", " above").lower())
-        name = f"{name}_{len(made)}" if name in made else name
+        while name in made:
+            name += "_too"
         if case is None:
             left_out[name] = "none was drawn"
             continue

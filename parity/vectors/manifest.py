@@ -22,6 +22,7 @@ CONVENTIONS = {
     "output": "the exact sum, rounded once to the dtype, ties to even; a NaN is any NaN",
     "bound": "what |result - output| may be, for each output: inf allows anything, nan asks for the"
     " same infinity, or a NaN for a NaN",
+    "onnx": "X, W and Y are channels first; the atol of data.json is the largest bound",
     "outputs": "parity check --outputs DIR2 reads NAME.npy, or NAME.bin, the bytes of the output,"
     " for each case",
 }
