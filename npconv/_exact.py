@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from npconv import _backward
 from npconv._arguments import check_out, read_arrays
 from npconv._attributes import Array
+from npconv._checking import check_call
 from npconv._engine import threads
 from npconv._engine.casting import cast
 from npconv._engine.plan import runs
@@ -44,7 +44,7 @@ def exact(
     """
     first, second = arrays = read_arrays(operation, given)
     known, other = ((one.shape, one.dtype) for one in arrays)
-    dtype, geometry, shape, layout = _backward.check_call(operation, given, known, other)
+    dtype, geometry, shape, layout = check_call(operation, given, known, other)
     if dtype.kind == "i" or not (first.size and second.size and prod(shape)):
         return standard(given)  # exact
     out = given["out"]
