@@ -36,15 +36,19 @@ def looks_like(found: Array, right: Known, call: Called, formats: Mapping[str, A
             known = mistake(suspect)
         except (IndexError, KeyError, TypeError, ValueError):
             continue  # the call has no room for it
-        others = (one.value for one in explaining.values())
         if (
             known.value.shape == suspect.found.shape
             and agree(suspect.found, known).all()
             and (text in _ROUNDINGS or _tells(known, suspect))
-            and not any(np.array_equal(known.value, one, equal_nan=True) for one in others)
+            and not any(_same(known, other) for other in explaining.values())
         ):
             explaining[text] = known
-    return next(iter(explaining)) if len(explaining) == 1 else ""
+    return next(iter(explaining)).format(suspect.factor) if len(explaining) == 1 else ""
+
+
+def _same(known: Known, other: Known) -> bool:
+    """Say whether two predict the same, but for the rounding of float64."""
+    return bool(agree(other.value, Known(known.value, known.spread * 2.0**-20)).all())
 
 
 def _tells(known: Known, suspect: Suspect) -> bool:
@@ -61,6 +65,8 @@ def _lost(axis: int) -> Mistake:
     """Return the mistake of leaving out what is last along an axis of the input."""
 
     def without(array: Array) -> Array:
+        if array.ndim + axis < 1 or array.shape[axis] < 2:
+            raise IndexError
         array = np.moveaxis(array.copy(), axis, 0)
         array[-1] = 0
         return np.moveaxis(array, 0, axis)
@@ -131,18 +137,18 @@ def _biased(call: Suspect) -> Known:
 def _scaled(call: Suspect) -> Known:
     """Multiply by the factor of the largest output, which is off by as much as that is."""
     value, spread = call.right
-    most = np.unravel_index(np.argmax(np.abs(value)), value.shape)
     if np.count_nonzero(value) < 4:
         raise ValueError
-    factor = call.found[most] / value[most]
     unit = FORMATS[result_dtype(call.call, call.formats)].unit
-    off = (spread[most] / np.abs(value[most]) + 2 * unit) * np.abs(value)
-    return Known(value * factor, (spread + off) * max(1, abs(factor)))
+    off = (spread.flat[call.largest] / np.abs(value.flat[call.largest]) + 2 * unit) * np.abs(value)
+    return Known(value * call.factor, (spread + off) * max(1, abs(call.factor)))
 
 
 def _truncated(call: Suspect) -> Known:
     """Cut off the last digits of float32 sums, which are known but for their bound."""
     halves = FORMATS[result_dtype(call.call, call.formats)]
+    if halves.unit <= FORMATS["float32"].unit:
+        raise ValueError
     sums = judged(call.call, {**call.formats, "dtype": "float32"})
     low, high = (
         rounded(sums.value + side, halves, np.trunc) for side in (-sums.spread, sums.spread)
@@ -226,15 +232,15 @@ _MISTAKES: dict[str, Mistake] = {
     ),
     "with filter o in group o % groups": _interleaved,
     "with the input's memory taken for the other data_format": _taken_for("input"),
-    "with the result's memory in the other data_format": _taken_for("output"),
-    "with all images' memory taken for the other data_format": _taken_for("input output"),
+    "with the output's memory taken for the other data_format": _taken_for("output"),
+    "with the memory of both taken for the other data_format": _taken_for("input output"),
     "with the last row of pixels left out": _lost(-3),
     "with the last column of pixels left out": _lost(-2),
     "with the last channel left out": _lost(-1),
     "with the images of the batch in another order": _reordered(0),
     "with its last channels in another order": _reordered(-1),
     "with something added to each channel": _biased,
-    "multiplied by a number": _scaled,
+    "multiplied by {:.7g}": _scaled,
     "with negative results set to 0": lambda call: Known(
         np.maximum(call.right.value, 0), call.right.spread
     ),
