@@ -148,6 +148,34 @@ def positions(
     return svg(figure, f"Where the errors of {title} lie", {})
 
 
+@mpl.rc_context(LOOK)
+def shares(rows: Sequence[Spread], title: str) -> str:
+    """Return where the errors of each row lie, in shares of one bound, and its own bound."""
+    figure = Figure((850 / 72, (110 + 38 * len(rows)) / 72), layout="constrained")
+    axes = figure.add_subplot(yticks=range(len(rows)), xscale="log")
+    axes.set_yticklabels([row.name for row in rows], color=INK)
+    axes.set_xscale("log", base=2)
+    axes.grid(axis="x")
+    axes.axvline(1, color=INK, lw=1.2)
+    axes.spines.left.set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    tips: dict[str, str] = {}
+    for y, row in enumerate(rows):
+        colour = BROWN if row.own is None else GOOD if row.name.startswith("npconv") else BLUE
+        low, first, middle, third, high, most = row.quantiles
+        axes.hlines(y, low, most, color=colour, lw=1.5)
+        bar = axes.hlines(y, first, third, color=colour, lw=9, alpha=0.5)
+        axes.plot([middle], [y], "|", color=colour, ms=14, mew=2)
+        axes.plot([most], [y], "o", color=colour, ms=5)
+        tip(tips, bar, f"{row.name}: median {middle:.2g}, 99 % {high:.2g}, largest {most:.2g}")
+        if row.own is not None:
+            axes.plot([row.own], [y], marker=5, color=BAD, ms=9, ls="")
+    axes.set_xlabel("error / bound of float32 sums")
+    axes.annotate("the bound", (1, 1), (4, 2), ("data", "axes fraction"), "offset points")
+    return svg(figure, title, tips)
+
+
 def tip(tips: dict[str, str], artist: Artist, words: str) -> None:
     """Give what is drawn a title, shown where it is hovered."""
     key = f"tip-{len(tips)}"
