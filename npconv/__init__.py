@@ -12,6 +12,7 @@ from npconv._backprop import (
     depthwise_conv2d_backprop_filter,
     depthwise_conv2d_backprop_input,
 )
+from npconv._bounds import error_bound
 from npconv._conv2d import conv2d
 from npconv._convolution import Convolution
 from npconv._depthwise import depthwise_conv2d, separable_conv2d
@@ -49,6 +50,7 @@ __all__ = [
     "depthwise_conv2d",
     "depthwise_conv2d_backprop_filter",
     "depthwise_conv2d_backprop_input",
+    "error_bound",
     "explain",
     "extract_patches",
     "flatten_filters",

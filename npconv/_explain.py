@@ -160,13 +160,7 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     >>> npconv.explain(npconv.conv2d_transpose, *shapes, strides=2).becomes
     '4 stride-1 convolutions of the gradient, taps 2x2, 2x1, 1x2, 1x1'
     """
-    function: Any = conv2d
-    if arguments and callable(arguments[0]):
-        function, *arguments = arguments  # type: ignore[assignment]
-    operation = OPERATIONS.get(getattr(function, "__name__", ""))
-    if operation is None:
-        names = ", ".join(OPERATIONS)
-        raise TypeError(f"function: expected one of {names}, received {function!r}")
+    function, operation, arguments = which(arguments)
     form = partial(_form, operation, _dtype(operation, dtype, (*arguments, *named.values())))
 
     def told(*arguments: Any, dtype: Any = None, **named: Any) -> Explanation:
@@ -182,6 +176,18 @@ filters.permute(3, 2, 0, 1), stride=(2, 2)).permute(0, 2, 3, 1)
     if operation.gives == "output":
         told = hinting(told, form)
     return told(*arguments, dtype=dtype, **named)
+
+
+def which(arguments: tuple[Any, ...]) -> tuple[Any, Operation, tuple[Any, ...]]:
+    """Return the function that is meant, ``conv2d`` unless it comes first, and its arguments."""
+    function: Any = conv2d
+    if arguments and callable(arguments[0]):
+        function, *arguments = arguments  # type: ignore[assignment]
+    operation = OPERATIONS.get(getattr(function, "__name__", ""))
+    if operation is None:
+        names = ", ".join(OPERATIONS)
+        raise TypeError(f"function: expected one of {names}, received {function!r}")
+    return function, operation, tuple(arguments)
 
 
 def _dtype(operation: Operation, asked: Any, values: Iterable[Any]) -> np.dtype[Any]:

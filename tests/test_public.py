@@ -50,6 +50,7 @@ CALLABLES = {
     **{name: getattr(npconv, name) for name in FAMILY},
     "flatten_filters": npconv.flatten_filters,
     "extract_patches": npconv.extract_patches,
+    "error_bound": npconv.error_bound,
     "explain": npconv.explain,
 }
 
