@@ -51,7 +51,8 @@ def siblings(scope: Scope, names: Mapping[str, tuple[str, ...]] = GRADIENTS) -> 
     module, found = scope.subject.partition(":")[0], {}
     for name in names.get(scope.operation, ()):
         with suppress(WrongCall):
-            found[name] = Subject(load(f"{module}:{name}"), scope)
+            function = load(f"{module}:{name}")
+            found[name] = Subject(function, replace(scope, operation=name))
     return found
 
 

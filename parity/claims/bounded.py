@@ -20,6 +20,7 @@ from parity.model.case import DTYPES, Case, Conv2d
 from parity.oracles import bounds
 from parity.oracles.bounds import Allowed
 from parity.oracles.compare import assert_within_bound
+from parity.oracles.winograd import takes
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 
@@ -67,7 +68,10 @@ def held(
     arrays, ratios = case.arrays(), {}
     permitted = bounds.allowances(case, *arrays)
     for name, function in sides(case, conv2d, *arrays):
-        allowed = permitted[name == note.ORACLE or flushes(case, conv2d)]
+        flush, error = name == note.ORACLE or flushes(case, conv2d), scope_of(conv2d).error
+        allowed = permitted[flush]
+        if name == note.SUBJECT and takes(error, case):
+            allowed = bounds.allow(case, *arrays, flush=flush, error=error)
         if sums_in_halves(case, name):
             allowed = bounds.allow(case, *arrays, flush=True, narrow=True)
         ratios[name] = compare(case=case, got=function(*arrays), allowed=allowed, name=name)

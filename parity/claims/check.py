@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from parity.engine import note
+from parity.model.call import read
 from parity.model.case import Array, Case, Conv2d
+from parity.model.geometry import Geometry
 from parity.model.subject import Scope, load
-from parity.oracles import eigen
+from parity.model.written import Arguments
+from parity.oracles import bounds, eigen
 from parity.oracles.bounds import HALVES
+from parity.oracles.winograd import takes
 
 if TYPE_CHECKING:
     from parity.claims.claim import Claim, Example, Told
@@ -33,6 +39,13 @@ class Subject:
 
         RuntimeError stands for what would end the process: sys.exit, or a panic of Rust.
         """
+        result = self._called(*arguments, **keywords)
+        if self.scope.error is None or isinstance(self.function, Subject):
+            return result
+        named = dict(zip(self.scope.of.leading, arguments, strict=False)) | keywords
+        return settled(self.scope, named, result)
+
+    def _called(self, *arguments: Any, **keywords: Any) -> Any:
         with note.calling(note.SUBJECT):
             try:
                 return self.function(*arguments, **keywords)
@@ -40,6 +53,35 @@ class Subject:
                 raise
             except BaseException as error:
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+def settled(scope: Scope, arguments: Arguments, result: Any) -> Any:
+    """Give results whose sums are exact in any order their exact values, if they may have others.
+
+    A fast algorithm makes something near of them.  What lies within its bound becomes exact, in
+    place, so that whatever compares bits, with an oracle or two results, compares what lies beyond.
+    """
+    case = read(arguments, scope.operation)
+    if case is None or case.dtype not in scope.dtypes or not takes(scope.error, case):
+        return result
+    arrays = [np.asarray(arguments[name]) for name in scope.of.arrays]
+    if len(arrays) > 2:
+        case = replace(case, pointwise=arrays[2].shape[-2:])
+    it = Geometry.of(case)
+    if not isinstance(result, np.ndarray) or it.channels % it.depth or it.filters % it.groups:
+        return result  # somebody else tells that it is wrong
+    if not bounds.exact_in_any_order(case, *arrays):
+        return result
+    expected = bounds.integers(case, *arrays)
+    if (result.shape, result.dtype) != (expected.shape, expected.dtype):
+        return result
+    allowed = bounds.allow(case, *arrays, flush=False, error=scope.error)
+    with np.errstate(all="ignore"):
+        error = np.abs(result.astype(allowed.value.dtype) - allowed.value)
+    near = allowed.open | (allowed.finite & (error <= allowed.bound))
+    result = result if result.flags.writeable else result.copy()
+    result[near] = expected[near]
+    return result
 
 
 def scope_of(conv2d: Conv2d) -> Scope:

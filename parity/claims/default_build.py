@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 
 from parity.claims import bounded, exact, special
+from parity.claims.check import scope_of
 from parity.claims.claim import Claim, Told
 from parity.examples.strategies import of_kinds
 from parity.ledger import rows as ledger
 from parity.ledger.facts import Facts
 from parity.ledger.rows import KILLED, ROWS, TAKEN, Divergence
 from parity.model.case import Array, Case, Conv2d
+from parity.model.error import Error
 from parity.model.subject import DTYPES
 from parity.model.written import Arguments
 from parity.oracles import bounds, onednn
 from parity.oracles.compare import assert_exact, assert_special, explain
+from parity.oracles.winograd import takes
 
 NAME = "TensorFlow with oneDNN"
 Hold = Callable[[str, Array, bool], float]
@@ -36,7 +39,7 @@ def admits(case: Any) -> bool:
 def check(case: Case, conv2d: Conv2d) -> Told:
     """Hold both sides against the exact value; ask the ledger where TensorFlow differs."""
     x, w = case.arrays()
-    hold, outputs, telling = _held(case, x, w)
+    hold, outputs, telling = _held(case, x, w, scope_of(conv2d).error)
     flush = not exact.admits(case) and bounded.flushes(case, conv2d)
     ratios = {"subject": hold("subject", case.call_on(conv2d, x, w), flush)}
     arguments = {"input": x, "filters": w, **case.arguments()}
@@ -59,7 +62,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     )
 
 
-def _held(case: Case, x: Array, w: Array) -> tuple[Hold, int, int]:
+def _held(case: Case, x: Array, w: Array, error: Error) -> tuple[Hold, int, int]:
     """Return how a result is held against what is right, and how many outputs there are and tell.
 
     To the bit where sums are exact, and to what IEEE rules allow elsewhere.
@@ -73,9 +76,11 @@ def _held(case: Case, x: Array, w: Array) -> tuple[Hold, int, int]:
 
         return to_the_bit, expected.size, int(np.count_nonzero(expected))
     permitted = bounds.allowances(case, x, w)
+    mine = bounds.allowances(case, x, w, error=error) if takes(error, case) else permitted
 
     def by_rules(name: str, got: Array, flush: bool) -> float:
-        return assert_special(case=case, got=got, allowed=permitted[flush], name=name)
+        allowed = (permitted if name == NAME else mine)[flush]
+        return assert_special(case=case, got=got, allowed=allowed, name=name)
 
     return by_rules, permitted[False].value.size, bounded.tight(permitted[False])
 

@@ -7,7 +7,7 @@ What that convolution may be is bounded by the claim ``bounded``, its special va
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from parity.claims.special import COMPARED
 from parity.engine import note
 from parity.examples.strategies import of_kinds
 from parity.model.case import Array, Case, Conv2d
+from parity.model.error import Error
 from parity.oracles import bounds
 from parity.oracles.bounds import HALVES
 from parity.oracles.compare import assert_rounded
@@ -37,8 +38,8 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     wide = [one.astype(np.float32) for one in arrays]
 
     @cache
-    def allowed() -> dict[bool, bounds.Allowed]:
-        return bounds.allowances(replace(case, dtype="float32"), *wide)
+    def allowed(error: Error = None) -> dict[bool, bounds.Allowed]:
+        return bounds.allowances(replace(case, dtype="float32"), *wide, error=error)
 
     for name, function in sides(case, conv2d, *arrays):
         if sums_in_halves(case, name):
@@ -48,9 +49,9 @@ def check(case: Case, conv2d: Conv2d) -> Told:
             single = function(*wide)
         else:
             single = _sums(allowed()[flushes(case, conv2d)])
-        assert_rounded(
-            case=case, got=got, single=single, allowed=lambda: allowed().values(), name=name
-        )
+        error = None if name == note.ORACLE else scope_of(conv2d).error
+        may_be = partial(allowed, error)
+        assert_rounded(case=case, got=got, single=single, allowed=may_be, name=name)
     # Telling: the rounding had something to do.
     rounded = (got.astype(np.float32) != single) & ~np.isnan(single)
     return Told(got.size, int(np.count_nonzero(rounded)))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.model import known
+from parity.model.error import COMPONENTWISE, FORMS, Error, parse
 from parity.model.layouts import LAYOUTS
 from parity.model.operation import FAMILY, OPERATIONS
 from parity.model.settings import CALL_SECONDS, Settings
@@ -95,6 +96,11 @@ def add_scope(parser: Any) -> None:
     add = getattr(parser, "add_argument", None) or parser.addoption
     for option, _, _, help in _SCOPE:
         add(option, metavar="NAMES", help=help)
+    add(
+        "--error",
+        metavar="BOUND",
+        help=f"which bound its floats are held to: {FORMS} (default: {COMPONENTWISE})",
+    )
 
 
 def add_processes(parser: Any) -> None:
@@ -173,7 +179,13 @@ def scope(options: Any) -> Scope:
         else tuple(LAYOUTS),
         without=frozenset(without),
         operation=operation,
+        error=_error(options),
     )
+
+
+def _error(options: Any) -> Error:
+    text = getattr(options, "error", None) or os.environ.get("PARITY_ERROR")
+    return parse(text) if text else None
 
 
 def scopes(options: Any, scope: Scope) -> tuple[Scope, ...]:

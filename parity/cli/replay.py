@@ -74,7 +74,8 @@ def _narrowed(scope: Scope) -> str:
         "--layouts": (*formats, *layouts),
         "--without": sorted(one.replace(" ", "-") for one in scope.without),
     }
-    return "".join(f" {option} {','.join(some)}" for option, some in names.items() if some)
+    error = f" --error {shlex.quote(str(scope.error))}" if scope.error else ""
+    return "".join(f" {name} {','.join(some)}" for name, some in names.items() if some) + error
 
 
 def _found_by(subject: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from parity.model.error import Error
 from parity.model.layouts import LAYOUTS
 from parity.model.operation import OPERATIONS, Operation
 from parity.model.verdict import WrongCall
@@ -50,6 +51,8 @@ class Scope:
         `parity.model.layouts.LAYOUTS`, always with "C".
     without
         Members of `FEATURES` that are not asked of it.
+    error
+        Which bound its floats are held to; None is that of sums in any order.
     """
 
     subject: str = DEFAULT
@@ -59,6 +62,7 @@ class Scope:
     layouts: tuple[str, ...] = tuple(LAYOUTS)
     without: frozenset[str] = frozenset()
     operation: str = "conv2d"
+    error: Error = None
 
     def __post_init__(self) -> None:
         if not self.of.has_format:
@@ -84,7 +88,8 @@ class Scope:
         )
         left_out = (f"without {feature}" for feature in sorted(self.without))
         operation = () if self.operation == whole.operation else (self.operation,)
-        return ", ".join((*operation, *kept, *left_out)) or "everything"
+        error = (f"error {self.error}",) if self.error else ()
+        return ", ".join((*operation, *kept, *left_out, *error)) or "everything"
 
     @property
     def is_npconv(self) -> bool:

@@ -6,6 +6,7 @@ conv2d, and ``parity.mutants:conv3d``, the right one of any other operation.
 
 from __future__ import annotations
 
+from parity.model.error import Error
 from parity.model.operation import FAMILY
 from parity.mutants import (  # noqa: F401 - each registers its mutants
     arguments,
@@ -19,6 +20,7 @@ from parity.mutants import (  # noqa: F401 - each registers its mutants
     padding,
     tiles,
     variants,
+    winograd,
 )
 from parity.mutants.book import Book
 from parity.mutants.family import Family
@@ -27,13 +29,18 @@ from parity.mutants.textbook import RIGHT as textbook  # noqa: N811 - the name o
 
 __all__ = ["CONTROLS", "MUTANTS", "Mutant", "control", "textbook"]
 
-CONTROLS: dict[str, Book] = {"textbook": textbook, **{name: Family(name) for name in FAMILY}}
+CONTROLS: dict[str, Book] = {
+    "textbook": textbook,
+    "winograd_textbook": winograd.CONTROL,
+    **{name: Family(name) for name in FAMILY},
+}
 """The right ones by their names: conv2d's, then those of the family, which have the operation's."""
 
 
-def control(operation: str) -> str:
-    """Return the name of the right one of an operation."""
-    return "textbook" if operation == "conv2d" else operation
+def control(operation: str, error: Error = None) -> str:
+    """Return the name of the right one of an operation, which is held to `error`."""
+    asked = operation, error
+    return next(name for name, one in CONTROLS.items() if (one.operation, one.error) == asked)
 
 
 def __getattr__(name: str) -> Book:

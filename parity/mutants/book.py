@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.model.case import Array
+from parity.model.error import Error
 
 Steps = tuple[int, ...]
 Pads = str | tuple[int, int]
@@ -32,10 +33,11 @@ class Axis(NamedTuple):
 class Book:
     """An operation done right but for the steps that are given; conv2d unless it says another.
 
-    ``count`` is that of its axes.
+    ``count`` is that of its axes, ``error`` what it is held to.
     """
 
     operation, count = "conv2d", 2
+    error: Error = None
 
     def __init__(self, **wrong: Callable[..., Any]) -> None:
         self.wrong = wrong

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from parity.model.call import Call
 from parity.model.case import Case
+from parity.model.error import COMPONENTWISE, parse
 from parity.model.operation import OPERATIONS
 from parity.mutants.book import Book
 from parity.mutants.family import Family
@@ -53,24 +54,31 @@ MUTANTS: dict[str, Mutant] = {}
 """Every mutant by its name, those of one module together."""
 
 
-def slip(step: str, *examples: str | Call, **like: Any) -> Callable[[Step], Step]:
+def slip(
+    step: str, *examples: str | Call, error: str = COMPONENTWISE, **like: Any
+) -> Callable[[Step], Step]:
     """Register the decorated function as a mutant that does one step of a textbook so.
 
     Its name is the function's, its fault the docstring.  The example shows it: a call, the token of
     a case, or the name of an operation: `parity.mutants.shown.layer` of it and of `like`.  Each
     further example, of another operation, makes another mutant of the same fault, whose name ends
-    with the operation's.
+    with the operation's.  It is held to `error`, as the option ``--error`` has it.
     """
-    return _registered(step, examples, like, misunderstanding=False)
+    return _registered(step, examples, like, error, misunderstanding=False)
 
 
 def misread(step: str, *examples: str | Call, **like: Any) -> Callable[[Step], Step]:
     """Register mutants as `slip` does, which may explain what other subjects do."""
-    return _registered(step, examples, like, misunderstanding=True)
+    return _registered(step, examples, like, COMPONENTWISE, misunderstanding=True)
 
 
 def _registered(
-    step: str, examples: Sequence[str | Call], like: dict[str, Any], *, misunderstanding: bool
+    step: str,
+    examples: Sequence[str | Call],
+    like: dict[str, Any],
+    error: str,
+    *,
+    misunderstanding: bool,
 ) -> Callable[[Step], Step]:
     def register(function: Step) -> Step:
         fault = (function.__doc__ or "").rstrip(".")
@@ -86,7 +94,9 @@ def _registered(
             name = f"{function.__name__}_{operation}" if taken else function.__name__
             assert hasattr(right(), step), f"the textbook has no step {step!r}"
             assert name not in MUTANTS, f"two mutants are named {name}"
-            MUTANTS[name] = Mutant(name, fault, right(**{step: function}), shown, misunderstanding)
+            wrong = right(**{step: function})
+            wrong.error = parse(error)
+            MUTANTS[name] = Mutant(name, fault, wrong, shown, misunderstanding)
         return function
 
     return register

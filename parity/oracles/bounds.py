@@ -32,6 +32,9 @@ since tap t lies on pixel s * o + d * t.  A tap's gradient sums one for each out
 Separable.  What comes first is known but for its bound b, so that what follows sums over |x| + b
 and is off by sum b |w| besides.
 
+Other algorithms.  A subject that says so is held to the larger of this bound and that of Winograd's
+algorithm or of an FFT (`parity.oracles.winograd`); what these make of a zero has either sign.
+
 The exact value itself is summed in a wider format (float64; long double for float64) whose
 gamma_n g is added.  It is summed tap by tap, so that memory stays near that of the output whatever
 its size.  Nothing here is shared with npconv.
@@ -40,16 +43,16 @@ its size.  Nothing here is shared with npconv.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from parity.model.axis import Axis
 from parity.model.case import DTYPES, Array, Case
-from parity.model.geometry import Geometry
+from parity.model.error import Error
+from parity.oracles.sums import laid, multiplied_by_ieee_rules, summed
+from parity.oracles.winograd import farther
 
 FLUSHED = ("bfloat16", "float32", "float64")
 """The dtypes whose subnormals TensorFlow flushes (float16 is summed in float32)."""
@@ -72,6 +75,8 @@ class Allowed:
         NaN, +inf, -inf.
     open
         Anything: partial sums may overflow, and whether they do depends on their order.
+    spoiled
+        Besides, whatever is not finite: a tile of Winograd's meets such an element.
     """
 
     value: Array
@@ -83,6 +88,7 @@ class Allowed:
     positive: Array
     negative: Array
     open: Array
+    spoiled: Array
 
 
 def limits(dtype: np.dtype[Any]) -> Any:
@@ -97,7 +103,7 @@ def flushed(array: Array) -> Array:
         return np.where(np.abs(array) < tiny, np.copysign(0, array).astype(array.dtype), array)
 
 
-def gamma(terms: int, unit: float) -> float:
+def gamma(terms: float, unit: float) -> float:
     """Return n u / (1 - n u), the largest relative error that n roundings can make."""
     if terms * unit >= 1:
         raise ValueError(f"the bound needs n * u < 1, got n = {terms}, u = {unit}")
@@ -117,7 +123,7 @@ def integers(case: Case, *arrays: Array) -> Array:
     x, w = arrays
     largest = [float(np.abs(one.astype(np.float64)).max(initial=0)) for one in (x, w)]
     wide = np.float64 if case.terms * largest[0] * largest[1] <= 2**53 else np.int64
-    total = _summed(case, *_laid(case, x.astype(wide), w.astype(wide)))
+    total = summed(case, *laid(case, x.astype(wide), w.astype(wide)))
     with np.errstate(over="ignore"):
         if case.dtype in (*HALVES, "int32"):
             total = total.astype(np.int64 if case.dtype == "int32" else np.float32)
@@ -144,7 +150,24 @@ def exact_in_halves(case: Case, *arrays: Array) -> bool:
     return case.terms * math.prod(largest) <= 1 / float(limits(DTYPES[case.dtype]).eps) * 2
 
 
-def allow(case: Case, *arrays: Array, flush: bool, narrow: bool = False) -> Allowed:
+def exact_in_any_order(case: Case, *arrays: Array) -> bool:
+    """Say whether no sum of products is rounded whatever the order: all are small integers."""
+    if case.pointwise:
+        first, second = composed(case)
+        if not exact_in_any_order(first, *arrays[:2]):
+            return False
+        return exact_in_any_order(second, integers(first, *arrays[:2]), arrays[2])
+    wide = [one.astype(np.float64) for one in arrays]
+    with np.errstate(invalid="ignore"):
+        if not all((one == np.rint(one)).all() and np.isfinite(one).all() for one in wide):
+            return False
+    largest = math.prod(float(np.abs(one).max(initial=0)) for one in wide)
+    return case.terms * largest <= 2.0 ** (53 if case.dtype == "float64" else 24)
+
+
+def allow(
+    case: Case, *arrays: Array, flush: bool, narrow: bool = False, error: Error = None
+) -> Allowed:
     """Derive what each result may be, for arrays of any size.
 
     Parameters
@@ -155,29 +178,33 @@ def allow(case: Case, *arrays: Array, flush: bool, narrow: bool = False) -> Allo
         For an implementation that flushes subnormals, where TensorFlow does.
     narrow
         For one that sums halves in halves.
+    error
+        For one that may take a fast algorithm.
     """
     if case.dtype == "int32":
         value = integers(case, *arrays).astype(np.int64)
         none = np.zeros(value.shape, bool)
         nothing = np.zeros(value.shape)
-        return Allowed(value, nothing, np.abs(value), ~none, none, none, none, none, none)
+        return Allowed(value, nothing, np.abs(value), ~none, none, none, none, none, none, none)
     flush = flush and case.dtype in FLUSHED
     seen = tuple(map(flushed, arrays)) if flush else arrays
     if not case.pointwise:
-        return _Sums(case, *seen).allow(flush=flush, narrow=narrow)
+        return _Sums(case, *seen).allow(flush=flush, narrow=narrow, error=error)
     first, second = composed(case)
-    mid = allow(first, *seen[:2], flush=flush, narrow=narrow)
+    mid = allow(first, *seen[:2], flush=flush, narrow=narrow, error=error)
     spread = mid.bound + (float(limits(DTYPES[case.dtype]).smallest_normal) if flush else 0)
     whole = _Sums(second, np.where(mid.zero, 0, mid.value), seen[2], spread)
-    return whole.allow(flush=flush, narrow=False)
+    return whole.allow(flush=flush, narrow=False, error=error)
 
 
-def allowances(case: Case, *arrays: Array, narrow: bool = False) -> dict[bool, Allowed]:
+def allowances(
+    case: Case, *arrays: Array, narrow: bool = False, error: Error = None
+) -> dict[bool, Allowed]:
     """Derive what each result may be without flushing of subnormals (False) and with it (True)."""
-    kept = allow(case, *arrays, flush=False, narrow=narrow)
+    kept = allow(case, *arrays, flush=False, narrow=narrow, error=error)
     if case.dtype not in FLUSHED:
         return {False: kept, True: kept}
-    return {False: kept, True: allow(case, *arrays, flush=True, narrow=narrow)}
+    return {False: kept, True: allow(case, *arrays, flush=True, narrow=narrow, error=error)}
 
 
 class _Sums:
@@ -197,15 +224,15 @@ class _Sums:
         self._case = case
         wide = np.longdouble if case.dtype == "float64" else np.float64
         with np.errstate(all="ignore"):
-            self._x, self._w = _laid(case, x.astype(wide), w.astype(wide))
-            around = np.zeros_like(self._x) if spread is None else _laid(case, spread, w)[0]
+            self._x, self._w = laid(case, x.astype(wide), w.astype(wide))
+            self._around = np.zeros_like(self._x) if spread is None else laid(case, spread, w)[0]
             numbers = np.isfinite(self._x), np.isfinite(self._w)
             x, w = np.where(numbers[0], self._x, 0), np.where(numbers[1], self._w, 0)
-            self.value = self.ieee = _summed(case, x, w)
-            self.carried = _summed(case, around, np.abs(w)) if spread is not None else 0
-            self.gross = _summed(case, np.abs(x) + around, np.abs(w))
+            self.value = self.ieee = summed(case, x, w)
+            self.carried = summed(case, self._around, np.abs(w)) if spread is not None else 0
+            self.gross = summed(case, np.abs(x) + self._around, np.abs(w))
             if not all(one.all() for one in numbers):
-                self.ieee = _summed(case, self._x, self._w, _multiplied_by_ieee_rules)
+                self.ieee = summed(case, self._x, self._w, multiplied_by_ieee_rules)
 
     def one_sign(self) -> Array:
         """Say where no two products have opposite signs."""
@@ -215,13 +242,13 @@ class _Sums:
         )
 
         def meet(one: Array, other: Array) -> Array:
-            met: Array = _summed(self._case, one, other) > 0
+            met: Array = summed(self._case, one, other) > 0
             return met
 
         above = meet(x_above, w_above) | meet(x_below, w_below)
         return ~(above & (meet(x_above, w_below) | meet(x_below, w_above)))
 
-    def allow(self, *, flush: bool, narrow: bool) -> Allowed:
+    def allow(self, *, flush: bool, narrow: bool, error: Error) -> Allowed:
         """Say what each result may be."""
         dtype, terms = self._case.dtype, self._case.terms
         half = dtype in HALVES and not narrow
@@ -242,6 +269,16 @@ class _Sums:
             certain = overflow & (magnitude * (1 - rounding) > largest * (1 + working.eps))
             if certain.any():
                 certain &= self.one_sign()
+            void, spoiled = self.gross == 0, np.zeros(self.value.shape, bool)
+            size = np.abs(self._x) + self._around
+            more = None if narrow else farther(error, self._case, size, self._w, working)
+            if more is not None:
+                rounding = gamma(more.terms, unit)
+                other = rounding * more.gross * (1 + 1e-6) + more.lost * lost
+                # g is summed in float64, with some thousand roundings.
+                bound = np.maximum(bound, other + reference * gross + self.carried)
+                certain &= magnitude - bound > largest
+                void, spoiled = spoiled, more.spoiled
             if half:
                 result = limits(DTYPES[dtype])
                 unit, least = float(result.eps) / 2, float(result.smallest_subnormal)
@@ -256,7 +293,6 @@ class _Sums:
         settled = ~nan & ~unsettled
         calm = settled & ~infinite & ~overflow
         grown = np.where(overflow & ~infinite, self.value, 0)
-        void = self.gross == 0
         return Allowed(
             value=self.value,
             bound=bound,
@@ -267,91 +303,5 @@ class _Sums:
             positive=settled & ((self.ieee == np.inf) | (grown > 0)),
             negative=settled & ((self.ieee == -np.inf) | (grown < 0)),
             open=unsettled,
+            spoiled=spoiled,
         )
-
-
-def _laid(case: Case, one: Array, other: Array) -> tuple[Array, Array]:
-    """Return the two arrays with batch, axes and channels in this order, zeros around images."""
-    place, gives = -1 - case.of.axes, case.of.gives
-    arrays = [one, other]
-    images = [0] if gives != "filters" else [0, 1]
-    for number in images:
-        array = arrays[number]
-        array = array if case.data_format == "NHWC" else np.moveaxis(array, place, -1)
-        arrays[number] = array.reshape(-1 if array.size else 0, *array.shape[place:])
-    if gives != "input":
-        pads = ((axis.before, axis.after) for axis in case.axes())
-        arrays[0] = np.pad(arrays[0], [(0, 0), *pads, (0, 0)])
-    return arrays[0], arrays[1]
-
-
-def _summed(
-    case: Case, one: Array, other: Array, multiply: Callable[[Array, Array], Array] = np.matmul
-) -> Array:
-    """Sum the products of what `_laid` has laid, tap by tap: it needs little memory.
-
-    The gradient of images is added up where an output has seen them: nothing but real products.
-    """
-    it, gives = Geometry.of(case), case.of.gives
-    batch, kernel = math.prod(it.lead), [axis.kernel for axis in it.axes]
-    of_group = it.filters // it.groups
-    padded = [axis.size + axis.before + axis.after for axis in it.axes]
-    # What is computed, by groups: (G, N, *outputs, F), (N, *padded, C) or (*kernel, G, D, F).
-    shape = {
-        "output": (it.groups, batch, *it.outputs, of_group),
-        "input": (batch, *padded, it.channels),
-        "filters": (*kernel, it.groups, it.depth, of_group),
-    }[gives]
-    total = np.zeros(shape, one.dtype)
-    images, y = (total, one) if gives == "input" else (one, other if gives == "filters" else total)
-    if gives != "output":
-        y = np.moveaxis(y.reshape(*y.shape[:-1], it.groups, -1), -2, 0) if y.size else y
-    filters = None if gives == "filters" else other.reshape(*kernel, it.depth, it.groups, -1)
-    for tap in np.ndindex(*kernel) if one.size and other.size and total.size else ():
-        place = _seen(it.axes, tap)
-        seen = images[place]
-        by_group = np.moveaxis(seen.reshape(*seen.shape[:-1], it.groups, it.depth), -2, 0)
-        if filters is None:
-            rows = by_group.reshape(it.groups, -1, it.depth).swapaxes(1, 2)
-            total[tap] = multiply(rows, y.reshape(it.groups, -1, of_group))
-            continue
-        taps = filters[tap].swapaxes(0, 1)  # (G, D, F)
-        taps = taps.reshape(it.groups, *[1] * len(kernel), it.depth, of_group)
-        if gives == "output":
-            total += multiply(by_group, taps)
-        else:
-            found = multiply(y, taps.swapaxes(-1, -2))  # (G, N, *outputs, D)
-            images[place] += np.moveaxis(found, 0, -2).reshape(seen.shape)
-    if gives == "filters":
-        return np.moveaxis(total, -3, -2).reshape(case.filters_shape)
-    if gives == "input":
-        inside = (slice(axis.before, axis.before + axis.size) for axis in it.axes)
-        result = total[(slice(None), *inside)]
-        result = result.reshape(*it.lead, *result.shape[1:])
-    else:
-        result = np.moveaxis(total, 0, -2).reshape(*it.lead, *it.outputs, it.filters)
-    return np.moveaxis(result, -1, -1 - len(kernel)) if case.data_format == "NCHW" else result
-
-
-def _seen(axes: tuple[Axis, ...], tap: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return which padded pixels all outputs have under a tap."""
-    if any(axis.interleaved for axis in axes):
-        firsts = ([axis.first(output) for output in range(axis.outputs)] for axis in axes)
-        starts = [np.array(found, int) for found in firsts]
-        pixels = (
-            found + at * axis.dilation for found, at, axis in zip(starts, tap, axes, strict=True)
-        )
-        return (slice(None), *np.ix_(*pixels))
-    ranges = zip(
-        axes, (at * axis.dilation for axis, at in zip(axes, tap, strict=True)), strict=True
-    )
-    return (
-        slice(None),
-        *(slice(at, at + (a.outputs - 1) * a.stride + 1, a.stride) for a, at in ranges),
-    )
-
-
-def _multiplied_by_ieee_rules(one: Array, other: Array) -> Array:
-    """Multiply matrices by NumPy's own loops: a BLAS may pass over zeros that meet a NaN."""
-    product: Array = np.einsum("...mk,...kn->...mn", one, other)
-    return product

@@ -107,18 +107,21 @@ def turns(scope: Scope, first: int, share: float = 1.0) -> Iterator[Turn]:
 def tasks(scope: Scope, names: Sequence[str], first: int, share: float) -> Iterator[Task]:
     """Yield controls in tasks of about a second each, then each of `names` in one."""
     whole: dict[str, tuple[Turn, ...]] = {}
-    for operation in dict.fromkeys(MUTANTS[name].operation for name in names):
-        right = _subject(scope, control(operation))
-        yield Task(control(operation))
-        yield from (Task(control(operation), (turn,)) for turn in turns(right, first, share))
-        whole[operation] = tuple(turns(right, first))
-    yield from (Task(name, whole[MUTANTS[name].operation]) for name in names)
+    functions = {name: MUTANTS[name].function for name in names}
+    of = {name: control(one.operation, one.error) for name, one in functions.items()}
+    for like in dict.fromkeys(of.values()):
+        right = _subject(scope, like)
+        yield Task(like)
+        yield from (Task(like, (turn,)) for turn in turns(right, first, share))
+        whole[like] = tuple(turns(right, first))
+    yield from (Task(name, whole[of[name]]) for name in names)
 
 
 def _subject(scope: Scope, name: str) -> Scope:
     """Return the scope with a mutant or control as its subject."""
     function = CONTROLS[name] if name in CONTROLS else MUTANTS[name].function
-    return replace(scope, subject=f"parity.mutants:{name}", operation=function.operation)
+    subject = f"parity.mutants:{name}"
+    return replace(scope, subject=subject, operation=function.operation, error=function.error)
 
 
 def hunted(settings: Settings, task: Task) -> Fate:
@@ -211,7 +214,8 @@ def _regression(conv2d: Subject, scope: Scope) -> str:
 
 def _first_failure(conv2d: Subject, scope: Scope, turn: Turn) -> tuple[int, Example | None]:
     """Return how many examples of a turn were checked and the one that failed, if one did."""
-    claim, like = claims.CLAIMS[turn.claim], _subject(scope, control(scope.operation))
+    claim = claims.CLAIMS[turn.claim]
+    like = _subject(scope, control(scope.operation, scope.error))
     for number, example in enumerate(_drawn(turn, like), 1):
         if failure(claim, example, conv2d) is not None:
             return number, example

@@ -17,8 +17,8 @@ The draws come in three levels, and the first on which the subject is wrong deci
 - inf, nan, -0 and subnormals, of which every sum has one that is not 0.
 
 Other orders of summation agree with the right answer on all three, so they are never explained.
-Nor are errors like those of Winograd's algorithm: their bits depend on how the transforms are
-computed, and no bound on them tells that algorithm from another loss of precision.
+Errors like those of Winograd's algorithm are not told by their bits, which depend on how the
+transforms are computed, but by the bound in which they lie (`parity.search.algorithms`).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from parity.model.subject import FEATURES, Scope
 from parity.mutants import CONTROLS, MUTANTS, Mutant, control
 from parity.mutants.book import Book
 from parity.mutants.family import Family
+from parity.search.algorithms import algorithm
 
 TELLING = 3
 """On how many draws an explanation has to differ from the right answer."""
@@ -74,7 +75,7 @@ def looks_like(conv2d: Conv2d, example: Example, scope: Scope) -> str:
         return ""
     found = explanation(conv2d, example, scope)
     if found is None:
-        return ""
+        return "" if scope.error else algorithm(conv2d, example)
     first, space, rest = found.fault.partition(" ")
     fault = f"{first.lower() if first.istitle() else first}{space}{rest}"
     of = "a convolution" if example.operation == "conv2d" else f"{example.operation},"
