@@ -14,29 +14,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from rich.console import Console
 from rich.table import Table
 
+from parity.model import error
 from parity.model.case import Array, Case
 from parity.model.verdict import AGREEMENT, DISAGREEMENT
+from parity.oracles import bounds
+from parity.oracles.winograd import matrices
+from parity.report import plots
+from parity.report.plots import QUANTILES, Spread
 
 LAYER = Case((1, 28, 28, 128), (3, 3, 128, 128), padding="SAME", kind="normal", seed=16)
 """ResNet-50's conv3_x, with the data of a net."""
-QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99, 1)
 LAVIN = "winograd:F(4,3):0,±1,±2"
 
 
 class Row(NamedTuple):
-    """Errors of a kernel, or tolerances, as shares of the bound of float32 sums.
+    """A kernel: its errors, the largest error / its own bound, and what allclose would refuse."""
 
-    `quantiles` are those of ``QUANTILES``, `own` is the mean of the kernel's own bound, `nearest`
-    the largest error / own bound, and `refused` the share of outputs that numpy.allclose's default
-    would refuse.
-    """
-
-    name: str
-    quantiles: tuple[float, ...]
-    own: float | None = None
+    spread: Spread
     nearest: float | None = None
     refused: float | None = None
 
@@ -50,19 +48,26 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table and write the picture; say whether all lie within their own bounds."""
     rows = list(measured(LAYER))
     table = Table(title=f"error / bound of float32 sums, {LAYER.token()}", box=None)
-    heads = "kernel", "median", "99 %", "largest", "its own bound", "largest / own", "allclose fails"
+    heads = (
+        "kernel",
+        "median",
+        "99 %",
+        "largest",
+        "its own bound",
+        "largest / own",
+        "allclose fails",
+    )
     for head in heads:
         table.add_column(head, justify="left" if head == "kernel" else "right")
     for row in rows:
-        low, *_, high, largest = row.quantiles
-        own = [f"{row.own:.3g}", f"{row.nearest:.2g}", f"{row.refused:.2%}"] if row.own else []
-        table.add_row(row.name, *(f"{one:.2g}" for one in (row.quantiles[2], high, largest)), *own)
+        name, (*_, median, _, high, largest), own = row.spread
+        more = [f"{own:.3g}", f"{row.nearest:.2g}", f"{row.refused:.2%}"] if own else []
+        table.add_row(name, *(f"{one:.2g}" for one in (median, high, largest)), *more)
     Console().print(table)
     if arguments.picture:
-        from parity.report import plots
-
-        arguments.picture.write_text(plots.shares(rows, "The bound"), encoding="utf-8")
-    beyond = [row.name for row in rows if row.nearest is not None and not row.nearest <= 1]
+        drawn = plots.shares([row.spread for row in rows], "Errors beside their bound")
+        arguments.picture.write_text(drawn, encoding="utf-8")
+    beyond = [row.spread.name for row in rows if row.nearest is not None and not row.nearest <= 1]
     print(f"beyond its own bound: {', '.join(beyond) or 'none'}")
     return DISAGREEMENT if beyond else AGREEMENT
 
@@ -70,24 +75,25 @@ def run(arguments: argparse.Namespace) -> int:
 def measured(case: Case) -> Iterator[Row]:
     """Run the kernels and measure their errors."""
     import npconv
-    from parity.oracles import bounds
 
     x, w = case.arrays()
     arguments = x, w, 1, "SAME"
     exact = bounds.allow(case, x, w, flush=False).value
     plain = npconv.error_bound(*arguments)
+
+    def quantiles(shares: Array) -> tuple[float, ...]:
+        return tuple(np.quantile(shares, QUANTILES).tolist())
+
     rtol = np.abs(exact) * 1e-5 + 1e-8
     for name, kernel, own in kernels():
         found = kernel(*arguments).astype(np.float64)
-        error, allowed = np.abs(found - exact), own(*arguments)
+        off, allowed = np.abs(found - exact), own(*arguments)
         yield Row(
-            name,
-            tuple(np.quantile(error / plain, QUANTILES).tolist()),
-            float((allowed / plain).mean()),
-            float((error / allowed).max()),
-            float((error > rtol).mean()),
+            Spread(name, quantiles(off / plain), float((allowed / plain).mean())),
+            float((off / allowed).max()),
+            float((off > rtol).mean()),
         )
-    yield Row("numpy.allclose's default", tuple(np.quantile(rtol / plain, QUANTILES).tolist()))
+    yield Row(Spread("what numpy.allclose allows", quantiles(rtol / plain)))
 
 
 def kernels() -> Iterator[tuple[str, Callable[..., Array], Callable[..., Array]]]:
@@ -116,11 +122,34 @@ def kernels() -> Iterator[tuple[str, Callable[..., Array], Callable[..., Array]]
     )
 
 
+def _winograd_bound(x: Array, w: Array, *_: Any) -> Array:
+    """Return the suite's own bound."""
+    return bounds.allow(LAYER, x, w, flush=True, error=error.parse(LAVIN)).bound
+
+
+def _winograd(x: Array, w: Array, *_: Any) -> Array:
+    """Compute tiles of 4 x 4 outputs from 6 x 6 pixels, all in float32."""
+    lavin = error.parse(LAVIN)
+    assert isinstance(lavin, error.Winograd)
+    a, b, g = (np.array(one, np.float32) for one in matrices(lavin))  # (6, 4), (6, 6), (6, 3)
+    x = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    tiles = sliding_window_view(x, (6, 6), (1, 2))[:, ::4, ::4]  # (N, rows, columns, C, 6, 6)
+    seen = np.einsum("pi,qj,nhwcpq->ijnhwc", b, b, tiles, optimize=True)
+    taps = np.einsum("ip,jq,pqco->ijco", g, g, w, optimize=True)
+    products = seen.reshape(6, 6, -1, x.shape[-1]) @ taps  # (6, 6, tiles, OC)
+    products = products.reshape(*seen.shape[:-1], -1)
+    found = np.einsum("pi,qj,pqnhwo->nhiwjo", a, a, products, optimize=True)
+    whole: Array = found.reshape(len(x), 4 * tiles.shape[1], -1, w.shape[-1])
+    return whole
+
+
 def _torch(x: Array, w: Array, *_: Any) -> Array:
     import torch
 
     images, filters = torch.tensor(x).permute(0, 3, 1, 2), torch.tensor(w).permute(3, 2, 0, 1)
-    found: Array = torch.nn.functional.conv2d(images, filters, padding=1).permute(0, 2, 3, 1).numpy()
+    found: Array = (
+        torch.nn.functional.conv2d(images, filters, padding=1).permute(0, 2, 3, 1).numpy()
+    )
     return found
 
 

@@ -62,7 +62,19 @@ LOOK: dict[Any, Any] = {
     "xtick.color": DIM,
     "ytick.color": DIM,
 }
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99, 1)
 _SIDES = {"subject": GOOD, "TensorFlow": BLUE}
+
+
+class Spread(NamedTuple):
+    """Errors of a kernel, or tolerances, as shares of one bound: a row of `shares`.
+
+    ``quantiles`` are those of ``QUANTILES``, ``own`` is the mean of the kernel's own bound.
+    """
+
+    name: str
+    quantiles: tuple[float, ...]
+    own: float | None = None
 
 
 class Point(NamedTuple):
