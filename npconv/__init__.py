@@ -3,7 +3,7 @@
 Examples of the family begin after ``import numpy as np`` and ``import npconv``.
 """
 
-from npconv import reference
+from npconv import reference, testing
 from npconv._backprop import (
     conv2d_backprop_filter,
     conv2d_backprop_input,
@@ -58,4 +58,5 @@ __all__ = [
     "reference",
     "separable_conv2d",
     "set_num_threads",
+    "testing",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,11 @@ Known = tuple[Shape, np.dtype[Any]]
 def backward(name: str, given: Mapping[str, Any]) -> Array:
     """Return the gradient that an operation gives, from its arguments by their names."""
     if read_precision(given["precision"]) == "exact":
-        return exact(OPERATIONS[name], given, partial(backward, name))
+
+        def standard(given: Mapping[str, Any]) -> Array:
+            return backward(name, {**given, "precision": "standard"})
+
+        return exact(OPERATIONS[name], given, standard)
     operation, flag = OPERATIONS[name], given.get("use_cudnn_on_gpu", True)
     if not isinstance(flag, bool):  # by position it stands where others have data_format
         raise wrong("use_cudnn_on_gpu: expected a bool", flag, TypeError)

@@ -29,7 +29,7 @@ All of these sums are convolutions, computed in float64, whose own gamma_n g is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -144,39 +144,32 @@ def error_bound(
     >>> print(f"{half.max():.1e}")
     3.5e-03
     """
-    call = read(arguments, named)
-    result = FORMATS[call.dtype.name if dtype is None else _read_format("dtype", dtype)]
-    sums = FORMATS["float32"] if result.unit > _NARROW else result
-    if accumulate is not None:
-        sums = FORMATS[_read_format("accumulate", accumulate)]
-    inputs = sums if multiply is None else FORMATS[_read_format("multiply", multiply)]
-    floats = call.dtype.kind != "i"
-    if (floats and not sums.unit) or (sums.unit and not result.unit):
-        form = "accumulate: expected floats for floats and 'int32' for a result of int32"
-        raise wrong(form, accumulate)
-    if not result.unit or (read_precision(precision) == "exact" and sums.unit):
-        inputs = sums = _EXACT
-        result = result if result.unit else _EXACT  # modulo 2**32 there is no error
-    first, second, *last = (
-        _read_in(inputs, Known(array, np.zeros(array.shape))) for array in call.arrays
-    )
-    found = _sum(call.operation, call.given, first, second, sums, result)
-    for points in last:
-        kept = inputs if inputs.unit > result.unit else inputs._replace(unit=0.0)
-        between = _read_in(kept, found)
-        given = {"padding": "VALID", "data_format": call.given["data_format"]}
-        found = _sum(POINTWISE, given, between, points, sums, result)
-    return found.spread
+    return bounded(read(arguments, named), precision, dtype, accumulate, multiply).spread
 
 
 class Called(NamedTuple):
-    """A call that is spoken about: arguments by their names, and arrays of the result's dtype."""
+    """A call that is spoken about, arguments by their names, its arrays of the result's dtype."""
 
     function: Any
     operation: Operation
     given: dict[str, Any]
-    arrays: list[Array]
-    dtype: np.dtype[Any]
+
+    @property
+    def names(self) -> list[str]:
+        """What its arrays are called."""
+        third = "pointwise_filter"
+        return [*self.operation.arrays, *([third] if third in self.given else [])]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of its result."""
+        return self.given[self.names[0]].dtype  # type: ignore[no-any-return]
+
+    def cast(self, dtype: DTypeLike) -> Called:
+        """Return the call of the same arrays in another dtype."""
+        with np.errstate(all="ignore"):
+            arrays = {name: self.given[name].astype(dtype, copy=False) for name in self.names}
+        return self._replace(given={**self.given, **arrays})
 
 
 def read(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Called:
@@ -184,23 +177,44 @@ def read(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Called:
     function, operation, arguments = which(arguments)
     bound = signature(function).bind(*arguments, **named)
     bound.apply_defaults()
-    given = {**bound.arguments, "out": None, "precision": "standard"}
-    names = [*operation.arrays, *(("pointwise_filter",) if "pointwise_filter" in given else ())]
-    for name in names:
-        if not isinstance(given[name], (list, tuple)):
-            array = read_array(name, given[name])
+    call = Called(function, operation, {**bound.arguments, "out": None, "precision": "standard"})
+    arrays = {name: call.given[name] for name in call.names}
+    for name, value in arrays.items():
+        if not isinstance(value, (list, tuple)):
+            array = read_array(name, value)
             short = array.dtype.kind in "iu" and array.dtype.itemsize < 4
-            given[name] = array.astype(np.int32) if short else array
-    arrays = (
-        read_alike(**{name: given[name] for name in names})
-        if operation.alike
-        else read_arrays(operation, given)
-    )
-    dtype = read_dtype(names[0], arrays[0].dtype)
-    _geometry(operation, given, arrays)
-    with np.errstate(all="ignore"):
-        arrays = [one.astype(dtype, copy=False) for one in arrays]
-    return Called(function, operation, given, arrays, dtype)
+            arrays[name] = array.astype(np.int32) if short else array
+    alike = read_alike(**arrays) if operation.alike else read_arrays(operation, arrays)
+    call.given.update(zip(arrays, alike, strict=True))
+    _geometry(operation, call.given, alike)
+    return call.cast(read_dtype(call.names[0], call.dtype))
+
+
+def bounded(
+    call: Called, precision: Precision = "standard", dtype: DTypeLike | None = None,
+    accumulate: str | None = None, multiply: str | None = None,
+) -> Known:  # fmt: skip
+    """Return about what a call gives, and how far a result may lie from the exact value."""
+    result = FORMATS[call.dtype.name if dtype is None else read_format("dtype", dtype)]
+    sums = FORMATS["float32"] if result.unit > _NARROW else result
+    if accumulate is not None:
+        sums = FORMATS[read_format("accumulate", accumulate)]
+    inputs = sums if multiply is None else FORMATS[read_format("multiply", multiply)]
+    floats = call.dtype.kind != "i"
+    if (floats and not sums.unit) or (sums.unit and not result.unit):
+        form = "accumulate: expected floats for floats and 'int32' for a result of int32"
+        raise wrong(form, accumulate)
+    if not result.unit or (read_precision(precision) == "exact" and sums.unit):
+        inputs = sums = _EXACT
+        result = result if result.unit else _EXACT  # modulo 2**32 there is no error
+    given, arrays = call.given, (call.given[name] for name in call.names)
+    first, second, *last = (_read_in(inputs, Known(one, np.zeros(one.shape))) for one in arrays)
+    found = _sum(call.operation, given, first, second, sums, result)
+    for points in last:
+        kept = inputs if inputs.unit > result.unit else inputs._replace(unit=0.0)
+        given = {"padding": "VALID", "data_format": given["data_format"]}
+        found = _sum(POINTWISE, given, _read_in(kept, found), points, sums, result)
+    return found
 
 
 def _geometry(operation: Operation, given: Mapping[str, Any], arrays: Sequence[Array]) -> Geometry:
@@ -209,7 +223,7 @@ def _geometry(operation: Operation, given: Mapping[str, Any], arrays: Sequence[A
     return check_call(operation, given, first, second)[1]
 
 
-def _read_format(name: str, value: Any) -> str:
+def read_format(name: str, value: Any) -> str:
     """Return the name of a format, or of a dtype that is one."""
     try:
         text = value if isinstance(value, str) else np.dtype(value).name
@@ -220,16 +234,26 @@ def _read_format(name: str, value: Any) -> str:
     return text
 
 
+def rounded(value: Array, to: Format, how: Callable[[Array], Array] = np.rint) -> Array:
+    """Return values as numbers of a format, however large: the nearest, ties to even.
+
+    >>> rounded(np.array([1 + 2.0**-11, 1 + 2.0**-10, 2.0**-26]), FORMATS["float16"]).tolist()
+    [1.0, 1.0009765625, 0.0]
+    """
+    if not to.unit:
+        return value
+    lowest = np.frexp(to.tiny)[1]
+    last = np.ldexp(to.unit, np.maximum(np.frexp(value)[1], lowest))  # what the last digit counts
+    return np.where(np.isfinite(value), how(value / last) * last, value)
+
+
 def _read_in(inputs: Format, known: Known) -> Known:
     """Return values as they are multiplied: rounded to a format, or flushed where subnormal."""
     with np.errstate(all="ignore"):
         value = known.value.astype(np.float64)
         spread = known.spread.astype(np.float64)
         size = np.abs(value) + spread
-        digits, power = np.frexp(value)
-        fits = (
-            np.ldexp(np.rint(digits / inputs.unit) * inputs.unit, power) if inputs.unit else value
-        )
+        fits = rounded(value, inputs)
         more = np.where((fits == value) & (spread == 0), 0.0, inputs.unit * size)
         subnormal = np.abs(value) - spread < inputs.tiny
         more = np.where(subnormal, np.minimum(size, inputs.tiny), more)

@@ -98,9 +98,6 @@ class Convolution:
 
     def __call__(self, input: ArrayLike, *, out: Array | None = None) -> Array:
         """Convolve an input; see ``conv2d``."""
-        if self._precision == "exact":
-            filters = self._flat.reshape(self._shape)
-            return forward("convolution", "exact", input, filters, *self._attributes, out)
         try:
             images = input if type(input) is np.ndarray else read_array("input", input)
             found = self._checked.get((images.shape, images.dtype)) or self._check(images)
@@ -109,6 +106,9 @@ class Convolution:
         except (TypeError, ValueError) as error:
             values = input, self._flat.reshape(self._shape), *self._attributes
             raise better(error, known, values, {"out": out}, _OPERATION) from error.__cause__
+        if self._precision == "exact":
+            filters = weights.reshape(self._shape)
+            return forward("convolution", "exact", images, filters, *self._attributes, call.out)
         with np.errstate(), np.errstate(all="ignore"):  # see conv2d
             for source, result in call.batches:
                 right_multiply(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from npconv._arguments import check, check_out, read_shapes
-from npconv._attributes import Array, Format, Pads, Shape, Steps
+from npconv._attributes import Array, Format, Pads, Precision, Shape, Steps, read_precision
 from npconv._backward import Known, check_call
 from npconv._conv2d import conv2d
 from npconv._depthwise import check_pointwise
@@ -114,7 +114,8 @@ class Explanation(NamedTuple):
 def explain(
     input: ArrayLike, filters: ArrayLike, strides: Steps, padding: Pads,
     data_format: Format | None = "NHWC", dilations: Steps = None, name: object = None,
-    *, out: Array | None = None, dtype: DTypeLike | None = None,
+    *, out: Array | None = None, precision: Precision = "standard",
+    dtype: DTypeLike | None = None,
 ) -> Explanation: ...  # fmt: skip
 @overload
 def explain(
@@ -241,7 +242,9 @@ def _explained(
         shape, between = mixed, 0 if empty else prod(shape) * dtype.itemsize
     if (out := given.get("out")) is not None:
         check_out(out, shape, dtype, {name: np.asarray(given[name]) for name in names})
-    said = [describe(part, batch, dtype) for part in parts if not empty]
+    # Only a convolution that is computed as a whole may take another algorithm.
+    fast = read_precision(given["precision"]) == "fast" and len(parts) == 1 and forward
+    said = [describe(part, batch, dtype, fast=fast) for part in parts if not empty]
     algorithm = algorithm or ", ".join(dict.fromkeys(one[0] for one in said))
     tiles, bits = said[0][1] if said else "", _FLOAT_BITS if dtype.kind != "i" else "always"
     if operation.phased and apart(geometry):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from npconv._engine import depthwise, im2col, kn2row, threads, toeplitz
+from npconv._engine import depthwise, im2col, kn2row, threads, toeplitz, winograd
 from npconv._engine.kept import Kept
 from npconv._engine.plan import TOTAL_BYTES, Plan, Work, largest
 from npconv._engine.scratch import Array
@@ -34,8 +34,9 @@ class Algorithm(Protocol):
     ) -> Work: ...  # fmt: skip
 
 
+_FLOAT32 = np.dtype(np.float32)
 _ORDER: tuple[Algorithm, ...] = (depthwise, toeplitz, kn2row, im2col)
-ALGORITHMS = {one.NAME: one for one in _ORDER}
+ALGORITHMS: dict[str, Algorithm] = {one.NAME: one for one in (*_ORDER, *winograd.FORMS[True])}
 
 
 def _from_environment(name: str) -> str:
@@ -51,18 +52,28 @@ _FORCED = _from_environment(os.environ.get("NPCONV_ALGORITHM", ""))
 
 
 @lru_cache(maxsize=256)
-def choose(geometry: Geometry, batch: int, dtype: np.dtype[Any], *, plain: bool = False) -> Plan:
+def choose(
+    geometry: Geometry, batch: int, dtype: np.dtype[Any],
+    *, plain: bool = False, fast: bool = False, prepared: bool = False,
+) -> Plan:  # fmt: skip
     """Choose a plan for a convolution with at least one image, output, tap and channel.
 
-    Where it is to be `plain`, im2col, which multiplies by no zeros of its own.
+    Where it is to be `plain`, im2col, which multiplies by no zeros of its own. Where it is to be
+    `fast`, Winograd for floats of up to 32 bits where it pays, as it more often does where filters
+    are `prepared`.
     """
     if plain:
         return im2col.plan(geometry, batch, dtype)
-    forced = [one for one in _ORDER if one.NAME == _FORCED and one.admits(geometry)]
-    for one in forced or _ORDER:
+    order = _ORDER
+    if fast and dtype.kind != "i" and dtype.itemsize <= _FLOAT32.itemsize:
+        order = (*winograd.forms(geometry, batch, prepared=prepared), *_ORDER)
+    forced = [one for one in order if one.NAME == _FORCED and one.admits(geometry)]
+    for one in forced or order:
         if forced or one.pays(geometry, batch):
             plan = one.plan(geometry, batch, dtype)
-            if plan.scratch_bytes(1) <= TOTAL_BYTES:  # else dilated taps reach over too much
+            if (
+                plan.scratch_bytes(1) <= TOTAL_BYTES
+            ):  # else taps reach over too much, or there are too many filters
                 return plan
     return im2col.plan(geometry, batch, dtype)
 
@@ -76,7 +87,8 @@ def right_multiply(
     `images` are (N, *sizes, C) and `out` (N, *outputs, OC), of any strides, alignment and byte
     order, `weights` (KH * KW * C / groups, OC); what is made of these alone is `kept`.
     """
-    plan = choose(geometry, len(out), weights.dtype)
+    how = geometry, len(out), weights.dtype
+    plan = choose(*how, fast=fast, prepared=kept is not None)
     if not _run(plan, images, weights, geometry, out, kept):
         # What is not finite met a zero that the filters do not have.
         plan = choose(geometry, len(out), weights.dtype, plain=True)
@@ -93,13 +105,15 @@ def _run(
     return threads.each(plan.tiles(), work, plan.most_threads)
 
 
-def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str, str, int, int]:
+def describe(
+    geometry: Geometry, batch: int, dtype: np.dtype[Any], *, fast: bool = False
+) -> tuple[str, str, int, int]:
     """Say how a convolution of `batch` images and filters of a dtype is computed.
 
     The algorithm, its tiles, and the bytes taken beyond the arguments and the result, at the most
     where the arrays are C-contiguous: on one thread, and on as many as there are.
     """
-    plan = choose(geometry, batch, dtype)
+    plan = choose(geometry, batch, dtype, fast=fast)
     plans = [plan, choose(geometry, batch, dtype, plain=True)] if plan.block else [plan]
     images, *sides = largest((batch, *plan.geometry.outputs), plan.pieces)
     if plan.block:
@@ -109,7 +123,9 @@ def describe(geometry: Geometry, batch: int, dtype: np.dtype[Any]) -> tuple[str,
     if plan.shares > 1:
         name = "groups" if geometry.groups > 1 else "filters"
         whole = geometry.groups if geometry.groups > 1 else geometry.out_channels
-        text += f", {-(-whole // plan.shares)} of {whole} {name}"
+        units = plan.geometry.groups if geometry.groups > 1 else plan.geometry.out_channels
+        most = -(-units // plan.shares) * -(-whole // units)  # of Winograd, a unit is a panel
+        text += f", {min(most, whole)} of {whole} {name}"
     if plan.block:
         text += f", {' x '.join(map(str, plan.block))} of them a patch"
     if plan.sums > 1:

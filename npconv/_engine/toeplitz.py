@@ -139,14 +139,22 @@ def _operands(flat: Array, geometry: Geometry, block: Any, *how: Any) -> im2col.
 
 def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) -> None:
     """Write the sums of a tile of the widened convolution to the output."""
-    (n0, n1), *places = tile.outputs
-    block, count, sides = plan.block, len(plan.block), [hi - lo for lo, hi in places]
+    block, count = plan.block, len(plan.block)
+    sides = [hi - lo for lo, hi in tile.outputs]
     groups = sums.shape[0] if sums.ndim == 3 else 1
     # (g, n, *blocks, *block, o) -> (n, blocks, outputs of a block, for each axis, g, o)
-    source = sums.reshape(groups, n1 - n0, *sides, *block, -1)
+    source = sums.reshape(groups, *sides, *block, -1)
     order = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
     source = source.transpose(1, *order, 0, source.ndim - 1)
     channels = slice(*(channel // prod(block) for channel in tile.channels))
+    scatter(source, tile.outputs, block, out[..., channels], scratch)
+
+
+def scatter(
+    source: Array, blocks: tuple[Range, ...], block: tuple[int, ...], out: Array, scratch: Scratch
+) -> None:
+    """Write blocks of outputs, (n, blocks, outputs of a block, for each axis, *channels)."""
+    (n0, n1), *places = blocks
     for pieces in product(*map(_pieces, places, block, out.shape[1:-1])):
         of: list[slice] = [slice(None)]
         to, shape = [slice(n0, n1)], [n1 - n0]
@@ -154,8 +162,8 @@ def _scatter(sums: Array, tile: Tile, plan: Plan, out: Array, scratch: Scratch) 
             of += (slice(lo - first, hi - first), slice(size))
             to.append(slice(lo * side, lo * side + (hi - lo) * size))
             shape += (hi - lo, size)
-        target = out[tuple(to)][..., channels]
-        cast(source[tuple(of)], target.reshape(*shape, *source.shape[-2:]), scratch)
+        target = out[tuple(to)].reshape(*shape, *source.shape[1 + 2 * len(block) :])
+        cast(source[tuple(of)], target, scratch)
 
 
 def _pieces(place: Range, side: int, outputs: int) -> Iterator[tuple[int, int, int]]:

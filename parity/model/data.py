@@ -143,9 +143,39 @@ def ones(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arra
     return np.ones(input, dtype), np.ones(filters, dtype)
 
 
+def ties(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
+    """Draw integers, and fractions whose products lie where a sum near 1 ends, and far beyond.
+
+    Many sums lie half way between two numbers of the dtype, or so near to it that only their
+    last product tells. One draw in four moves everything to where sums become subnormal.
+    """
+    if dtype.name == "int32":
+        return small(rng, input, filters, dtype, terms)
+    info: Any = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    half, least = info.nmant + 1, info.minexp - info.nmant
+    low = least // 2 if rng.random() < 0.25 else 0
+    beyond = max(low - 3 * half, least)
+    exponents = np.array([0, 0, 0, -half, -half, -half - 1, 1 - half, beyond])
+    weights = rng.choice([-1.0, 1.0], filters) * np.exp2(low + rng.choice(exponents, filters))
+    weights = np.where(rng.random(filters) < 0.2, 0.0, weights)
+    return (rng.integers(-2, 4, input) * 2.0**low).astype(dtype), weights.astype(dtype)
+
+
+def cancelling(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
+    """Draw few numbers and their negatives, so that sums are small beside their products, or 0."""
+    if dtype.name == "int32":
+        return small(rng, input, filters, dtype, terms)
+    _, _, widest, _ = _EXPONENTS[dtype.name]
+    numbers = rng.uniform(1, 2, (2, 2)).astype(dtype).astype(np.float64)
+    numbers[:, 1] *= rng.choice([1.0, 2.0**-widest])
+    pixels = np.append(numbers[0], [0, numbers[0, 0]])
+    taps = np.append(numbers[1], -numbers[1])
+    return rng.choice(pixels, input).astype(dtype), rng.choice(taps, filters).astype(dtype)
+
+
 KINDS: dict[str, Callable[[Rng, Shape, Shape, Any, int], Arrays]] = {
     kind.__name__: kind
-    for kind in (lattice, bounded, special, normal, distinct, finite, small, ones)
+    for kind in (lattice, bounded, special, normal, distinct, finite, small, ones, ties, cancelling)
 }
 EXACT = ("lattice", "distinct", "finite", "small", "ones")
 """The kinds whose sums are exact in every order of summation."""

@@ -51,7 +51,7 @@ import numpy as np
 
 from parity.model.case import DTYPES, Array, Case
 from parity.model.error import Error
-from parity.oracles.sums import laid, multiplied_by_ieee_rules, summed
+from parity.oracles.sums import laid, multiplied_by_ieee_rules, of_laid, summed
 from parity.oracles.winograd import farther
 
 FLUSHED = ("bfloat16", "float32", "float64")
@@ -123,7 +123,7 @@ def integers(case: Case, *arrays: Array) -> Array:
     x, w = arrays
     largest = [float(np.abs(one.astype(np.float64)).max(initial=0)) for one in (x, w)]
     wide = np.float64 if case.terms * largest[0] * largest[1] <= 2**53 else np.int64
-    total = summed(case, *laid(case, x.astype(wide), w.astype(wide)))
+    total = summed(case, x.astype(wide), w.astype(wide))
     with np.errstate(over="ignore"):
         if case.dtype in (*HALVES, "int32"):
             total = total.astype(np.int64 if case.dtype == "int32" else np.float32)
@@ -148,21 +148,6 @@ def exact_in_halves(case: Case, *arrays: Array) -> bool:
         case, arrays = composed(case)[0], arrays[:2]
     largest = [float(np.abs(one.astype(np.float64)).max(initial=0)) for one in arrays]
     return case.terms * math.prod(largest) <= 1 / float(limits(DTYPES[case.dtype]).eps) * 2
-
-
-def exact_in_any_order(case: Case, *arrays: Array) -> bool:
-    """Say whether no sum of products is rounded whatever the order: all are small integers."""
-    if case.pointwise:
-        first, second = composed(case)
-        if not exact_in_any_order(first, *arrays[:2]):
-            return False
-        return exact_in_any_order(second, integers(first, *arrays[:2]), arrays[2])
-    wide = [one.astype(np.float64) for one in arrays]
-    with np.errstate(invalid="ignore"):
-        if not all((one == np.rint(one)).all() and np.isfinite(one).all() for one in wide):
-            return False
-    largest = math.prod(float(np.abs(one).max(initial=0)) for one in wide)
-    return case.terms * largest <= 2.0 ** (53 if case.dtype == "float64" else 24)
 
 
 def allow(
@@ -228,11 +213,11 @@ class _Sums:
             self._around = np.zeros_like(self._x) if spread is None else laid(case, spread, w)[0]
             numbers = np.isfinite(self._x), np.isfinite(self._w)
             x, w = np.where(numbers[0], self._x, 0), np.where(numbers[1], self._w, 0)
-            self.value = self.ieee = summed(case, x, w)
-            self.carried = summed(case, self._around, np.abs(w)) if spread is not None else 0
-            self.gross = summed(case, np.abs(x) + self._around, np.abs(w))
+            self.value = self.ieee = of_laid(case, x, w)
+            self.carried = of_laid(case, self._around, np.abs(w)) if spread is not None else 0
+            self.gross = of_laid(case, np.abs(x) + self._around, np.abs(w))
             if not all(one.all() for one in numbers):
-                self.ieee = summed(case, self._x, self._w, multiplied_by_ieee_rules)
+                self.ieee = of_laid(case, self._x, self._w, multiplied_by_ieee_rules)
 
     def one_sign(self) -> Array:
         """Say where no two products have opposite signs."""
@@ -242,7 +227,7 @@ class _Sums:
         )
 
         def meet(one: Array, other: Array) -> Array:
-            met: Array = summed(self._case, one, other) > 0
+            met: Array = of_laid(self._case, one, other) > 0
             return met
 
         above = meet(x_above, w_above) | meet(x_below, w_below)

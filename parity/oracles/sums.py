@@ -16,6 +16,13 @@ from parity.model.case import Array, Case
 from parity.model.geometry import Geometry
 
 
+def summed(
+    case: Case, *arrays: Array, multiply: Callable[[Array, Array], Array] = np.matmul
+) -> Array:
+    """Sum the products of a case's two arrays in their dtype, which may be Python's integers."""
+    return of_laid(case, *laid(case, *arrays), multiply)
+
+
 def laid(case: Case, one: Array, other: Array) -> tuple[Array, Array]:
     """Return two arrays with batch, axes and channels in this order, zeros around images."""
     place, gives = -1 - case.of.axes, case.of.gives
@@ -26,12 +33,17 @@ def laid(case: Case, one: Array, other: Array) -> tuple[Array, Array]:
         array = array if case.data_format == "NHWC" else np.moveaxis(array, place, -1)
         arrays[number] = array.reshape(-1 if array.size else 0, *array.shape[place:])
     if gives != "input":
-        pads = ((axis.before, axis.after) for axis in case.axes())
-        arrays[0] = np.pad(arrays[0], [(0, 0), *pads, (0, 0)])
+        n, *sizes, channels = arrays[0].shape
+        axes = list(zip(sizes, case.axes(), strict=True))
+        longer = (size + axis.before + axis.after for size, axis in axes)
+        inside = (slice(axis.before, axis.before + size) for size, axis in axes)
+        padded = np.zeros((n, *longer, channels), arrays[0].dtype)  # with Python's 0 for integers
+        padded[(slice(None), *inside)] = arrays[0]
+        arrays[0] = padded
     return arrays[0], arrays[1]
 
 
-def summed(
+def of_laid(
     case: Case, one: Array, other: Array, multiply: Callable[[Array, Array], Array] = np.matmul
 ) -> Array:
     """Sum the products of what `laid` has laid, tap by tap: it needs little memory.

@@ -51,7 +51,7 @@ import numpy as np
 from parity.model.case import Array, Case
 from parity.model.error import Error, Normwise, Winograd
 from parity.model.geometry import Geometry
-from parity.oracles.sums import summed
+from parity.oracles.sums import of_laid
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 
@@ -261,7 +261,7 @@ def _slid(case: Case, x: Array, kernel: Array, around: list[tuple[int, int]]) ->
         for side, more in zip((axis.before, axis.after), two, strict=True)
     ]
     longer = replace(case, filters_shape=kernel.shape, padding=tuple(pads), pointwise=None)
-    return summed(longer, np.pad(x, [(0, 0), *around, (0, 0)]), kernel)
+    return of_laid(longer, np.pad(x, [(0, 0), *around, (0, 0)]), kernel)
 
 
 def _met(case: Case, x: Array, bad_x: Array, bad_w: Array, around: int) -> Array:
@@ -273,5 +273,5 @@ def _met(case: Case, x: Array, bad_x: Array, bad_w: Array, around: int) -> Array
         pads = [(around, around)] * case.of.axes
         found |= _slid(case, bad_x.astype(float), ones, pads) > 0
     if bad_w.any():
-        found |= summed(case, np.ones(x.shape), bad_w.astype(float)) > 0
+        found |= of_laid(case, np.ones(x.shape), bad_w.astype(float)) > 0
     return found

@@ -125,7 +125,7 @@ def seen(function: Callable[..., Array], example: Case | Call) -> tuple[Any, ...
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 def test_the_example_shows_the_fault(mutant: Mutant) -> None:
-    right_one = CONTROLS[control(mutant.operation)]
+    right_one = CONTROLS[control(mutant.operation, mutant.function.error)]
     right = seen(right_one, mutant.example)
     assert seen(right_one, mutant.example) == right
     assert seen(mutant.function, mutant.example) != right
