@@ -26,8 +26,8 @@ from parity.oracles.winograd import matrices
 from parity.report import plots
 from parity.report.plots import QUANTILES, Spread
 
-LAYER = Case((1, 28, 28, 128), (3, 3, 128, 128), padding="SAME", kind="normal", seed=16)
-"""ResNet-50's conv3_x, with the data of a net."""
+LAYER = Case((1, 56, 56, 128), (3, 3, 128, 128), padding="SAME", kind="normal", seed=16)
+"""Of the sizes of a net's middle layers, with data as there."""
 LAVIN = "winograd:F(4,3):0,±1,±2"
 
 
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         name, (*_, median, _, high, largest), own = row.spread
         more = [f"{own:.3g}", f"{row.nearest:.2g}", f"{row.refused:.2%}"] if own else []
         table.add_row(name, *(f"{one:.2g}" for one in (median, high, largest)), *more)
-    Console().print(table)
+    Console(width=110).print(table)
     if arguments.picture:
         drawn = plots.shares([row.spread for row in rows], "Errors beside their bound")
         arguments.picture.write_text(drawn, encoding="utf-8")

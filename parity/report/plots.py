@@ -184,7 +184,6 @@ def shares(rows: Sequence[Spread], title: str) -> str:
         if row.own is not None:
             axes.plot([row.own], [y], marker=5, color=BAD, ms=9, ls="")
     axes.set_xlabel("error / bound of float32 sums")
-    axes.annotate("the bound", (1, 1), (4, 2), ("data", "axes fraction"), "offset points")
     return svg(figure, title, tips)
 
 
