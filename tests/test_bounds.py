@@ -233,6 +233,22 @@ def test_winograd_stays_within_it(forced, dtype):
             assert (result != npconv.conv2d(x, w, 1, "SAME")).any()
 
 
+@pytest.mark.parametrize(("shape", "filters"), [((3, 8, 8, 128), 64), ((3, 8, 8, 8), 8)])
+def test_fast_is_as_far_off_as_the_engine_may_be(shape, filters):
+    """Also where only prepared filters take Winograd's algorithm."""
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((3, 3, shape[-1], filters)).astype(np.float32)
+    layer = npconv.Convolution(w, 1, "SAME", precision="fast")
+    fast = (layer(x) != npconv.conv2d(x, w, 1, "SAME")).any()
+    assert fast == (filters == 64)
+    bound = npconv.error_bound(x, w, 1, "SAME", precision="fast")
+    larger = bound > npconv.error_bound(x, w, 1, "SAME")
+    assert larger.all() if fast else not larger.any()
+    exact = npconv.conv2d(x.astype(float), w.astype(float), 1, "SAME")
+    assert (np.abs(layer(x) - exact) <= bound).all()
+
+
 def worst(lost):
     """Two arrays, and how far the plainest float32 kernel comes from their sum of products."""
     n = 64
