@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from builders import DTYPES, FLOATS
-from family import FORWARD, GRADIENTS, random_call
+from family import FORWARD, GRADIENTS, floats, random_call
 
 import npconv
 from npconv import _bounds, reference
@@ -17,21 +17,6 @@ from npconv._formats import Format
 FAMILY = [*FORWARD, *GRADIENTS]
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 TINY = {"float32": 2.0**-126, "float64": 2.0**-1022}
-
-
-def floats(name, dtype, seed):
-    """A random call of an operation, its integers made floats over several magnitudes."""
-    arguments, named = random_call(name, "float64", seed)
-    rng = np.random.default_rng(seed)
-    most = 2 if dtype == "float16" else 6
-
-    def drawn(value):
-        if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-            return value
-        scale = np.exp2(rng.integers(-most, most, value.shape))
-        return ((value + rng.uniform(-1, 1, value.shape)) * scale).astype(DTYPES[dtype])
-
-    return [*map(drawn, arguments)], named
 
 
 def wide(arguments):
