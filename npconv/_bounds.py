@@ -21,6 +21,8 @@ is then off by sum (|x| s_w + s_x |w| + s_x s_w) besides, and g is that of |x| +
 Results.  A sum y that is off by b is rounded once to another format: u_r (|y| + b), or half the
 smallest subnormal, are added.
 
+Fast.  Winograd's convolutions have another g and n: see ``_bounds_winograd``.
+
 Two convolutions in a row.  The first one's value, rounded, is known but for its bound, and but for
 t if it may be flushed: an input that may lie that far from its value.
 
@@ -29,50 +31,24 @@ All of these sums are convolutions, computed in float64, whose own gamma_n g is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from inspect import signature
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npconv._arguments import read_alike, read_array, read_arrays, read_call, read_dtype
+from npconv._arguments import read_call
 from npconv._attributes import Array, Precision, read_precision, wrong
-from npconv._backward import backward, check_call
+from npconv._backward import backward
+from npconv._bounds_winograd import gross as winograd
+from npconv._bounds_winograd import taken
+from npconv._called import Called, checked, read
 from npconv._conv2d import computed
-from npconv._explain import which
-from npconv._geometry import Geometry
+from npconv._formats import FORMATS, Format, read_format, rounded
 from npconv._operation import POINTWISE, Operation
 from npconv._phases import by_dilation
 from npconv._terms import terms
 
-
-class Format(NamedTuple):
-    """The numbers in which something is computed; those that round nothing have units of 0."""
-
-    unit: float = 0.0  # half the distance from 1 to the next number
-    tiny: float = 0.0  # the smallest normal number
-    most: float = np.inf  # the largest number
-
-    @classmethod
-    def of(cls, digits: int, lowest: int) -> Format:
-        """Return the format of so many binary digits, and of normal numbers from 2**lowest.
-
-        >>> Format.of(11, -14).most
-        65504.0
-        """
-        unit = 2.0**-digits
-        return cls(unit, 2.0**lowest, (2 - 2 * unit) * 2.0 ** (1 - lowest))
-
-
-FORMATS = {
-    "float16": Format.of(11, -14),
-    "bfloat16": Format.of(8, -126),
-    "tfloat32": Format.of(11, -126),
-    "float32": Format.of(24, -126),
-    "float64": Format.of(53, -1022),
-    "int32": Format(most=2.0**31 - 1),
-}
 _EXACT = Format()
 _NARROW = FORMATS["float32"].unit  # sums of larger units are plain ones
 _LEAST = float(np.finfo(np.float64).smallest_subnormal)
@@ -147,49 +123,6 @@ def error_bound(
     return bounded(read(arguments, named), precision, dtype, accumulate, multiply).spread
 
 
-class Called(NamedTuple):
-    """A call that is spoken about, arguments by their names, its arrays of the result's dtype."""
-
-    function: Any
-    operation: Operation
-    given: dict[str, Any]
-
-    @property
-    def names(self) -> list[str]:
-        """What its arrays are called."""
-        third = "pointwise_filter"
-        return [*self.operation.arrays, *([third] if third in self.given else [])]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of its result."""
-        return self.given[self.names[0]].dtype  # type: ignore[no-any-return]
-
-    def cast(self, dtype: DTypeLike) -> Called:
-        """Return the call of the same arrays in another dtype."""
-        with np.errstate(all="ignore"):
-            arrays = {name: self.given[name].astype(dtype, copy=False) for name in self.names}
-        return self._replace(given={**self.given, **arrays})
-
-
-def read(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Called:
-    """Read the arguments of ``conv2d``, or a function of its family and then its arguments."""
-    function, operation, arguments = which(arguments)
-    bound = signature(function).bind(*arguments, **named)
-    bound.apply_defaults()
-    call = Called(function, operation, {**bound.arguments, "out": None, "precision": "standard"})
-    arrays = {name: call.given[name] for name in call.names}
-    for name, value in arrays.items():
-        if not isinstance(value, (list, tuple)):
-            array = read_array(name, value)
-            short = array.dtype.kind in "iu" and array.dtype.itemsize < 4
-            arrays[name] = array.astype(np.int32) if short else array
-    alike = read_alike(**arrays) if operation.alike else read_arrays(operation, arrays)
-    call.given.update(zip(arrays, alike, strict=True))
-    _geometry(operation, call.given, alike)
-    return call.cast(read_dtype(call.names[0], call.dtype))
-
-
 def bounded(
     call: Called, precision: Precision = "standard", dtype: DTypeLike | None = None,
     accumulate: str | None = None, multiply: str | None = None,
@@ -199,52 +132,23 @@ def bounded(
     sums = FORMATS["float32"] if result.unit > _NARROW else result
     if accumulate is not None:
         sums = FORMATS[read_format("accumulate", accumulate)]
-    inputs = sums if multiply is None else FORMATS[read_format("multiply", multiply)]
-    floats = call.dtype.kind != "i"
-    if (floats and not sums.unit) or (sums.unit and not result.unit):
+    if (call.dtype.kind != "i" and not sums.unit) or (sums.unit and not result.unit):
         form = "accumulate: expected floats for floats and 'int32' for a result of int32"
         raise wrong(form, accumulate)
-    if not result.unit or (read_precision(precision) == "exact" and sums.unit):
-        inputs = sums = _EXACT
-        result = result if result.unit else _EXACT  # modulo 2**32 there is no error
+    if read_precision(precision) == "exact" and sums.unit:
+        sums = _EXACT
+    elif not result.unit:  # modulo 2**32
+        sums = result = _EXACT
+    inputs = sums if multiply is None else FORMATS[read_format("multiply", multiply)]
     given, arrays = call.given, (call.given[name] for name in call.names)
     first, second, *last = (_read_in(inputs, Known(one, np.zeros(one.shape))) for one in arrays)
-    found = _sum(call.operation, given, first, second, sums, result)
+    fast = call.dtype if precision == "fast" else None
+    found = _sum(call.operation, given, first, second, sums, result, fast)
     for points in last:
         kept = inputs if inputs.unit > result.unit else inputs._replace(unit=0.0)
         given = {"padding": "VALID", "data_format": given["data_format"]}
         found = _sum(POINTWISE, given, _read_in(kept, found), points, sums, result)
     return found
-
-
-def _geometry(operation: Operation, given: Mapping[str, Any], arrays: Sequence[Array]) -> Geometry:
-    """Check a call of these arrays, and return its geometry."""
-    first, second, *_ = ((one.shape, one.dtype) for one in arrays)
-    return check_call(operation, given, first, second)[1]
-
-
-def read_format(name: str, value: Any) -> str:
-    """Return the name of a format, or of a dtype that is one."""
-    try:
-        text = value if isinstance(value, str) else np.dtype(value).name
-    except TypeError:
-        text = ""
-    if text not in FORMATS or (name == "dtype" and text == "tfloat32"):
-        raise wrong(f"{name}: expected one of {', '.join(FORMATS)}", value)
-    return text
-
-
-def rounded(value: Array, to: Format, how: Callable[[Array], Array] = np.rint) -> Array:
-    """Return values as numbers of a format, however large: the nearest, ties to even.
-
-    >>> rounded(np.array([1 + 2.0**-11, 1 + 2.0**-10, 2.0**-26]), FORMATS["float16"]).tolist()
-    [1.0, 1.0009765625, 0.0]
-    """
-    if not to.unit:
-        return value
-    lowest = np.frexp(to.tiny)[1]
-    last = np.ldexp(to.unit, np.maximum(np.frexp(value)[1], lowest))  # what the last digit counts
-    return np.where(np.isfinite(value), how(value / last) * last, value)
 
 
 def _read_in(inputs: Format, known: Known) -> Known:
@@ -264,16 +168,19 @@ def _read_in(inputs: Format, known: Known) -> Known:
 
 def _sum(
     operation: Operation, given: Mapping[str, Any], first: Known, second: Known,
-    sums: Format, result: Format,
+    sums: Format, result: Format, fast: np.dtype[Any] | None = None,
 ) -> Known:  # fmt: skip
-    """Return what is known of sums of products, made in one format and rounded to another."""
+    """Return what is known of sums of products, made in one format and rounded to another.
+
+    By any algorithm that the engine may take for a `fast` result of a dtype.
+    """
 
     def of(one: Array, other: Array) -> Array:
         return _convolved(operation, given, one, other)
 
     (x, around_x), (w, around_w) = first, second
-    # Gradients have no leading dimensions.
-    count = terms(operation, _geometry(operation, given, (x, w)), len(x))
+    _, geometry, _, layout = checked(operation, given, (x, w))
+    count = terms(operation, geometry, len(x))  # gradients have no leading dimensions
     rounding, own = _roundings(count, sums.unit), _roundings(count, FORMATS["float64"].unit)
     known = np.isfinite(x), np.isfinite(w), ~np.isinf(around_x), ~np.isinf(around_w)
     with np.errstate(all="ignore"):
@@ -286,6 +193,13 @@ def _sum(
             void = of(np.sign(most_x), np.sign(most_w)) == 0
         value = of(x, w)
         spread = rounding * gross + count * sums.tiny * (1 + rounding)
+        for form in taken(operation, geometry, x.shape, fast) if fast else ():
+            more, lost = winograd(form, geometry, layout, most_x, most_w)
+            count = form.transforms.roundings(geometry.in_channels)
+            most = _roundings(count, sums.unit)
+            more *= 1 + 2 * _roundings(count, FORMATS["float64"].unit)
+            spread = np.maximum(spread, most * more + lost * sums.tiny * (1 + most))
+            void &= more == 0
         if around_x.any() or around_w.any():
             spread += (of(around_x, most_w) + of(np.abs(x), around_w)) * (1 + 2 * own)
         unsettled = gross * (1 + rounding) >= sums.most

@@ -1,153 +1,126 @@
-"""The products that results of an operation sum, gathered one result after the other."""
+"""The products that results of an operation sum, gathered for some results by themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from math import prod
 
 import numpy as np
 
-from npconv._attributes import Array, Shape
-from npconv._geometry import Axis, Geometry, Range
+from npconv._attributes import Array, Layout, Shape
+from npconv._engine.plan import parts
+from npconv._geometry import Axis, Geometry
 from npconv._operation import Operation
-
-Pairs = Callable[[], Iterator[tuple[Array, Array]]]
-_MOST = 1 << 16  # products that are gathered at once, if a tap or an output has no more
 
 
 class Products:
-    """Of an operation's two arrays, of finite float64, and its result's shape.
+    """Of an operation's two arrays, of finite float64, and its result's shape; padding is zeros.
 
-    Padding is zeros. `places` are the results' flat indices.
+    ``each`` is how many there are for a result, zeros beyond the images' borders among them.
     """
 
     def __init__(
-        self, operation: Operation, geometry: Geometry, layout: str, shape: Shape,
+        self, operation: Operation, geometry: Geometry, layout: Layout, shape: Shape,
         known: Array, other: Array,
     ) -> None:  # fmt: skip
-        self._gives, self._axes, self.shape = operation.gives, geometry.axes, shape
-        self._first, self._depthwise = not layout.endswith("C"), operation.depthwise
-        self._phased = operation.phased
-        groups, gives = geometry.groups, operation.gives
-        outer, own = (known, other) if gives == "filters" else (other, known)
-        self._split = geometry.filter_channels, geometry.out_channels // groups
+        self.shape, self._arrays = shape, (known, other)
+        self._operation, self._geometry = operation, geometry
+        self._first = not layout.endswith("C")
+        groups, depth, gives = geometry.groups, geometry.filter_channels, operation.gives
+        self._split = depth, geometry.out_channels // groups
         if gives == "filters":
-            self._images, self._outputs = self._last(outer, groups), self._last(own, groups)
-            self._positions: Shape = self._outputs.shape[:-2]  # a sum has one term of each
+            self._left, self._right = self._last(known), self._last(other)
+            self._positions = self._right.shape[:-2]
+            self.each = prod(self._positions)
             return
-        if gives == "output":
-            self._images, filters = self._last(known, groups), other
-        else:
-            self._outputs, filters = self._last(other, groups), known
+        images, filters = (known, other) if gives == "output" else (other, known)
+        self._left = self._last(images)
+        self._right = filters.reshape(-1, depth, groups, self._split[1])  # (taps, D, groups, F)
         self._positions = geometry.kernel
-        # (taps, C / groups, groups, OC / groups)
-        self._filters = filters.reshape(-1, self._split[0], groups, self._split[1])
+        self.each = prod(self._positions) * self._left.shape[-1]
 
-    def _last(self, array: Array, groups: int) -> Array:
-        """Return a view of images as (N, *sizes, groups, channels / groups)."""
-        place = -1 - len(self._axes)
+    def _last(self, array: Array) -> Array:
+        """Return a view of images or outputs as (N, *sizes, groups, channels / groups)."""
+        place = -1 - len(self._geometry.axes)
         array = np.moveaxis(array, place, -1) if self._first else array
+        groups = self._geometry.groups
         return array.reshape(-1, *array.shape[place:-1], groups, array.shape[-1] // groups)
 
-    def gross(self) -> Array:
-        """Return what no sum of magnitudes exceeds, by channel, in the shape of the result.
+    def cut(self, count: int) -> Iterator[tuple[Array, ...]]:
+        """Yield both arrays in up to so many parts, whose sums add up to those of the whole."""
+        gives, channels = self._operation.gives, -1 - len(self._geometry.axes) * self._first
+        axes = {"output": (channels, -2), "input": (-1, channels), "filters": (0, 0)}[gives]
+        if self._geometry.groups > 1 and gives != "filters":
+            yield self._arrays
+            return
+        both = [np.moveaxis(x, axis, 0) for x, axis in zip(self._arrays, axes, strict=True)]
+        for lo, hi in parts(len(both[0]), count):
+            pairs = zip(both, axes, strict=True)
+            yield tuple(np.moveaxis(one[lo:hi], 0, axis) for one, axis in pairs)
 
-        By Cauchy and Schwarz: norms of all that a sum may read. The factor is for the roundings of
-        up to 2**31 squares (2**-22 at most; where they do not underflow).
+    def gross(self) -> Array:
+        """Return what no sum of magnitudes exceeds, as an array that fits the result's shape.
+
+        By Cauchy and Schwarz: the norms of all that a sum may read. The factor is for the roundings
+        of up to 2**31 squares, of which none underflows.
         """
-        axes = tuple(range(len(self._axes) + 1))
-        if self._gives == "filters":
-            squares = [np.square(one).sum(axes) for one in (self._images, self._outputs)]
-            bound = (
-                squares[0][:, :, None] * squares[1][:, None]
-            )  # (groups, C / groups, OC / groups)
-            if not self._depthwise:
-                bound = bound.transpose(1, 0, 2)
+        gives, right = self._operation.gives, self._right
+        if gives == "filters":
+            squares = map(np.square, (self._left, right))
+            one, other = (some.sum(tuple(range(some.ndim - 2))) for some in squares)
+            bound = one[:, :, np.newaxis] * other[:, np.newaxis]  # (groups, D, F)
+            bound = bound if self._operation.depthwise else bound.transpose(1, 0, 2)
             bound = bound.reshape(self.shape[-2:])
         else:
-            output = self._gives == "output"
-            images = self._images if output else self._outputs
-            if images.shape[-1] < 8:  # short sums take long
-                pixels = images.shape[-1] * max(images.max(), -images.min()) ** 2
+            left = self._left
+            if left.shape[-1] < 8:  # short sums take long
+                pixels = left.shape[-1] * max(left.max(), -left.min()) ** 2
             else:
-                pixels = np.einsum("...c,...c->...", images, images).max()
-            filters = np.einsum(
-                "tdgf,tdgf->gf" if output else "tdgf,tdgf->gd", *[self._filters] * 2
+                pixels = np.einsum("...c,...c->...", left, left).max()
+            norms = np.einsum(
+                "tdgf,tdgf->gf" if gives == "output" else "tdgf,tdgf->gd", right, right
             )
-            bound = filters.ravel() * pixels * prod(self._positions)
-            if self._first:
-                bound = bound.reshape(-1, *[1] * len(self._axes))
+            bound = norms.ravel() * (pixels * prod(self._positions))
+            bound = bound.reshape(-1, *[1] * len(self._geometry.axes)) if self._first else bound
         root: Array = np.sqrt(bound)
         return root * (1 + 2.0**-20)
 
-    def chunks(self, places: Array) -> Iterator[Array]:
-        """Cut places into chunks whose products are gathered at once."""
-        count = max(1, _MOST // (prod(self._positions) * self._width))
-        for start in range(0, len(places), count):
-            yield places[start : start + count]
-
-    @property
-    def _width(self) -> int:
+    def pairs(self, places: Array) -> tuple[Array, Array]:
+        """Return both factors of the products of results at flat indices, (results, each)."""
         depth, each = self._split
-        return {"output": depth, "input": each, "filters": 1}[self._gives]
-
-    def pairs(self, places: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield both factors of the products of results, (results, some of the products)."""
-        step = max(1, _MOST // (len(places) * self._width))
-        count = prod(self._positions)
-        for start in range(0, count, step):
-            left, right = self._pairs(places, (start, min(count, start + step)))
-            yield left.reshape(len(places), -1), right.reshape(len(places), -1)
-
-    def rows(self, places: Array) -> Iterator[Pairs]:
-        """Yield the same of each of the places, as rows that can be read again."""
-        if len(places) == 1:  # whose products may be too many to be kept
-            yield lambda: ((one[0], other[0]) for one, other in self.pairs(places))
-            return
-        kept = list(self.pairs(places))
-        for row in range(len(places)):
-            yield partial(iter, [(one[row], other[row]) for one, other in kept])
-
-    def _pairs(self, places: Array, terms: Range) -> tuple[Array, Array]:
-        """Return both factors for a range of taps, or of outputs: (results, range, channels)."""
-        at = np.arange(*terms)
-        position = np.unravel_index(at, self._positions)
+        position = np.unravel_index(np.arange(prod(self._positions)), self._positions)
         found = [one[:, np.newaxis] for one in np.unravel_index(places, self.shape)]
-        depth, each = self._split
-        if self._gives == "filters":
+        if self._operation.gives == "filters":
             *taps, channel, filters = found
-            if self._depthwise:  # (*kernel, C, multiplier)
+            if self._operation.depthwise:  # (*kernel, C, multiplier)
                 group, channel = channel, np.zeros_like(channel)
             else:
                 group, filters = np.divmod(filters, each)
             image, *outputs = position
             pixels, inside = self._along(_pixels, outputs, taps)
-            left = self._images[(image, *pixels, group, channel)] * inside
-            return left, self._outputs[(image, *outputs, group, filters)]
-        channel = found.pop(-1 - len(self._axes) if self._first else -1)
-        lead, along = self.shape[: len(found) - len(self._axes)], found[-len(self._axes) :]
-        image = np.ravel_multi_index(found[: len(lead)], lead)
-        if self._gives == "output":
+            left = self._left[(image, *pixels, group, channel)] * inside
+            return left, self._right[(image, *outputs, group, filters)]
+        axes = len(self._geometry.axes)
+        channel = found.pop(-1 - axes if self._first else -1)
+        image = np.ravel_multi_index(found[:-axes], self.shape[: len(found) - axes])
+        if self._operation.gives == "output":
             group, filters = np.divmod(channel, each)
-            pixels, inside = self._along(_pixels, along, position)
-            left = self._images[(image, *pixels, group)]  # (results, taps, C / groups)
-            right = self._filters[at, :, group, filters]
+            pixels, inside = self._along(_pixels, found[-axes:], position)
+            right = self._right.transpose(2, 3, 0, 1)[group[:, 0], filters[:, 0]]
         else:
             group, channel = np.divmod(channel, depth)
-            outputs, inside = self._along(_outputs, along, position)
-            left = self._outputs[(image, *outputs, group)]  # (results, taps, OC / groups)
-            right = self._filters[at, channel, group]
-        left *= inside[..., np.newaxis]
-        return left, right
+            pixels, inside = self._along(_outputs, found[-axes:], position)
+            right = self._right.transpose(2, 1, 0, 3)[group[:, 0], channel[:, 0]]
+        left = self._left[(image, *pixels, group)] * inside[..., np.newaxis]
+        return left.reshape(len(places), -1), right.reshape(len(places), -1)
 
     def _along(
         self, meet: Callable[..., tuple[Array, Array]], ones: Sequence[Array], taps: Sequence[Array]
     ) -> tuple[list[Array], Array]:
         """Say what meets what under taps, as indices along each axis, and where it is inside."""
         found, inside = [], np.array(True)
-        for axis, one, tap in zip(self._axes, ones, taps, strict=True):
-            index, fits = meet(axis, axis.dilation if self._phased else 1, one, tap)
+        for axis, one, tap in zip(self._geometry.axes, ones, taps, strict=True):
+            index, fits = meet(axis, axis.dilation if self._operation.phased else 1, one, tap)
             found.append(index * fits)
             inside = inside & fits
         return found, inside

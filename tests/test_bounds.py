@@ -7,29 +7,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from builders import DTYPES, FLOATS
-from family import FORWARD, GRADIENTS, random_call
+from family import FORWARD, GRADIENTS, floats, random_call
 
 import npconv
 from npconv import _bounds, reference
+from npconv._engine.multiply import ALGORITHMS
+from npconv._formats import Format
 
 FAMILY = [*FORWARD, *GRADIENTS]
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 TINY = {"float32": 2.0**-126, "float64": 2.0**-1022}
-
-
-def floats(name, dtype, seed):
-    """A random call of an operation, its integers made floats over several magnitudes."""
-    arguments, named = random_call(name, "float64", seed)
-    rng = np.random.default_rng(seed)
-    most = 2 if dtype == "float16" else 6
-
-    def drawn(value):
-        if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-            return value
-        scale = np.exp2(rng.integers(-most, most, value.shape))
-        return ((value + rng.uniform(-1, 1, value.shape)) * scale).astype(DTYPES[dtype])
-
-    return [*map(drawn, arguments)], named
 
 
 def wide(arguments):
@@ -185,6 +172,68 @@ def test_separable_carries_the_first_error_on():
     assert exact.item() == pytest.approx(8 * first, rel=1e-5)  # of the sum 0
 
 
+@pytest.mark.parametrize("forced", ["Winograd F(2x2, 3x3)", "Winograd F(4x4, 3x3)"], indirect=True)
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_winograd_has_a_bound_of_its_own(forced, layout):
+    """gamma_k g_W, from loops over fractions; halves are rounded once more."""
+    rng, form = np.random.default_rng(1), ALGORITHMS[forced]
+    x = rng.integers(-9, 9, (2, 7, 6, 2)).astype(np.float32)
+    w = rng.integers(-9, 9, (3, 3, 2, 3)).astype(np.float32)
+    a, b, g = (np.abs(one) for one in form.transforms)
+    m, padded = form.outputs, np.abs(np.pad(x, [(0, 0), (1, 9), (1, 9), (0, 0)])).astype(int)
+    total = np.zeros((2, 12, 12, 3))
+    for n, i, j, o in np.ndindex(2, 12 // m, 12 // m, 3):
+        block = padded[n, i * m : i * m + m + 2, j * m : j * m + m + 2]
+        values = sum(
+            (g @ np.abs(w[..., c, o]).astype(int) @ g.T) * (b.T @ block[..., c] @ b)
+            for c in range(2)
+        )
+        total[n, i * m : i * m + m, j * m : j * m + m, o] = (a.T @ values @ a).astype(float)
+    k = form.transforms.roundings(2) * UNIT["float32"]
+    call = x if layout == "NHWC" else np.moveaxis(x, -1, 1), w, 1, "SAME", layout
+    bound = npconv.error_bound(*call, precision="fast")
+    expected = k / (1 - k) * total[:, :7, :6]
+    expected = expected if layout == "NHWC" else np.moveaxis(expected, -1, 1)
+    np.testing.assert_allclose(bound, expected, rtol=1e-9)
+    assert (bound > npconv.error_bound(*call)).all()
+    wide = npconv.error_bound(call[0].astype(float), *call[1:], precision="fast")
+    assert (wide == npconv.error_bound(call[0].astype(float), *call[1:])).all()
+
+
+@pytest.mark.parametrize("forced", ["Winograd F(2x2, 3x3)", "Winograd F(4x4, 3x3)"], indirect=True)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_winograd_stays_within_it(forced, dtype):
+    rng = np.random.default_rng(2)
+    for scale in (0, -70):  # the products of the latter are subnormal
+        scale = scale if dtype != "float16" else 0
+        x, w = (
+            (rng.standard_normal(shape) * 2.0**scale).astype(DTYPES[dtype])
+            for shape in ((2, 1, 9, 8, 5), (3, 3, 5, 4))
+        )
+        exact = npconv.conv2d(x.astype(float), w.astype(float), 1, "SAME")
+        result = npconv.conv2d(x, w, 1, "SAME", precision="fast")
+        bound = npconv.error_bound(x, w, 1, "SAME", precision="fast")
+        assert (np.abs(result.astype(float) - exact) <= bound).all()
+        if dtype == "float32" and not scale:  # it was Winograd
+            assert (result != npconv.conv2d(x, w, 1, "SAME")).any()
+
+
+@pytest.mark.parametrize(("shape", "filters"), [((3, 8, 8, 128), 64), ((3, 8, 8, 8), 8)])
+def test_fast_is_as_far_off_as_the_engine_may_be(shape, filters):
+    """Also where only prepared filters take Winograd's algorithm."""
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((3, 3, shape[-1], filters)).astype(np.float32)
+    layer = npconv.Convolution(w, 1, "SAME", precision="fast")
+    fast = (layer(x) != npconv.conv2d(x, w, 1, "SAME")).any()
+    assert fast == (filters == 64)
+    bound = npconv.error_bound(x, w, 1, "SAME", precision="fast")
+    larger = bound > npconv.error_bound(x, w, 1, "SAME")
+    assert larger.all() if fast else not larger.any()
+    exact = npconv.conv2d(x.astype(float), w.astype(float), 1, "SAME")
+    assert (np.abs(layer(x) - exact) <= bound).all()
+
+
 def worst(lost):
     """Two arrays, and how far the plainest float32 kernel comes from their sum of products."""
     n = 64
@@ -219,7 +268,7 @@ def test_planted_bounds_that_are_too_small_are_found(planted, lost, monkeypatch)
         monkeypatch.setattr(_bounds, "_roundings", lambda n, unit: own(n // 2, unit))
     else:
         unit, _, most = _bounds.FORMATS["float32"]
-        monkeypatch.setitem(_bounds.FORMATS, "float32", _bounds.Format(unit, 0.0, most))
+        monkeypatch.setitem(_bounds.FORMATS, "float32", Format(unit, 0.0, most))
     x, w, error = worst(lost)
     assert error > one_sum(x, w)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import npconv
-from npconv import _exact, _products, reference
+from npconv import _exact, reference
 
 FORMATS = {  # digits, exponents of the least number and of the largest numbers
     "float16": (11, -24, 15), "bfloat16": (8, -133, 127),
@@ -113,8 +113,11 @@ def test_every_function_rounds_the_rational_sum(name, dtype, kind, monkeypatch):
         call, arrays = drawn(name, dtype, seed, kind)
         totals = rationals(partial(call, getattr(reference, name)), *arrays)
         assert_rounded(call(getattr(npconv, name), *arrays, precision="exact"), totals, dtype)
-        with monkeypatch.context() as patched:  # sums in many pieces
-            patched.setattr(_products, "_MOST", 4)
+        with monkeypatch.context() as patched:
+            patched.setattr(_exact, "_GATHERED", 4)
+            patched.setattr(_exact, "_LONG", 4)
+            patched.setattr(_exact, "_CHUNK", 4)
+            patched.setattr(_exact, "_FEW", 0)
             assert_rounded(call(getattr(npconv, name), *arrays, precision="exact"), totals, dtype)
 
 
@@ -203,6 +206,17 @@ def test_planted_sums(name):
         expected = np.array([rounded(total, name)]).astype(DTYPES[name])
         result = dot(ones, others, name)
         assert result.tobytes() == expected.tobytes(), (ones, others, result, expected)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_near_ties_that_left_out_slices_turn(sign):
+    for a in range(20, 70, 4):
+        for b in range(max(4, 60 - a), 92 - a, 4):
+            ones, others = (
+                [1, 2.0**-53, 2.0**-47, 2.0**-a],
+                [1, 1, -sign * 2.0**-48, sign * 2.0**-b],
+            )
+            assert dot(ones, others, "float64") == (1 if sign < 0 else 1 + 2.0**-52), (a, b)
 
 
 @pytest.mark.parametrize("name", FLOATS)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from npconv._attributes import Array, Format, Pads, Precision, Steps, show
-from npconv._bounds import Called, Known, read
+from npconv._bounds import Known
+from npconv._called import Called, read
 from npconv._conv2d import conv2d
 from npconv.testing._judged import agree, judged, read_actual, result_dtype
 from npconv.testing._looks import looks_like
@@ -107,7 +108,7 @@ def assert_close(
     beyond = ~agree(found, right) if same else np.ones(found.shape, bool)
     if beyond.any():
         wrong += _worst(found, right, beyond) if same else []
-        looks = looks_like(found, call, formats)
+        looks = looks_like(found, right, call, formats)
         wrong += [f"it equals {call.operation.name} {looks}"] if looks else []
     if wrong:
         raise AssertionError("\n".join([_written(call), *wrong]))

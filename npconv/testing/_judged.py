@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from npconv._attributes import Array, Precision
-from npconv._bounds import Called, Known, bounded, read_format
+from npconv._bounds import Known, bounded
+from npconv._called import Called
+from npconv._formats import read_format
 
 
 def judged(call: Called, formats: Mapping[str, Any]) -> Known:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconv._attributes import Array, read_attributes, show_pads
-from npconv._backward import check_call
-from npconv._bounds import Called, Known
+from npconv._bounds import Known
+from npconv._called import Called, checked
 from npconv._geometry import Axis, Geometry
 from npconv._operation import FORMATS
 from npconv.testing._judged import judged
@@ -39,6 +39,18 @@ class Suspect(NamedTuple):
         roles = (one for one in ("input", "filters", "output") if one != operation.gives)
         return {role: given[name] for role, name in zip(roles, operation.arrays, strict=True)}
 
+    @property
+    def largest(self) -> int:
+        """Where the largest value should be, counted along all axes."""
+        return int(np.argmax(np.abs(self.right.value)))
+
+    @property
+    def factor(self) -> float:
+        """By what it was multiplied, if it has the right shape."""
+        if self.found.shape != self.right.value.shape:
+            return np.nan
+        return float(self.found.flat[self.largest] / self.right.value.flat[self.largest])
+
     def changed(
         self, roles: str, change: Change, back: Change | None = None, **attributes: Any
     ) -> Known:
@@ -66,9 +78,9 @@ class Suspect(NamedTuple):
         return self.given(padding=show_pads(pads, FORMATS[len(self.axes)][0]))
 
 
-def laid(found: Array, call: Called, formats: Mapping[str, Any]) -> Suspect:
+def laid(found: Array, right: Known, call: Called, formats: Mapping[str, Any]) -> Suspect:
     """Lay a call and its result out with channels last and one batch."""
-    operation, right, given = call.operation, judged(call, formats), dict(call.given)
+    operation, given = call.operation, dict(call.given)
     filters = right.value if operation.gives == "filters" else given[operation.filters]
     operation = operation.of(filters.shape)
     steps, pads, layout, spacing = read_attributes(operation, *operation.attributes(given))
@@ -89,13 +101,10 @@ def laid(found: Array, call: Called, formats: Mapping[str, Any]) -> Suspect:
         "padding": pads if isinstance(pads, str) else show_pads(pads, order),
         operation.strides: steps,
         operation.dilations: spacing,
-        operation.sizes: right.value.shape,
     }
-    own = {operation.sizes} if operation.gives == "output" else set()
-    given |= {
-        name: value for name, value in attributes.items() if name in given and name not in own
-    }
-    first, second = ((given[name].shape, given[name].dtype) for name in operation.arrays)
-    geometry = check_call(operation, given, first, second)[1]
+    given |= {name: value for name, value in attributes.items() if name in given}
+    if operation.gives != "output":
+        given[operation.sizes] = right.value.shape
+    geometry = checked(operation, given, [given[name] for name in operation.arrays])[1]
     call = call._replace(operation=operation, given=given)
     return Suspect(call, formats, geometry, found, right, last)

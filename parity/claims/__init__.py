@@ -9,13 +9,16 @@ from parity.claims import (
     adjoint,
     bounded,
     default_build,
+    error_bound,
     exact,
     extract_patches,
+    fast,
     halves,
     large,
     layers,
     layouts,
     metamorphic,
+    rounded,
     special,
 )
 from parity.claims.claim import Claim, Example
@@ -44,14 +47,19 @@ CLAIMS: dict[str, Claim] = {
         large,
         halves,
         extract_patches,
+        fast,
+        error_bound,
+        rounded,
         default_build,
     )
 }
 """Every claim by its name, those that find most faults soonest first."""
+OF_NPCONV = ("extract_patches", "fast", "error_bound", "rounded")
+"""Claims about functions of npconv's that no other subject has."""
 
 
 def chosen(scope: Scope) -> list[Claim]:
-    """Return the claims of `scope`; `extract_patches` is about npconv's own function.
+    """Return the claims of `scope`, for npconv those about what it alone has as well.
 
     WrongCall tells a name that is none.
     """
@@ -63,7 +71,7 @@ def chosen(scope: Scope) -> list[Claim]:
         for name, claim in CLAIMS.items()
         if (name in scope.claims or not scope.claims)
         and scope.operation in claim.operations
-        and (name != "extract_patches" or scope.is_npconv)
+        and (name not in OF_NPCONV or scope.is_npconv)
         and (claim is not adjoint.CLAIM or adjoint.siblings(scope))
         and set(claim.dtypes) & {*scope.dtypes, "all"}
     ]
@@ -109,7 +117,8 @@ def parse(token: str) -> Example:
 def within(example: Example, scope: Scope) -> bool:
     """Say whether `example` lies within what a subject claims to support."""
     if isinstance(example, Call):
-        return scoped.within(example.arguments, scope)
+        mine = example.operation == scope.operation
+        return mine and scoped.within(example.arguments, scope)
     return isinstance(example, Case) and corners.within(example, scope)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.model import known
-from parity.model.error import COMPONENTWISE, FORMS, Error, parse
+from parity.model.error import COMPONENTWISE, FORMS, parse
 from parity.model.layouts import LAYOUTS
 from parity.model.operation import FAMILY, OPERATIONS
 from parity.model.settings import CALL_SECONDS, Settings
@@ -76,13 +76,7 @@ def add_subject(parser: Any) -> None:
         help="which function of TensorFlow's the subject is (default: conv2d)",
     )
     add_scope(parser)
-    add(
-        "--call-seconds",
-        type=positive,
-        default=CALL_SECONDS,
-        metavar="SECONDS",
-        help=f"how long one call may take (default: {CALL_SECONDS:g})",
-    )
+    add_patience(parser)
     add(
         "--known",
         type=Path,
@@ -91,16 +85,26 @@ def add_subject(parser: Any) -> None:
     )
 
 
-def add_scope(parser: Any) -> None:
-    """Declare the options that narrow what is asked of the subject."""
+def add_patience(parser: Any) -> None:
+    """Declare how long one call of the subject may take."""
     add = getattr(parser, "add_argument", None) or parser.addoption
-    for option, _, _, help in _SCOPE:
-        add(option, metavar="NAMES", help=help)
     add(
-        "--error",
-        metavar="BOUND",
-        help=f"which bound its floats are held to: {FORMS} (default: {COMPONENTWISE})",
+        "--call-seconds",
+        type=positive,
+        default=CALL_SECONDS,
+        metavar="SECONDS",
+        help=f"how long one call may take (default: {CALL_SECONDS:g})",
     )
+
+
+def add_scope(parser: Any, *, claims: bool = True) -> None:
+    """Declare the options that narrow what is asked of the subject, by claims or by other means."""
+    add = getattr(parser, "add_argument", None) or parser.addoption
+    for option, _, _, help in _SCOPE if claims else _SCOPE[1:]:
+        add(option, metavar="NAMES", help=help)
+    if claims:
+        help = f"which bound its floats are held to: {FORMS} (default: {COMPONENTWISE})"
+        add("--error", metavar="BOUND", help=help)
 
 
 def add_processes(parser: Any) -> None:
@@ -183,9 +187,9 @@ def scope(options: Any) -> Scope:
     )
 
 
-def _error(options: Any) -> Error:
+def _error(options: Any) -> str:
     text = getattr(options, "error", None) or os.environ.get("PARITY_ERROR")
-    return parse(text) if text else None
+    return str(parse(text) or COMPONENTWISE) if text else COMPONENTWISE
 
 
 def scopes(options: Any, scope: Scope) -> tuple[Scope, ...]:

@@ -177,7 +177,9 @@ def allow(
         return _Sums(case, *seen).allow(flush=flush, narrow=narrow, error=error)
     first, second = composed(case)
     mid = allow(first, *seen[:2], flush=flush, narrow=narrow, error=error)
-    spread = mid.bound + (float(limits(DTYPES[case.dtype]).smallest_normal) if flush else 0)
+    tiny = float(limits(DTYPES[case.dtype]).smallest_normal) if flush else 0
+    lost = np.where(np.abs(mid.value) - mid.bound < tiny, tiny, 0)  # subnormal, and flushed again
+    spread = np.where(mid.zero, 0, mid.bound + lost)
     whole = _Sums(second, np.where(mid.zero, 0, mid.value), seen[2], spread)
     return whole.allow(flush=flush, narrow=False, error=error)
 

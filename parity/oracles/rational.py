@@ -26,14 +26,14 @@ def rounded(case: Case, *arrays: Array) -> Array:
     wide = [one.astype(np.float64) for one in arrays]
     (x, x_place), (w, w_place) = map(_whole, wide)
     sums = summed(case, x, w)
-    values = [_round(total, x_place + w_place, dtype) for total in sums.ravel().tolist()]
+    values = [to_nearest(total, x_place + w_place, dtype) for total in sums.ravel().tolist()]
     result = np.array(values, np.float64).reshape(sums.shape)
     if not all(np.isfinite(one).all() for one in wide):
         # A sum of infinities, NaN and signs is what it is with numbers in the place of signs.
         signs = [np.where(np.isfinite(one), np.sign(one), one) for one in wide]
         with np.errstate(invalid="ignore"):
             ieee = summed(case, *signs, multiply=multiplied_by_ieee_rules)
-        result = np.where(np.isfinite(ieee), result, ieee)
+        result = np.where(np.isfinite(ieee), result, np.where(np.isnan(ieee), np.nan, ieee))
     return result.astype(dtype)  # which loses nothing
 
 
@@ -47,8 +47,8 @@ def _whole(array: Array) -> tuple[Array, int]:
     return whole.reshape(array.shape), place - 53
 
 
-def _round(total: int, place: int, dtype: np.dtype[np.generic]) -> float:
-    """Round total * 2**place to a number of a dtype."""
+def to_nearest(total: int, place: int, dtype: np.dtype[np.generic]) -> float:
+    """Return total * 2**place, rounded once to a number of a dtype."""
     info = bounds.limits(dtype)
     magnitude, least = abs(total), info.minexp - info.nmant
     unit = max(place + magnitude.bit_length() - info.nmant - 1, least)  # of the last digit

@@ -1,0 +1,1 @@
+"""Golden vectors: cases with exact outputs and error bounds in files, for kernels anywhere."""
