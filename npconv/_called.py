@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from npconv._arguments import Checked, read_alike, read_array, read_arrays, read_dtype
 from npconv._attributes import Array
-from npconv._backward import check_call
+from npconv._checking import check_call
 from npconv._explain import which
 from npconv._operation import Operation
 

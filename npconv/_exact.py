@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from npconv import _backward
 from npconv._arguments import check_out, read_arrays
 from npconv._attributes import Array
+from npconv._checking import check_call
 from npconv._engine import threads
+from npconv._engine.casting import cast
 from npconv._engine.plan import runs
 from npconv._engine.scratch import Scratch
 from npconv._geometry import Ranges
@@ -43,7 +44,7 @@ def exact(
     """
     first, second = arrays = read_arrays(operation, given)
     known, other = ((one.shape, one.dtype) for one in arrays)
-    dtype, geometry, shape, layout = _backward.check_call(operation, given, known, other)
+    dtype, geometry, shape, layout = check_call(operation, given, known, other)
     if dtype.kind == "i" or not (first.size and second.size and prod(shape)):
         return standard(given)  # exact
     out = given["out"]
@@ -56,20 +57,20 @@ def exact(
     with np.errstate(), np.errstate(all="ignore"):  # see conv2d
         wide = [one.astype(dtype, copy=False).astype(np.float64) for one in arrays]
         products = Products(operation, geometry, layout, shape, *wide)
-        bound, special = products.gross(), None
-        if not np.isfinite(bound).all():
+        gross, special = products.gross(), None
+        if not np.isfinite(gross).all():
             numbers = list(map(np.isfinite, wide))
             # Of sums of infinities, signs and zeros no partial sum overflows.
             signs = (np.where(n, np.sign(x), x) for n, x in zip(numbers, wide, strict=True))
             special = sums(*signs)
             wide = [np.where(n, x, 0.0) for n, x in zip(numbers, wide, strict=True)]
             products = Products(operation, geometry, layout, shape, *wide)
-            bound = products.gross()
+            gross = products.gross()
         count = terms(operation, geometry, len(first))
         if dtype.itemsize == 8:
             result = _wide(sums, products, wide, count)
         else:
-            result = _narrow(sums, products, wide, count, bound, dtype)
+            result = _narrow(sums, products, wide, count, gross, dtype)
         if special is not None:
             result = np.where(np.isfinite(special), result, special.astype(dtype))
             result[np.isnan(special)] = np.nan
@@ -93,7 +94,7 @@ def _wide(sums: _Sums, products: Products, wide: list[Array], count: int) -> Arr
 
 
 def _narrow(
-    sums: _Sums, products: Products, wide: list[Array], count: int, bound: Array,
+    sums: _Sums, products: Products, wide: list[Array], count: int, gross: Array,
     dtype: np.dtype[Any],
 ) -> Array:  # fmt: skip
     """Return what float64, in which products are exact, gives of a dtype with fewer digits."""
@@ -107,35 +108,42 @@ def _narrow(
     longest = -(-count * max(pair[0].size for pair in pairs) // wide[0].size)
     factor = gamma(longest + len(pairs) + 4)  # four for the roundings of ends
     result = np.empty(values.shape, dtype)
-    open = _certify(values, factor * bound, result)
-    found = result.reshape(-1)
+    found, flat = result.reshape(-1), values.reshape(-1)
+    half = dtype.itemsize == 2  # which is rounded to float32 before
+    open = _certify(values, (factor + 2.0**-23 * half) * gross + 2.0**-149 * half, result)
+    if half:  # again, without that
+        error = np.broadcast_to(gross, values.shape)[np.unravel_index(open, values.shape)]
+        open = open[_ends(flat[open] + 0.0, factor * error, found, open)]
     if len(open) > _FEW * found.size:
-        error = (factor * (1 + 2 * factor)) * sums(*map(np.abs, wide)).reshape(-1)[open]
-        some = values.reshape(-1)[open] + 0.0
-        open = open[_ends(some, error, found, open)]
+        error = sums(*map(np.abs, wide)).reshape(-1)[open] * (factor * (1 + 2 * factor))
+        open = open[_ends(flat[open] + 0.0, error, found, open)]
     _settle(products, open, found)
     return result
 
 
 def _certify(values: Array, error: Array, result: Array) -> Array:
-    """Round values to a result; return the flat indices of those of which a bound leaves two."""
+    """Round values to a result; return the flat indices of those of which a bound leaves two.
+
+    Those of 16 bits are rounded to float32 before, which the bound allows for.
+    """
     open: list[Array] = []
-    count = -(-values.size // _CHUNK)
-    *lead, last = values.shape
-    blocks = list(runs(tuple(lead), count))
-    sizes = [prod(hi - lo for lo, hi in block) * last for block in blocks]
-    whole, single = np.broadcast_to(error, values.shape), error.max()
-    even = single <= 2 * error.min()  # a number takes half the time
+    whole, most = np.broadcast_to(error, values.shape), error.max()
+    even = most <= 2 * error.min()  # a number takes half the time
+    blocks = list(runs(values.shape[:-1], -(-values.size // _CHUNK)))
+    sizes = [prod(hi - lo for lo, hi in block) * values.shape[-1] for block in blocks]
 
     def work(run: tuple[Ranges, int], scratch: Scratch) -> bool:
         ranges, start = run
         place = tuple(slice(*one) for one in ranges)
-        some, above = values[place], result[place]
-        bound = single if even else whole[place]
-        end = scratch.take("product", some.shape, values.dtype)
+        some, above, bound = values[place], result[place], most if even else whole[place]
         below = scratch.take("part", some.shape, result.dtype)
-        narrow(np.subtract(some, bound, out=end), below)
-        narrow(np.add(some, bound, out=end), above)
+        for end, out in ((np.subtract, below), (np.add, above)):
+            single = out
+            if out.itemsize == 2:
+                single = scratch.take("product", some.shape, np.dtype(np.float32))
+            end(some, bound, out=single, casting="same_kind")
+            if single is not out:
+                cast(single, out, scratch)
         differs = _bits(below) != _bits(above)
         if differs.any():
             open.append(np.flatnonzero(differs) + start)
@@ -184,30 +192,20 @@ def _bits(numbers: Array) -> Array:
 
 
 def narrowed(numbers: Array, dtype: np.dtype[Any]) -> Array:
-    """Round float64 to a dtype, once, ties to even."""
-    result = np.empty(numbers.shape, dtype)
-    narrow(numbers, result)
-    return result
-
-
-def narrow(numbers: Array, out: Array) -> None:
-    """Write float64 to an array, rounded once, ties to even.
+    """Round float64 to fewer digits, once, ties to even.
 
     To 16 bits casts may go through float32: the number that they take is odd where it is rounded.
 
-    >>> out = np.empty(2, np.float16)
-    >>> narrow(np.array([1 + 2**-11, 1 + 2**-11 + 2**-40]), out)
-    >>> out.tolist()
+    >>> narrowed(np.array([1 + 2**-11, 1 + 2**-11 + 2**-40]), np.dtype(np.float16)).tolist()
     [1.0, 1.0009765625]
     """
-    if out.itemsize == 4:
-        np.copyto(out, numbers, casting="same_kind")
-        return
     single = numbers.astype(np.float32)
+    if dtype.itemsize == 4:
+        return single
     bits, size = single.view(np.int32), np.abs(single.astype(np.float64))
     bits -= size > np.abs(numbers)
     bits |= size != np.abs(numbers)
-    out[...] = single
+    return single.astype(dtype)
 
 
 def gamma(terms: int) -> float:
@@ -218,15 +216,21 @@ def gamma(terms: int) -> float:
 def _sums_are_exact(wide: list[Array], count: int) -> bool:
     """Say whether sums in float64 are exact in any order, by the digits of both arrays."""
     room = 53 - (count - 1).bit_length()
-    some = sum(_digits(array.ravel("K")[:64]) for array in wide)  # mostly these tell
-    return some <= room and sum(map(_digits, wide)) <= room
+    samples = (
+        sum(_digits(one.ravel("K")[::step]) for one in wide) for step in (1 << 14, 1 << 7, 1)
+    )
+    return all(digits <= room for digits in samples)
 
 
 def _digits(array: Array) -> int:
-    """Return over how many binary digits an array's numbers reach together."""
-    fractions, exponents = np.frexp(array[array != 0])
-    if not exponents.size:
-        return 0
-    digits = np.ldexp(fractions, 53).astype(np.int64)
-    last = np.frexp((digits & -digits).astype(np.float64))[1] + exponents
-    return int(exponents.max() - last.min() + 54)
+    """Return over how many binary digits an array's numbers reach together.
+
+    >>> _digits(np.array([0.75, 0, -8]))
+    6
+    """
+    bits = array.view(np.int64)
+    last = array - (bits & (bits - 1)).view(np.float64)
+    last = np.abs(np.where(bits & (2**52 - 1), last, array))  # powers of two have but one digit
+    least = last.min(where=last > 0, initial=np.inf)
+    top = np.frexp(max(array.max(), -array.min()))[1]
+    return int(top - np.frexp(least)[1] + 1) if least < np.inf else 0

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from npconv._arguments import check, check_out, read_shapes
 from npconv._attributes import Array, Format, Pads, Precision, Shape, Steps, read_precision
-from npconv._backward import Known, check_call
+from npconv._checking import Known, check_call
 from npconv._conv2d import conv2d
 from npconv._depthwise import check_pointwise
 from npconv._drawing import draw

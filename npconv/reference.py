@@ -24,7 +24,7 @@ import numpy as np
 from npconv import _backprop, _conv2d, _depthwise, _forward, _transpose
 from npconv._arguments import read_alike, read_arrays
 from npconv._attributes import Array, Shape, read_attributes
-from npconv._backward import check_call
+from npconv._checking import check_call
 from npconv._operation import OPERATIONS, POINTWISE, Operation
 
 __all__ = [*OPERATIONS]

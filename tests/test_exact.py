@@ -208,6 +208,17 @@ def test_planted_sums(name):
         assert result.tobytes() == expected.tobytes(), (ones, others, result, expected)
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_near_ties_that_left_out_slices_turn(sign):
+    for a in range(20, 70, 4):
+        for b in range(max(4, 60 - a), 92 - a, 4):
+            ones, others = (
+                [1, 2.0**-53, 2.0**-47, 2.0**-a],
+                [1, 1, -sign * 2.0**-48, sign * 2.0**-b],
+            )
+            assert dot(ones, others, "float64") == (1 if sign < 0 else 1 + 2.0**-52), (a, b)
+
+
 @pytest.mark.parametrize("name", FLOATS)
 def test_the_same_bits_in_any_batch_order_layout_and_on_any_threads(name, threads):
     rng = np.random.default_rng(5)

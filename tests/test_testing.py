@@ -11,8 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from builders import DTYPES, FLOATS
-from family import FORWARD, GRADIENTS, random_call
-from test_bounds import floats
+from family import FORWARD, GRADIENTS, floats, random_call
 
 import npconv
 from npconv import reference
@@ -46,9 +45,12 @@ def test_right_results_pass(name, dtype):
     call = random_call if dtype == "int32" else floats
     for seed in range(3):
         arguments, named = call(name, dtype, seed)
-        for function in (getattr(reference, name), getattr(npconv, name)):
-            result = function(*arguments, **named)
-            assert assert_close(result, getattr(npconv, name), *arguments, **named) is None
+        function = getattr(npconv, name)
+        result = getattr(reference, name)(*arguments, **named)
+        assert assert_close(result, function, *arguments, **named) is None
+        for precision in ("standard", "fast", "exact"):
+            result = function(*arguments, **named, precision=precision)
+            assert_close(result, function, *arguments, **named, precision=precision)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -139,6 +141,31 @@ def test_tensors():
     assert_conv2d_close(half, x.astype(BF16), w.astype(BF16), 1, "VALID")
     assert_conv2d_close(half.detach(), x, w, 1, "VALID", multiply="bfloat16", dtype="bfloat16")
     assert "the dtype is bfloat16, expected float32" in said(half, x, w, 1, "VALID")
+
+
+def test_bfloat16_without_ml_dtypes():
+    """As tensors of PyTorch have it, which NumPy cannot read: by way of float64."""
+    x, w = drawn((1, 4, 4, 2), "bfloat16"), drawn((3, 3, 2, 1), "bfloat16")
+
+    class Tensor:
+        dtype = "torch.bfloat16"
+
+        def __init__(self, array):
+            self.array = array
+
+        def detach(self):
+            return self
+
+        cpu = double = detach
+
+        def numpy(self):
+            return self.array.astype(np.float64)
+
+    right = npconv.conv2d(x, w, 1, "SAME")
+    assert_conv2d_close(Tensor(right), x, w, 1, "SAME")
+    wrong = right.copy()
+    wrong[0, 1] += BF16.type(9)
+    assert "4 of 16 outputs" in said(Tensor(wrong), x, w, 1, "SAME")
 
 
 @pytest.mark.parametrize("narrow", ["float16", "bfloat16"])
@@ -249,10 +276,10 @@ PLANTED = {  # what is computed, of which arrays, and the rest of the call that 
     "with the input's memory taken for the other data_format": (
         naive(np.einsum("nchw->nhwc", X.reshape(2, 4, 6, 7)), W), X, W, 1, "VALID"
     ),
-    "with the result's memory in the other data_format": (
+    "with the output's memory taken for the other data_format": (
         np.einsum("nhwc->nchw", naive(X, W)).reshape(2, 4, 5, 4), X, W, 1, "VALID"
     ),
-    "with all images' memory taken for the other data_format": (
+    "with the memory of both taken for the other data_format": (
         np.einsum(
             "nhwc->nchw", naive(np.einsum("nchw->nhwc", X.reshape(2, 4, 6, 7)), W)
         ).reshape(2, 4, 5, 4), X, W, 1, "VALID"
@@ -271,7 +298,7 @@ PLANTED = {  # what is computed, of which arrays, and the rest of the call that 
     "with something added to each channel": (
         naive(X, W) + np.array([1, -2, 0, 3]), X, W, 1, "VALID"
     ),
-    "multiplied by a number": (naive(X, W) / 36, X, W, 1, "VALID"),
+    "multiplied by {:.7g}": (naive(X, W) / 36, X, W, 1, "VALID"),
     "with negative results set to 0": (naive(X, W).clip(0), X, W, 1, "VALID"),
     "with inputs rounded to tfloat32": (naive(narrowed(X, 11), narrowed(W, 11)), X, W, 1, "VALID"),
     "with inputs rounded to bfloat16": (naive(X.astype(BF16), W.astype(BF16)), X, W, 1, "VALID"),
@@ -294,7 +321,7 @@ PLANTED = {  # what is computed, of which arrays, and the rest of the call that 
 @pytest.mark.parametrize("text", _looks._MISTAKES)
 def test_every_mistake_is_named(text):
     result, x, w, *call = PLANTED[text]
-    expected = f"it equals conv2d {text}"
+    expected = f"it equals conv2d {text}".format(1 / 36)
     assert looks(result.astype(x.dtype), x, w, *call) == expected
     if len(call) == 2 and "data_format" not in text:  # channels first
         image, actual = (np.einsum("nhwc->nchw", one) for one in (x, result.astype(x.dtype)))

@@ -39,6 +39,18 @@ class Suspect(NamedTuple):
         roles = (one for one in ("input", "filters", "output") if one != operation.gives)
         return {role: given[name] for role, name in zip(roles, operation.arrays, strict=True)}
 
+    @property
+    def largest(self) -> int:
+        """Where the largest value should be, counted along all axes."""
+        return int(np.argmax(np.abs(self.right.value)))
+
+    @property
+    def factor(self) -> float:
+        """By what it was multiplied, if it has the right shape."""
+        if self.found.shape != self.right.value.shape:
+            return np.nan
+        return float(self.found.flat[self.largest] / self.right.value.flat[self.largest])
+
     def changed(
         self, roles: str, change: Change, back: Change | None = None, **attributes: Any
     ) -> Known:
@@ -89,12 +101,10 @@ def laid(found: Array, right: Known, call: Called, formats: Mapping[str, Any]) -
         "padding": pads if isinstance(pads, str) else show_pads(pads, order),
         operation.strides: steps,
         operation.dilations: spacing,
-        operation.sizes: right.value.shape,
     }
-    own = {operation.sizes} if operation.gives == "output" else set()
-    given |= {
-        name: value for name, value in attributes.items() if name in given and name not in own
-    }
+    given |= {name: value for name, value in attributes.items() if name in given}
+    if operation.gives != "output":
+        given[operation.sizes] = right.value.shape
     geometry = checked(operation, given, [given[name] for name in operation.arrays])[1]
     call = call._replace(operation=operation, given=given)
     return Suspect(call, formats, geometry, found, right, last)

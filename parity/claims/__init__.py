@@ -117,7 +117,8 @@ def parse(token: str) -> Example:
 def within(example: Example, scope: Scope) -> bool:
     """Say whether `example` lies within what a subject claims to support."""
     if isinstance(example, Call):
-        return scoped.within(example.arguments, scope)
+        mine = example.operation == scope.operation
+        return mine and scoped.within(example.arguments, scope)
     return isinstance(example, Case) and corners.within(example, scope)
 
 

@@ -68,7 +68,7 @@ def held(
     arrays, ratios = case.arrays(), {}
     permitted = bounds.allowances(case, *arrays)
     for name, function in sides(case, conv2d, *arrays):
-        flush, error = name == note.ORACLE or flushes(case, conv2d), scope_of(conv2d).error
+        flush, error = name == note.ORACLE or flushes(case, conv2d), scope_of(conv2d).bound
         allowed = permitted[flush]
         if name == note.SUBJECT and takes(error, case):
             allowed = bounds.allow(case, *arrays, flush=flush, error=error)

@@ -39,7 +39,7 @@ def admits(case: Any) -> bool:
 def check(case: Case, conv2d: Conv2d) -> Told:
     """Hold both sides against the exact value; ask the ledger where TensorFlow differs."""
     x, w = case.arrays()
-    hold, outputs, telling = _held(case, x, w, scope_of(conv2d).error)
+    hold, outputs, telling = _held(case, x, w, scope_of(conv2d).bound)
     flush = not exact.admits(case) and bounded.flushes(case, conv2d)
     ratios = {"subject": hold("subject", case.call_on(conv2d, x, w), flush)}
     arguments = {"input": x, "filters": w, **case.arguments()}

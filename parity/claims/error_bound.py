@@ -11,12 +11,14 @@ suite counts the taps that may lie on a pixel, npconv no more than there are out
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import SearchStrategy, integers
 
+from parity.claims import fast
 from parity.claims.check import sides, sums_in_halves
 from parity.claims.claim import Claim, Told
 from parity.claims.default_build import NAME, excuse, harmful
@@ -29,6 +31,11 @@ from parity.oracles import bounds, onednn
 from parity.oracles.bounds import FLUSHED, Allowed
 from parity.oracles.compare import explain
 
+LAYERS = 40
+"""One of so many examples of conv2d is a layer for Winograd's algorithm."""
+MANY = 32
+"""Filters that only layers have."""
+
 
 def admits(case: Any) -> bool:
     """Say whether `case` is one; special values of separable convolutions are those of two."""
@@ -36,9 +43,13 @@ def admits(case: Any) -> bool:
 
 
 def _drawn(dtype: str, scope: Scope) -> SearchStrategy[Case]:
-    """Draw all kinds of data that `admits` takes."""
+    """Draw all kinds of data that `admits` takes, and at times a layer for Winograd's algorithm."""
     special = () if scope.operation == "separable_conv2d" else ("special",)
-    return cases([dtype], ("bounded", "bounded", "lattice", *special), scope)
+    plain = cases([dtype], ("bounded", "bounded", "lattice", *special), scope)
+    if scope.operation != "conv2d" or dtype in ("float64", "int32"):
+        return plain
+    layers = fast.strategy(dtype, scope)
+    return integers(1, LAYERS).flatmap(lambda turn: layers if turn == LAYERS else plain)
 
 
 def check(case: Case, conv2d: Conv2d) -> Told:
@@ -46,6 +57,8 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     import npconv
 
     arrays = case.arrays()
+    if case.operation == "conv2d" and case.filters_shape[-1] >= MANY:
+        return _of_layer(case, conv2d, *arrays)
     function = partial(npconv.error_bound, getattr(npconv, case.operation))
 
     def bound(**formats: str) -> Array:
@@ -68,6 +81,31 @@ def check(case: Case, conv2d: Conv2d) -> Told:
     if case.operation == "conv2d":
         ratios |= _of_onednn(case, own, permitted, blur, arrays)
     return Told(own.size, telling, ratios)
+
+
+def _of_layer(case: Case, conv2d: Conv2d, x: Array, w: Array) -> Told:
+    """Hold npconv's fast results to their bound, of the first and the last filter."""
+    import npconv
+
+    def prepared(input: Array, filters: Array, **arguments: Any) -> Array:
+        return npconv.Convolution(filters, **arguments, precision="fast")(input)
+
+    def ends(function: Conv2d) -> Array:
+        result, place = case.call_on(function, x, w), -1 if case.data_format == "NHWC" else -3
+        return np.take(result, [0, -1], place)
+
+    part, few = replace(case, filters_shape=(*w.shape[:-1], 2)), w[..., [0, -1]]
+    exact = bounds.allow(part, x, few, flush=False)
+    limit = ends(partial(npconv.error_bound, precision="fast"))
+    off = 2.0**-28 * part.call_on(npconv.error_bound, x, few)
+    roads: dict[str, Conv2d] = {
+        "npconv fast": partial(conv2d, precision="fast"),
+        "npconv prepared": prepared,
+    }
+    ratios = {
+        side: _held(part, side, ends(road), limit, exact, off) for side, road in roads.items()
+    }
+    return Told(limit.size, int(np.count_nonzero(limit > 0)), ratios, ("layers",))
 
 
 def _of_onednn(

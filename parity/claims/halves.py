@@ -49,7 +49,7 @@ def check(case: Case, conv2d: Conv2d) -> Told:
             single = function(*wide)
         else:
             single = _sums(allowed()[flushes(case, conv2d)])
-        error = None if name == note.ORACLE else scope_of(conv2d).error
+        error = None if name == note.ORACLE else scope_of(conv2d).bound
         may_be = partial(allowed, error)
         assert_rounded(case=case, got=got, single=single, allowed=may_be, name=name)
     # Telling: the rounding had something to do.

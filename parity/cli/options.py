@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.model import known
-from parity.model.error import COMPONENTWISE, FORMS, Error, parse
+from parity.model.error import COMPONENTWISE, FORMS, parse
 from parity.model.layouts import LAYOUTS
 from parity.model.operation import FAMILY, OPERATIONS
 from parity.model.settings import CALL_SECONDS, Settings
@@ -187,9 +187,9 @@ def scope(options: Any) -> Scope:
     )
 
 
-def _error(options: Any) -> Error:
+def _error(options: Any) -> str:
     text = getattr(options, "error", None) or os.environ.get("PARITY_ERROR")
-    return parse(text) if text else None
+    return str(parse(text) or COMPONENTWISE) if text else COMPONENTWISE
 
 
 def scopes(options: Any, scope: Scope) -> tuple[Scope, ...]:

@@ -74,7 +74,7 @@ def _narrowed(scope: Scope) -> str:
         "--layouts": (*formats, *layouts),
         "--without": sorted(one.replace(" ", "-") for one in scope.without),
     }
-    error = f" --error {shlex.quote(str(scope.error))}" if scope.error else ""
+    error = f" --error {shlex.quote(scope.error)}" if scope.bound else ""
     return "".join(f" {name} {','.join(some)}" for name, some in names.items() if some) + error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 from parity.model.verdict import WrongCall
 
@@ -59,6 +60,7 @@ Error = Winograd | Normwise | None
 """None is componentwise: the bound of any order of summation."""
 
 
+@cache
 def parse(text: str) -> Error:
     """Read what the option ``--error`` says; blanks do not count.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from parity.model.error import Error
+from parity.model.error import COMPONENTWISE, Error, parse
 from parity.model.layouts import LAYOUTS
 from parity.model.operation import OPERATIONS, Operation
 from parity.model.verdict import WrongCall
@@ -52,7 +52,7 @@ class Scope:
     without
         Members of `FEATURES` that are not asked of it.
     error
-        Which bound its floats are held to; None is that of sums in any order.
+        Which bound its floats are held to, as `parity.model.error.parse` reads it.
     """
 
     subject: str = DEFAULT
@@ -62,7 +62,7 @@ class Scope:
     layouts: tuple[str, ...] = tuple(LAYOUTS)
     without: frozenset[str] = frozenset()
     operation: str = "conv2d"
-    error: Error = None
+    error: str = COMPONENTWISE
 
     def __post_init__(self) -> None:
         if not self.of.has_format:
@@ -72,6 +72,11 @@ class Scope:
     def of(self) -> Operation:
         """What is known of its operation."""
         return OPERATIONS[self.operation]
+
+    @property
+    def bound(self) -> Error:
+        """Which bound its floats are held to; None is that of sums in any order."""
+        return parse(self.error)
 
     def __str__(self) -> str:
         """Name what it leaves out, the same in every process."""
@@ -88,7 +93,7 @@ class Scope:
         )
         left_out = (f"without {feature}" for feature in sorted(self.without))
         operation = () if self.operation == whole.operation else (self.operation,)
-        error = (f"error {self.error}",) if self.error else ()
+        error = (f"error {self.error}",) if self.bound else ()
         return ", ".join((*operation, *kept, *left_out, *error)) or "everything"
 
     @property

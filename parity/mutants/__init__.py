@@ -6,7 +6,7 @@ conv2d, and ``parity.mutants:conv3d``, the right one of any other operation.
 
 from __future__ import annotations
 
-from parity.model.error import Error
+from parity.model.error import COMPONENTWISE
 from parity.model.operation import FAMILY
 from parity.mutants import (  # noqa: F401 - each registers its mutants
     arguments,
@@ -37,7 +37,7 @@ CONTROLS: dict[str, Book] = {
 """The right ones by their names: conv2d's, then those of the family, which have the operation's."""
 
 
-def control(operation: str, error: Error = None) -> str:
+def control(operation: str, error: str = COMPONENTWISE) -> str:
     """Return the name of the right one of an operation, which is held to `error`."""
     asked = operation, error
     return next(name for name, one in CONTROLS.items() if (one.operation, one.error) == asked)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.model.case import Array
-from parity.model.error import Error
+from parity.model.error import COMPONENTWISE
 
 Steps = tuple[int, ...]
 Pads = str | tuple[int, int]
@@ -37,7 +37,7 @@ class Book:
     """
 
     operation, count = "conv2d", 2
-    error: Error = None
+    error = COMPONENTWISE
 
     def __init__(self, **wrong: Callable[..., Any]) -> None:
         self.wrong = wrong

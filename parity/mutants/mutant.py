@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from parity.model.call import Call
 from parity.model.case import Case
-from parity.model.error import COMPONENTWISE, parse
+from parity.model.error import COMPONENTWISE
 from parity.model.operation import OPERATIONS
 from parity.mutants.book import Book
 from parity.mutants.family import Family
@@ -95,7 +95,7 @@ def _registered(
             assert hasattr(right(), step), f"the textbook has no step {step!r}"
             assert name not in MUTANTS, f"two mutants are named {name}"
             wrong = right(**{step: function})
-            wrong.error = parse(error)
+            wrong.error = error
             MUTANTS[name] = Mutant(name, fault, wrong, shown, misunderstanding)
         return function
 

@@ -90,7 +90,7 @@ def kernel(text: str) -> Textbook:
     error = parse(text)
     assert isinstance(error, Winograd)
     right = Textbook(convolve=partial(convolve, by=Transforms.of(error.points)))
-    right.error = error
+    right.error = text
     return right
 
 

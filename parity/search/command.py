@@ -171,7 +171,7 @@ def _show(console: Console, record: Record, counts: list[tally.Count], scope: Sc
     if len(record.machines) > 1:
         for name, turns in record.machines.items():
             say(f"{turns} turns on {name}")
-    held = f", held to {scope.error}" if scope.error else ""
+    held = f", held to {scope.error}" if scope.bound else ""
     say(
         f"{verdict.VERDICTS[record.exit_code]}{held}: {record.total.examples:,} examples in"
         f" {record.turns:,} turns, {record.seconds:.0f} s"

@@ -75,7 +75,7 @@ def looks_like(conv2d: Conv2d, example: Example, scope: Scope) -> str:
         return ""
     found = explanation(conv2d, example, scope)
     if found is None:
-        return "" if scope.error else algorithm(conv2d, example)
+        return "" if scope.bound else algorithm(conv2d, example)
     first, space, rest = found.fault.partition(" ")
     fault = f"{first.lower() if first.istitle() else first}{space}{rest}"
     of = "a convolution" if example.operation == "conv2d" else f"{example.operation},"

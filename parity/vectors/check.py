@@ -24,10 +24,9 @@ from parity.engine import Outcome, note
 from parity.examples.corners import within
 from parity.model import verdict
 from parity.model.case import Array, Case
-from parity.model.operation import OPERATIONS
 from parity.model.settings import Settings
 from parity.model.subject import DEFAULT, MODULE, load
-from parity.model.verdict import AGREES, DISAGREES, LEFT_OUT, Verdict, WrongCall
+from parity.model.verdict import AGREES, DISAGREES, DOUBTED, LEFT_OUT, Verdict, WrongCall
 from parity.vectors.manifest import Vector, array, in_dtype, read, stored
 
 _LISTED = 10
@@ -98,21 +97,19 @@ def _asked(arguments: argparse.Namespace) -> tuple[list[Question], Settings]:
     given.subject = "files:" if outputs else given.subject
     scope = options.scope(given)
     subject = MODULE if scope.subject == DEFAULT else scope.subject
-    kept = []
-    for vector in manifest.cases:
-        try:
-            case = Case.parse(vector.token)
-        except ValueError as error:
-            raise WrongCall(f"{folder}: {vector.name}: {error}") from error
-        if within(case, replace(scope, operation=case.operation)):
-            whole = subject if ":" in subject else f"{subject}:{case.operation}"
-            kept.append((case.operation, Question(vector, folder, manifest.form, whole, outputs)))
-    of = [name for name in OPERATIONS if name in dict(kept)]
-    if not kept or (len(of) > 1 and ":" in subject and not outputs):
-        asked = f"cases of {', '.join(of)}: --subject MODULE has them all" if of else "no such case"
-        raise WrongCall(f"{folder} has {asked}")
-    given.subject = kept[0][1].subject
-    return [one for _, one in kept], Settings() if outputs else options.settings(given)
+    cases = [(vector, Case.parse(vector.token)) for vector in manifest.cases]
+    kept = [one for one in cases if within(one[1], replace(scope, operation=one[1].operation))]
+    of = dict.fromkeys(case.operation for _, case in kept)
+    if not of:
+        raise WrongCall(f"{folder} has no such case")
+    if len(of) > 1 and ":" in subject and not outputs:
+        raise WrongCall(f"{folder} has cases of {', '.join(of)}: --subject MODULE has them all")
+    questions = []
+    for vector, case in kept:
+        whole = subject if ":" in subject else f"{subject}:{case.operation}"
+        questions.append(Question(vector, folder, manifest.form, whole, outputs))
+    given.subject = questions[0].subject
+    return questions, Settings() if outputs else options.settings(given)
 
 
 def answered(settings: Settings, question: Question) -> Answer:
@@ -132,7 +129,8 @@ def answered(settings: Settings, question: Question) -> Answer:
                 got = np.asarray(Case.parse(vector.token).call_on(subject, *given))
         return compared(in_dtype(got, output), expected, most)
     except Exception as error:
-        missing = isinstance(error, FileNotFoundError) or not_supported(error)
+        missing = question.outputs and isinstance(error, FileNotFoundError)
+        missing = missing or not_supported(error)
         return Answer(LEFT_OUT if missing else DISAGREES, f"{type(error).__name__}: {error}", inf)
 
 
@@ -172,7 +170,7 @@ def _told(
     questions: list[Question], answers: dict[str, Answer], *, most_left_out: float
 ) -> Verdict:
     """Print a table and what disagrees; return the verdict."""
-    to, rows, parts = terminal.console(), defaultdict(list), defaultdict(list)
+    to, rows, parts, whole = terminal.console(), defaultdict(list), defaultdict(list), 0
     for vector in (one.vector for one in questions):
         answer = answers[vector.name]
         rows[vector.operation, vector.tensors[-2].dtype].append((vector, answer))
@@ -187,17 +185,22 @@ def _told(
     for (operation, dtype), row in rows.items():
         met = [(vector, answer) for vector, answer in row if answer.status != LEFT_OUT]
         outputs = sum(prod(vector.tensors[-2].shape) for vector, _ in met)
+        whole += outputs
         largest = max((answer.ratio for _, answer in met), default=0.0)
         wrong = sum(answer.status == DISAGREES for _, answer in met)
         counts = len(row), f"{outputs:,}", f"{largest:.3f}", wrong, len(row) - len(met)
         table.add_row(operation, dtype, *map(str, counts))
     to.print(table)
-    doubts = []
+    doubts = [] if whole else ["no output was compared"]
     if len(parts[LEFT_OUT]) > most_left_out * len(answers):
         none = f"{len(parts[LEFT_OUT])} of {len(answers)} cases have no result"
-        doubts = [f"{none}, the first {': '.join(parts[LEFT_OUT][0])}"]
-        to.print(f"MISTRUSTED: {doubts[0]}", style="bold yellow", markup=False, soft_wrap=True)
-    title = f"{len(parts[AGREES])} of {len(answers)} cases within their bounds"
+        doubts.append(f"{none}, the first {': '.join(parts[LEFT_OUT][0])}")
+    for doubt in doubts:
+        to.print(f"{DOUBTED}: {doubt}", style="bold yellow", markup=False, soft_wrap=True)
+    title = (
+        f"{len(parts[AGREES])} of {len(answers)} cases within their bounds,"
+        f" {len(parts[DISAGREES])} beyond, {len(parts[LEFT_OUT])} without a result"
+    )
     to.print(title, highlight=False)
     return Verdict.of(
         verdict.verdict(parts[DISAGREES], doubts),

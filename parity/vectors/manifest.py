@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import msgspec
 import numpy as np
 
-from parity.model.case import DTYPES, Array
+from parity.model.case import DTYPES, Array, Case
 from parity.model.verdict import WrongCall
 
 NAME = "manifest.json"
@@ -79,7 +79,16 @@ def read(folder: Path) -> Manifest:
     path, inside = folder / NAME, folder.resolve()
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.MsgspecError) as error:
+        for vector in manifest.cases:
+            named = [one.name for one in vector.tensors]
+            right = [*Case.parse(vector.token).of.arrays, "output", "bound"]
+            if named != (["X", "W", "Y"] if manifest.form == "onnx" else right):
+                raise ValueError(f"{vector.name} has the arrays {', '.join(named)}")
+            if not {one.dtype for one in vector.tensors} <= {*DTYPES}:
+                raise ValueError(f"{vector.name} has an array of an unknown dtype")
+            if not {one.file for one in vector.tensors} <= {*manifest.files}:
+                raise ValueError(f"{vector.name} has a file without a sha256")
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise WrongCall(f"{path} is no manifest of golden vectors: {error}") from error
     for name, wanted in manifest.files.items():
         file = folder / name
@@ -87,9 +96,6 @@ def read(folder: Path) -> Manifest:
             raise WrongCall(f"{NAME} lists {name}, which is not in {folder}")
         if (found := sha256(file)) != wanted:
             raise WrongCall(f"{file} has changed: its sha256 is {found}, not {wanted}")
-    for tensor in (tensor for vector in manifest.cases for tensor in vector.tensors):
-        if tensor.file not in manifest.files or tensor.dtype not in DTYPES:
-            raise WrongCall(f"{path}: {tensor.file} has no sha256, or {tensor.dtype} is no dtype")
     return manifest
 
 
@@ -130,7 +136,9 @@ def in_dtype(found: Array, tensor: Tensor) -> Array:
 
 def _of_header(text: str, tensor: Tensor) -> Array:
     """Read one array of a C header: hexadecimal floats, or integers."""
-    found = re.search(rf"(\w+) {re.escape(tensor.member)}\[\d+\] = {{([^}}]*)}};", text)
+    place = text.find(f" {tensor.member}[")
+    whole = text[text.rfind("\n", 0, place) + 1 : text.find("}", place)]
+    found = re.fullmatch(r"static const (\w+) \w+\[\d+\] = {([^{]*)", whole)
     if found is None or found[1] not in _OF_C:
         raise ValueError(f"there is no array {tensor.member}")
     words = found[2].replace(",", " ").split()[: prod(tensor.shape)]

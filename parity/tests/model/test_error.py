@@ -69,11 +69,11 @@ def test_option_variable_and_the_line_that_replays(monkeypatch: pytest.MonkeyPat
     options.add_subject(parser)
     text = "winograd:F(4,3):0,±1/2,±2"
     given = parser.parse_args(["--error", text])
-    assert options.scope(given).error == HALVES
-    assert options.scope(parser.parse_args([])).error is None
+    assert options.scope(given).bound == HALVES
+    assert options.scope(parser.parse_args([])).bound is None
     monkeypatch.setenv("PARITY_ERROR", "normwise:9")
-    assert options.scope(parser.parse_args([])).error == Normwise(9)
-    assert options.scope(given).error == HALVES
+    assert options.scope(parser.parse_args([])).bound == Normwise(9)
+    assert options.scope(given).bound == HALVES
     assert str(options.scope(given)) == f"error {text}"
-    assert f"--error '{text}'" in command("a token", Scope(error=HALVES))
+    assert f"--error '{text}'" in command("a token", Scope(error=str(HALVES)))
     assert "--error" not in command("a token", Scope())

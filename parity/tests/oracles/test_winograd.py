@@ -239,7 +239,7 @@ def test_results_within_the_bound_become_exact_and_others_stay() -> None:
     x, w = case.arrays()
     exact = bounds.integers(case, x, w)
     allowed = bounds.allow(case, x, w, flush=False, error=LAVIN)
-    scope = Scope(subject="somebody:conv2d", error=LAVIN)
+    scope = Scope(subject="somebody:conv2d", error=str(LAVIN))
     shares = np.resize([0.9, -0.9, 1.2, -1.2], exact.shape)
     given = (exact + shares * np.maximum(allowed.bound, np.spacing(exact))).astype(exact.dtype)
     off = np.abs(given - exact.astype(float)) > allowed.bound

@@ -165,3 +165,11 @@ def test_writers_at_once_and_killed_at_any_moment_leave_whole_transactions(tmp_p
         for one in range(reached + 1):
             assert {f"{number} {one} a", f"{number} {one} b"} <= kept
     assert len(kept) % 2 == 0
+
+
+def test_a_scope_is_found_again_with_its_error(path: Path) -> None:
+    scope = Scope(subject="a:b", error="winograd:F(4,3):0,±1,±2")
+    with closing(Store(path)) as store:
+        store.begin_sweep("a:b", scope)
+        store.add_block("a:b", scope, 3, Block(3, 5))
+        assert store.last_sweep("a:b", Scope, Block) == (scope, [Block(3, 5)])

@@ -76,12 +76,12 @@ def test_points_with_a_narrower_bound_are_held_to_it() -> None:
         return (allowed.value + planted).astype(DTYPES[case.dtype])
 
     bounded = CLAIMS["bounded"]
-    assert failure(bounded, case, Subject(off, Scope(subject="a:b", error=narrow)))
-    assert failure(bounded, case, Subject(off, Scope(subject="a:b", error=wide))) is None
+    assert failure(bounded, case, Subject(off, Scope(subject="a:b", error=str(narrow))))
+    assert failure(bounded, case, Subject(off, Scope(subject="a:b", error=str(wide)))) is None
 
 
 def test_every_claim_that_admits_a_case_holds_within_the_bound() -> None:
-    scope = Scope(subject="parity.tests.subjects.lavin:conv2d", error=parse(lavin.POINTS))
+    scope = Scope(subject="parity.tests.subjects.lavin:conv2d", error=lavin.POINTS)
     subject = Subject(lavin.conv2d, scope)
     for dtype in ("float32", "float64", "float16"):
         for kind in ("lattice", "bounded", "special"):
@@ -92,7 +92,7 @@ def test_every_claim_that_admits_a_case_holds_within_the_bound() -> None:
 
 def test_what_is_said_of_a_failure() -> None:
     assert looks_like(lavin.conv2d, WHOLE, Scope()) == SAID
-    assert looks_like(lavin.conv2d, WHOLE, Scope(error=parse(lavin.POINTS))) == ""
+    assert looks_like(lavin.conv2d, WHOLE, Scope(error=lavin.POINTS)) == ""
     two = kernel("winograd:F(4,3):0,±1/2,±2")
     assert algorithm(two, WHOLE) == SAID  # whose bound is narrower
 

@@ -150,6 +150,7 @@ def test_a_flipped_byte_is_found(
         (("cases", 0, "tensors", 0, "dtype"), "object"),
         (("cases", 0, "tensors", 2, "shape"), [1, 1, 1, 7]),
         (("cases", 0, "tensors"), []),
+        (("cases", 0, "tensors", 1, "name"), "bound"),
         (("cases", 0), {"name": 3}),
         (("files",), {"../elsewhere.bin": "0" * 64}),
         (("format",), "another 1"),
@@ -167,7 +168,24 @@ def test_a_manifest_that_is_none_is_a_wrong_call(
         inside = inside[step]
     inside[last] = value
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert main(["check", str(folder)]) == 2
+    for option in ("--subject", "npconv"), ("--outputs", str(tmp_path)):
+        assert main(["check", str(folder), *option]) == 2
+
+
+def test_nothing_but_empty_outputs_is_too_little(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = export(tmp_path / "a", "--count", "1", "--seed", "0", "--dtypes", "float32")
+    for seed in range(60):
+        [(vector, (*_, output, _))] = read(folder)[1]
+        if not output.size:
+            break
+        of = ("--count", "1", "--seed", str(seed), "--dtypes", "float32")
+        folder = export(tmp_path / f"b{seed}", *of)
+    assert not output.size, vector.token
+    capsys.readouterr()
+    assert main(["check", str(folder)]) == 3
+    assert "MISTRUSTED: no output was compared" in capsys.readouterr().out
 
 
 def test_one_callable_is_not_two_operations(
