@@ -51,8 +51,9 @@ def conv2d(
         memory of its own.
     precision : {'standard', 'fast', 'exact'}, optional
         'standard': sums in the dtype (of float16 and bfloat16 in float32), in any order, as
-        TensorFlow's. 'fast': algorithms of fewer multiplications where they pay, whose error is
-        bounded by more (see ``error_bound``). 'exact': the correctly rounded value of the exact
+        TensorFlow's. 'fast': algorithms of fewer multiplications where they pay, Winograd's for
+        3x3 kernels at stride 1 and FFTs for large ones on a channel each, whose error is bounded
+        by more (see ``error_bound``). 'exact': the correctly rounded value of the exact
         sum, ties to even, whose bits are the same on every machine, in some four times the time
         (of float16 and bfloat16 eight times, of float64 twenty-five) and with copies of arrays and
         result in float64; where most sums cancel, or are of numbers of very different sizes, much

@@ -47,7 +47,8 @@ class Convolution:
     Convolution
         To be called with any input that ``conv2d`` takes, and `out`. Its dtype is the result's;
         filters of another are cast to it, once. The result has the bits of ``conv2d(input,
-        filters, strides, padding, data_format, dilations, precision=precision)``.
+        filters, strides, padding, data_format, dilations, precision=precision)``; where `precision`
+        is 'fast', if that takes the same algorithm: Winograd's pays more often if prepared.
 
     Raises
     ------
@@ -59,7 +60,9 @@ class Convolution:
     Beside the filters is kept, for each dtype of inputs, what was made of them for up to eight
     kinds of these (their sizes or, of int32, range): nothing for most of float32 and float64;
     4 bytes (16 for int32) an element of others, and of up to 2**20 elements where filters are
-    repeated or stand in a band of zeros. A pickle holds the filters alone. Threads may share it.
+    repeated or stand in a band of zeros. Where `precision` is 'fast', 16 or 7 bytes an element for
+    Winograd and, for an FFT of N numbers, some 8 N a filter, at most 1.5 MB. A pickle holds the
+    filters alone. Threads may share it.
 
     Examples
     --------
