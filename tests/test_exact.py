@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import npconv
 from npconv import _exact, reference
+from parity.rules import ROWS
 
 FORMATS = {  # digits, exponents of the least number and of the largest numbers
     "float16": (11, -24, 15), "bfloat16": (8, -133, 127),
@@ -306,6 +307,18 @@ def test_filters_of_a_layer_are_cast_to_the_input_dtype():
     assert layer(x).tobytes() == expected.tobytes()
     with pytest.raises(ValueError, match=r"did you mean input\[np.newaxis\]"):
         layer(x[0])
+
+
+def test_calls_are_refused_in_the_same_words():
+    refused = [row for row in ROWS if row.verdict != "ok"]
+    for row in refused[::3]:
+        arguments, errors = row.call(), []
+        for precision in ("standard", "exact"):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                getattr(npconv, row.operation)(**arguments, precision=precision)
+            errors.append((caught.type, str(caught.value)))
+        assert errors[0] == errors[1]
+    assert len(refused) > 500
 
 
 @pytest.mark.parametrize("planted", ["gamma", "ulp"])
