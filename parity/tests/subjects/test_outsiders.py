@@ -11,6 +11,7 @@ import pytest
 
 from parity.__main__ import main
 from parity.claims import CLAIMS, tally, trust
+from parity.claims.check import Subject
 from parity.claims.tally import Count
 from parity.model import subject
 from parity.model.case import Case, Conv2d
@@ -112,6 +113,14 @@ def test_transforms_of_nnpack_are_found(claim: str, token: str) -> None:
     found = disagreement(claim, token, subject.load(f"{PYTORCH}conv2d_without_onednn"))
     assert "outputs differ" in found
     assert not disagreement(claim, token, subject.load(f"{PYTORCH}conv2d_native"))
+
+
+@pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="PyTorch is without NNPACK")
+@pytest.mark.parametrize(("claim", "token"), TRANSFORMS[:2])
+def test_winograds_algorithm_in_nnpack_is_right_within_its_bound(claim: str, token: str) -> None:
+    scope = replace(TORCH_SCOPE, error="winograd:F(6,3):0,±1,±2,±1/2")
+    function = subject.load(f"{PYTORCH}conv2d_without_onednn")
+    assert not disagreement(claim, token, Subject(function, scope))
 
 
 @pytest.mark.parametrize(
