@@ -13,7 +13,7 @@ from parity.oracles import bounds
 from parity.oracles.compare import assert_special
 from parity.oracles.winograd import exactly, takes
 
-USUAL = ("F(2,3):0,±1", "F(4,3):0,±1,±2", "F(2,5):0,±1,±2", "F(6,3):0,±1,±2,±1/2")
+USUAL = ("F(2,3):0,±1", "F(4,3):0,±1,±2", "F(6,3):0,±1,±2,±1/2")
 """The points that are in use, mostly with the widest bound; fewer outputs first."""
 KINDS = ("small", "lattice", "normal")
 DRAWS = 4
