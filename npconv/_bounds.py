@@ -21,7 +21,7 @@ is then off by sum (|x| s_w + s_x |w| + s_x s_w) besides, and g is that of |x| +
 Results.  A sum y that is off by b is rounded once to another format: u_r (|y| + b), or half the
 smallest subnormal, are added.
 
-Fast.  Winograd's convolutions have another g and n: see ``_bounds_winograd``.
+Fast.  Winograd's convolutions have another g and n: ``_bounds_winograd``; FFTs: ``_bounds_fft``.
 
 Two convolutions in a row.  The first one's value, rounded, is known but for its bound, and but for
 t if it may be flushed: an input that may lie that far from its value.
@@ -40,10 +40,13 @@ from numpy.typing import DTypeLike
 from npconv._arguments import read_call
 from npconv._attributes import Array, Precision, read_precision, wrong
 from npconv._backward import backward
+from npconv._bounds_fft import most as by_fft
 from npconv._bounds_winograd import gross as winograd
 from npconv._bounds_winograd import taken
 from npconv._called import Called, checked, read
 from npconv._conv2d import computed
+from npconv._engine import fft
+from npconv._engine.winograd import FORMS
 from npconv._formats import FORMATS, Format, read_format, rounded
 from npconv._operation import POINTWISE, Operation
 from npconv._phases import by_dilation
@@ -193,13 +196,19 @@ def _sum(
             void = of(np.sign(most_x), np.sign(most_w)) == 0
         value = of(x, w)
         spread = rounding * gross + count * sums.tiny * (1 + rounding)
-        for form in taken(operation, geometry, x.shape, fast) if fast else ():
+        names = taken(operation, geometry, x.shape, fast) if fast else []
+        for form in (one for one in FORMS[False] if one.NAME in names):
             more, lost = winograd(form, geometry, layout, most_x, most_w)
             count = form.transforms.roundings(geometry.in_channels)
             most = _roundings(count, sums.unit)
             more *= 1 + 2 * _roundings(count, FORMATS["float64"].unit)
             spread = np.maximum(spread, most * more + lost * sums.tiny * (1 + most))
             void &= more == 0
+        if fft.NAME in names:
+            off = by_fft(geometry, layout, most_x, most_w) * (1 + 2 * own)
+            largest = np.abs(value) + own * gross + off
+            spread = np.maximum(spread, off + sums.unit * largest + sums.tiny)
+            void &= off == 0
         if around_x.any() or around_w.any():
             spread += (of(around_x, most_w) + of(np.abs(x), around_w)) * (1 + 2 * own)
         unsettled = gross * (1 + rounding) >= sums.most

@@ -15,26 +15,25 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from npconv._attributes import Array, Layout
 from npconv._engine.multiply import choose
-from npconv._engine.winograd import FORMS, Winograd
+from npconv._engine.winograd import Winograd
 from npconv._geometry import Geometry
 from npconv._operation import Operation
 
 
 def taken(
     operation: Operation, geometry: Geometry, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> list[Winograd]:
-    """Return the forms that the engine may take: for images of a shape, together or in parts."""
+) -> list[str]:
+    """Return what the engine may take: for images of a shape, together or in parts."""
     empty = 0 in (*shape, *geometry.outputs, geometry.out_channels)
     if operation.gives != "output" or operation.depthwise or empty:
         return []
     lead = shape[: -1 - len(geometry.axes)]
     batches = {prod(lead[first:]) for first in range(len(lead))}
-    names = {
+    return [
         choose(geometry, batch, dtype, fast=True, prepared=prepared).algorithm
         for batch in batches
         for prepared in (False, True)
-    }
-    return [form for form in FORMS[False] if form.NAME in names]
+    ]
 
 
 def gross(

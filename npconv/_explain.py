@@ -243,7 +243,8 @@ def _explained(
     if (out := given.get("out")) is not None:
         check_out(out, shape, dtype, {name: np.asarray(given[name]) for name in names})
     # Only a convolution that is computed as a whole may take another algorithm.
-    fast = read_precision(given["precision"]) == "fast" and len(parts) == 1 and forward
+    fast = read_precision(given["precision"]) == "fast" and forward
+    fast = fast and len(parts) == 1 and not operation.depthwise
     said = [describe(part, batch, dtype, fast=fast) for part in parts if not empty]
     algorithm = algorithm or ", ".join(dict.fromkeys(one[0] for one in said))
     tiles, bits = said[0][1] if said else "", _FLOAT_BITS if dtype.kind != "i" else "always"

@@ -27,6 +27,7 @@ COMMANDS = (
     ("mutants", "parity.mutants.command", "point the suite at wrong implementations"),
     ("ledger", "parity.ledger.command", "check every deliberate difference live"),
     ("history", "parity.cli.history", "ratios and counts over the runs that were recorded"),
+    ("close", "parity.report.close", "errors of some kernels beside their bounds, and a picture"),
     ("export", "parity.vectors.export", "write cases with exact outputs and bounds as files"),
     ("check", "parity.vectors.check", "hold a kernel, or its files, against exported cases"),
     ("elsewhere", "parity.cli.elsewhere", "run the suite's quick form as if on other machines"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from builders import integers
+from builders import DTYPES, integers
 
 from npconv import reference
 
@@ -80,3 +80,18 @@ def random_call(name, dtype, seed):
     if name.endswith("transpose"):
         return (y, w, x.shape), attributes
     return ((x.shape, w, y) if name.endswith("input") else (x, w.shape, y)), attributes
+
+
+def floats(name, dtype, seed):
+    """A random call of an operation, its integers made floats over several magnitudes."""
+    arguments, named = random_call(name, "float64", seed)
+    rng = np.random.default_rng(seed)
+    most = 2 if dtype == "float16" else 6
+
+    def drawn(value):
+        if not isinstance(value, np.ndarray) or value.dtype != np.float64:
+            return value
+        scale = np.exp2(rng.integers(-most, most, value.shape))
+        return ((value + rng.uniform(-1, 1, value.shape)) * scale).astype(DTYPES[dtype])
+
+    return [*map(drawn, arguments)], named

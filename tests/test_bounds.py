@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from builders import DTYPES, FLOATS
-from family import FORWARD, GRADIENTS, random_call
+from family import FORWARD, GRADIENTS, floats, random_call
 
 import npconv
 from npconv import _bounds, reference
@@ -17,21 +17,6 @@ from npconv._formats import Format
 FAMILY = [*FORWARD, *GRADIENTS]
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 TINY = {"float32": 2.0**-126, "float64": 2.0**-1022}
-
-
-def floats(name, dtype, seed):
-    """A random call of an operation, its integers made floats over several magnitudes."""
-    arguments, named = random_call(name, "float64", seed)
-    rng = np.random.default_rng(seed)
-    most = 2 if dtype == "float16" else 6
-
-    def drawn(value):
-        if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-            return value
-        scale = np.exp2(rng.integers(-most, most, value.shape))
-        return ((value + rng.uniform(-1, 1, value.shape)) * scale).astype(DTYPES[dtype])
-
-    return [*map(drawn, arguments)], named
 
 
 def wide(arguments):
@@ -231,6 +216,22 @@ def test_winograd_stays_within_it(forced, dtype):
         assert (np.abs(result.astype(float) - exact) <= bound).all()
         if dtype == "float32" and not scale:  # it was Winograd
             assert (result != npconv.conv2d(x, w, 1, "SAME")).any()
+
+
+@pytest.mark.parametrize(("shape", "filters"), [((3, 8, 8, 128), 64), ((3, 8, 8, 8), 8)])
+def test_fast_is_as_far_off_as_the_engine_may_be(shape, filters):
+    """Also where only prepared filters take Winograd's algorithm."""
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((3, 3, shape[-1], filters)).astype(np.float32)
+    layer = npconv.Convolution(w, 1, "SAME", precision="fast")
+    fast = (layer(x) != npconv.conv2d(x, w, 1, "SAME")).any()
+    assert fast == (filters == 64)
+    bound = npconv.error_bound(x, w, 1, "SAME", precision="fast")
+    larger = bound > npconv.error_bound(x, w, 1, "SAME")
+    assert larger.all() if fast else not larger.any()
+    exact = npconv.conv2d(x.astype(float), w.astype(float), 1, "SAME")
+    assert (np.abs(layer(x) - exact) <= bound).all()
 
 
 def worst(lost):

@@ -23,3 +23,15 @@ def test_its_examples_run():
     assert len(shown.examples) == 2
     results = doctest.DocTestRunner().run(shown)
     assert results.failed == 0
+
+
+def test_the_pages_examples_run():
+    pages = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+    blocks = [
+        block
+        for page in pages
+        for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    ]
+    assert blocks
+    for block in blocks:
+        exec(block, {})

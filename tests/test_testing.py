@@ -11,8 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from builders import DTYPES, FLOATS
-from family import FORWARD, GRADIENTS, random_call
-from test_bounds import floats
+from family import FORWARD, GRADIENTS, floats, random_call
 
 import npconv
 from npconv import reference

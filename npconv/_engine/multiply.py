@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from npconv._engine import depthwise, im2col, kn2row, threads, toeplitz, winograd
+from npconv._engine import depthwise, fft, im2col, kn2row, threads, toeplitz, winograd
 from npconv._engine.kept import Kept
 from npconv._engine.plan import TOTAL_BYTES, Plan, Work, largest
 from npconv._engine.scratch import Array
@@ -36,7 +36,7 @@ class Algorithm(Protocol):
 
 _FLOAT32 = np.dtype(np.float32)
 _ORDER: tuple[Algorithm, ...] = (depthwise, toeplitz, kn2row, im2col)
-ALGORITHMS: dict[str, Algorithm] = {one.NAME: one for one in (*_ORDER, *winograd.FORMS[True])}
+ALGORITHMS: dict[str, Algorithm] = {one.NAME: one for one in (*_ORDER, fft, *winograd.FORMS[True])}
 
 
 def _from_environment(name: str) -> str:
@@ -59,14 +59,16 @@ def choose(
     """Choose a plan for a convolution with at least one image, output, tap and channel.
 
     Where it is to be `plain`, im2col, which multiplies by no zeros of its own. Where it is to be
-    `fast`, Winograd for floats of up to 32 bits where it pays, as it more often does where filters
-    are `prepared`.
+    `fast`, FFT for float32 and float64 and Winograd for floats of up to 32 bits, where they pay, as
+    Winograd more often does where filters are `prepared`.
     """
     if plain:
         return im2col.plan(geometry, batch, dtype)
     order = _ORDER
-    if fast and dtype.kind != "i" and dtype.itemsize <= _FLOAT32.itemsize:
-        order = (*winograd.forms(geometry, batch, prepared=prepared), *_ORDER)
+    if fast and dtype.kind != "i":
+        order = (fft, *order) if dtype.itemsize >= _FLOAT32.itemsize else order
+        if dtype.itemsize <= _FLOAT32.itemsize:
+            order = (*winograd.forms(geometry, batch, prepared=prepared), *order)
     forced = [one for one in order if one.NAME == _FORCED and one.admits(geometry)]
     for one in forced or order:
         if forced or one.pays(geometry, batch):

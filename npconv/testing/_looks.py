@@ -71,7 +71,7 @@ def _lost(axis: int) -> Mistake:
         array[-1] = 0
         return np.moveaxis(array, 0, axis)
 
-    return lambda call: call.changed("input", without)
+    return lambda suspect: suspect.changed("input", without)
 
 
 def _taken_for(role: str) -> Mistake:
@@ -84,10 +84,12 @@ def _taken_for(role: str) -> Mistake:
     def last(array: Array) -> Array:
         return np.moveaxis(array, -1, 1).reshape(array.shape)
 
-    return lambda call: call.changed(role, *((first, last) if call.last else (last, first)))
+    return lambda suspect: suspect.changed(
+        role, *((first, last) if suspect.last else (last, first))
+    )
 
 
-def _outwards(call: Suspect) -> Known:
+def _outwards(suspect: Suspect) -> Known:
     """Take the filters' memory for (OC, C, *kernel)."""
 
     def change(w: Array) -> Array:
@@ -96,85 +98,87 @@ def _outwards(call: Suspect) -> Known:
     def back(w: Array) -> Array:
         return np.moveaxis(w, (-1, -2), (0, 1)).reshape(w.shape)
 
-    return call.changed("filters", change, back)
+    return suspect.changed("filters", change, back)
 
 
-def _interleaved(call: Suspect) -> Known:
+def _interleaved(suspect: Suspect) -> Known:
     """Have filter o read group o % groups."""
-    filters, groups = call.arrays["filters"], call.geometry.groups
+    filters, groups = suspect.arrays["filters"], suspect.geometry.groups
     order = np.argsort(np.arange(filters.shape[-1]) % groups, kind="stable")
-    known = call.changed("filters", lambda w: w[..., order])
+    known = suspect.changed("filters", lambda w: w[..., order])
     return Known(*(one[..., np.argsort(order)] for one in known))
 
 
 def _reordered(axis: int) -> Mistake:
     """Return the mistake of results that are right but for their order along an axis."""
 
-    def hypothesis(call: Suspect) -> Known:
-        value, found = (
-            np.nan_to_num(np.moveaxis(one, axis, 0)) for one in (call.right.value, call.found)
-        )
-        one, other = (array.reshape(len(array), -1)[:, :256] for array in (found, value))
-        order = np.abs(one[:, np.newaxis] - other).sum(-1).argmin(1)
-        if sorted(order) != [*range(len(order))]:
-            raise ValueError
-        return Known(*(np.take(array, order, axis) for array in call.right))
+    def key(array: Array) -> Array:
+        rows = np.nan_to_num(np.moveaxis(array, axis, 0)).reshape(array.shape[axis], -1)
+        found: Array = rows @ np.cos(np.arange(rows.shape[1]))
+        return found.argsort()
 
-    return hypothesis
+    def mistake(suspect: Suspect) -> Known:
+        order = np.empty(suspect.found.shape[axis], int)
+        order[key(suspect.found)] = key(suspect.right.value)
+        return Known(*(np.take(array, order, axis) for array in suspect.right))
+
+    return mistake
 
 
-def _biased(call: Suspect) -> Known:
+def _biased(suspect: Suspect) -> Known:
     """Add to each channel its median difference, which is off by as much as outputs are."""
-    value, spread = call.right
+    value, spread = suspect.right
     if value.size < 4 * value.shape[-1]:
         raise ValueError
     axes = tuple(range(value.ndim - 1))
-    value = value + np.median(call.found - value, axes)
-    unit = FORMATS[result_dtype(call.call, call.formats)].unit
+    value = value + np.median(suspect.found - value, axes)
+    unit = FORMATS[result_dtype(suspect.call, suspect.formats)].unit
     return Known(value, spread + spread.max(axes) + unit * np.abs(value))
 
 
-def _scaled(call: Suspect) -> Known:
+def _scaled(suspect: Suspect) -> Known:
     """Multiply by the factor of the largest output, which is off by as much as that is."""
-    value, spread = call.right
+    value, spread = suspect.right
     if np.count_nonzero(value) < 4:
         raise ValueError
-    unit = FORMATS[result_dtype(call.call, call.formats)].unit
-    off = (spread.flat[call.largest] / np.abs(value.flat[call.largest]) + 2 * unit) * np.abs(value)
-    return Known(value * call.factor, (spread + off) * max(1, abs(call.factor)))
+    unit = FORMATS[result_dtype(suspect.call, suspect.formats)].unit
+    off = (spread.flat[suspect.largest] / np.abs(value.flat[suspect.largest]) + 2 * unit) * np.abs(
+        value
+    )
+    return Known(value * suspect.factor, (spread + off) * max(1, abs(suspect.factor)))
 
 
-def _truncated(call: Suspect) -> Known:
+def _truncated(suspect: Suspect) -> Known:
     """Cut off the last digits of float32 sums, which are known but for their bound."""
-    halves = FORMATS[result_dtype(call.call, call.formats)]
+    halves = FORMATS[result_dtype(suspect.call, suspect.formats)]
     if halves.unit <= FORMATS["float32"].unit:
         raise ValueError
-    sums = judged(call.call, {**call.formats, "dtype": "float32"})
+    sums = judged(suspect.call, {**suspect.formats, "dtype": "float32"})
     low, high = (
         rounded(sums.value + side, halves, np.trunc) for side in (-sums.spread, sums.spread)
     )
     return Known((low + high) / 2, (high - low) / 2)
 
 
-def _flushed(call: Suspect) -> Known:
+def _flushed(suspect: Suspect) -> Known:
     """Have zeros for inputs and results below float16's normal range."""
     tiny = FORMATS["float16"].tiny
-    if call.call.dtype != np.float16:
+    if suspect.call.dtype != np.float16:
         raise ValueError
 
     def flushed(x: Array) -> Array:
         return np.where(np.abs(x) < tiny, np.zeros_like(x), x)
 
-    value, spread = call.changed("input filters output", flushed, np.copy)
+    value, spread = suspect.changed("input filters output", flushed, np.copy)
     edge = np.abs(np.abs(value) - tiny) <= spread
     return Known(flushed(value), np.where(edge, np.abs(value) + spread, spread))
 
 
-def _saturated(call: Suspect) -> Known:
+def _saturated(suspect: Suspect) -> Known:
     """Keep sums within int32's range."""
-    if result_dtype(call.call, call.formats) != "int32":
+    if result_dtype(suspect.call, suspect.formats) != "int32":
         raise ValueError
-    known = judged(call.call.cast(np.float64), {**call.formats, "dtype": None})
+    known = judged(suspect.call.cast(np.float64), {**suspect.formats, "dtype": None})
     return Known(np.clip(known.value, -(2**31), 2**31 - 1), known.spread)
 
 
@@ -184,51 +188,51 @@ def _read_as(name: str) -> Mistake:
     def change(x: Array) -> Array:
         return rounded(x.astype(np.float64), FORMATS[name]).astype(x.dtype)
 
-    return lambda call: call.changed("input filters output", change, np.copy)
+    return lambda suspect: suspect.changed("input filters output", change, np.copy)
 
 
 def _summed_in(name: str) -> Mistake:
     """Return the mistake of halves that are summed in halves; some sums of them do it."""
 
-    def mistake(call: Suspect) -> Known:
-        if call.call.dtype.name != name:
+    def mistake(suspect: Suspect) -> Known:
+        if suspect.call.dtype.name != name:
             raise ValueError
-        return judged(call.call, {**call.formats, "accumulate": name})
+        return judged(suspect.call, {**suspect.formats, "accumulate": name})
 
     return mistake
 
 
 _MISTAKES: dict[str, Mistake] = {
-    "with the kernel flipped": lambda call: call.changed(
-        "filters", lambda w: np.flip(w, tuple(range(len(call.axes))))
+    "with the kernel flipped": lambda suspect: suspect.changed(
+        "filters", lambda w: np.flip(w, tuple(range(len(suspect.axes))))
     ),
-    "with rows and columns of the kernel swapped": lambda call: call.changed(
+    "with rows and columns of the kernel swapped": lambda suspect: suspect.changed(
         "filters", lambda w: w.swapaxes(-3, -4)
     ),
-    "with in and out channels of the filters swapped": lambda call: call.changed(
+    "with in and out channels of the filters swapped": lambda suspect: suspect.changed(
         "filters", lambda w: w.swapaxes(-1, -2)
     ),
     "with the filters' memory taken for (out_channels, in_channels, *kernel)": _outwards,
-    "with strides of rows and columns swapped": lambda call: call.given(
-        strides=[axis.stride for axis in call.axes][::-1]
+    "with strides of rows and columns swapped": lambda suspect: suspect.given(
+        strides=[axis.stride for axis in suspect.axes][::-1]
     ),
-    "with dilations of rows and columns swapped": lambda call: call.given(
-        dilations=[axis.dilation for axis in call.axes][::-1]
+    "with dilations of rows and columns swapped": lambda suspect: suspect.given(
+        dilations=[axis.dilation for axis in suspect.axes][::-1]
     ),
-    "without strides": lambda call: call.given(strides=1),
-    "without dilations": lambda call: call.given(dilations=1),
-    "without padding": lambda call: call.given(padding="VALID"),
-    "with pads before and after swapped": lambda call: call.padded(
-        [(axis.after, axis.before) for axis in call.axes]
+    "without strides": lambda suspect: suspect.given(strides=1),
+    "without dilations": lambda suspect: suspect.given(dilations=1),
+    "without padding": lambda suspect: suspect.given(padding="VALID"),
+    "with pads before and after swapped": lambda suspect: suspect.padded(
+        [(axis.after, axis.before) for axis in suspect.axes]
     ),
-    "with the pads that SAME has at stride 1": lambda call: call.padded(
-        [(pads // 2, -(-pads // 2)) for pads in ((a.kernel - 1) * a.dilation for a in call.axes)]
+    "with the pads that SAME has at stride 1": lambda suspect: suspect.padded(
+        [(pads // 2, -(-pads // 2)) for pads in ((a.kernel - 1) * a.dilation for a in suspect.axes)]
     ),
-    "with windows that begin a pixel earlier": lambda call: call.padded(
-        [(axis.before + 1, max(0, axis.after - 1)) for axis in call.axes]
+    "with windows that begin a pixel earlier": lambda suspect: suspect.padded(
+        [(axis.before + 1, max(0, axis.after - 1)) for axis in suspect.axes]
     ),
-    "with windows that begin a pixel later": lambda call: call.padded(
-        [(axis.before - 1, axis.after + 1) for axis in call.axes]
+    "with windows that begin a pixel later": lambda suspect: suspect.padded(
+        [(axis.before - 1, axis.after + 1) for axis in suspect.axes]
     ),
     "with filter o in group o % groups": _interleaved,
     "with the input's memory taken for the other data_format": _taken_for("input"),
@@ -241,8 +245,8 @@ _MISTAKES: dict[str, Mistake] = {
     "with its last channels in another order": _reordered(-1),
     "with something added to each channel": _biased,
     "multiplied by {:.7g}": _scaled,
-    "with negative results set to 0": lambda call: Known(
-        np.maximum(call.right.value, 0), call.right.spread
+    "with negative results set to 0": lambda suspect: Known(
+        np.maximum(suspect.right.value, 0), suspect.right.spread
     ),
     "with inputs rounded to tfloat32": _read_as("tfloat32"),
     "with inputs rounded to bfloat16": _read_as("bfloat16"),
@@ -254,7 +258,7 @@ _MISTAKES: dict[str, Mistake] = {
 _ROUNDINGS: dict[str, Mistake] = {
     "with sums in float16: accumulate='float16' allows it": _summed_in("float16"),
     "with sums in bfloat16: accumulate='bfloat16' allows it": _summed_in("bfloat16"),
-    "as precision='fast' may compute it": lambda call: judged(
-        call.call, {**call.formats, "precision": "fast"}
+    "as precision='fast' may compute it": lambda suspect: judged(
+        suspect.call, {**suspect.formats, "precision": "fast"}
     ),
 }

@@ -62,7 +62,19 @@ LOOK: dict[Any, Any] = {
     "xtick.color": DIM,
     "ytick.color": DIM,
 }
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99, 1)
 _SIDES = {"subject": GOOD, "TensorFlow": BLUE}
+
+
+class Spread(NamedTuple):
+    """Errors of a kernel, or tolerances, as shares of one bound: a row of `shares`.
+
+    ``quantiles`` are those of ``QUANTILES``, ``own`` is the mean of the kernel's own bound.
+    """
+
+    name: str
+    quantiles: tuple[float, ...]
+    own: float | None = None
 
 
 class Point(NamedTuple):
@@ -146,6 +158,33 @@ def positions(
         drawn = axes.imshow(plane, vmin=0, vmax=largest, interpolation="none", cmap="viridis")
     figure.colorbar(drawn, ax=pictures, location="bottom", label="mean error / bound", aspect=40)
     return svg(figure, f"Where the errors of {title} lie", {})
+
+
+@mpl.rc_context(LOOK)
+def shares(rows: Sequence[Spread], title: str) -> str:
+    """Return where the errors of each row lie, in shares of one bound, and its own bound."""
+    figure = Figure((850 / 72, (110 + 38 * len(rows)) / 72), layout="constrained")
+    axes = figure.add_subplot(yticks=range(len(rows)), xscale="log")
+    axes.set_yticklabels([row.name for row in rows], color=INK)
+    axes.set_xscale("log", base=2)
+    axes.grid(axis="x")
+    axes.axvline(1, color=INK, lw=1.2)
+    axes.spines.left.set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    tips: dict[str, str] = {}
+    for y, row in enumerate(rows):
+        colour = BROWN if row.own is None else GOOD if row.name.startswith("npconv") else BLUE
+        low, first, middle, third, high, most = row.quantiles
+        axes.hlines(y, low, most, color=colour, lw=1.5)
+        bar = axes.hlines(y, first, third, color=colour, lw=9, alpha=0.5)
+        axes.plot([middle], [y], "|", color=colour, ms=14, mew=2)
+        axes.plot([most], [y], "o", color=colour, ms=5)
+        tip(tips, bar, f"{row.name}: median {middle:.2g}, 99 % {high:.2g}, largest {most:.2g}")
+        if row.own is not None:
+            axes.plot([row.own], [y], marker=5, color=BAD, ms=9, ls="")
+    axes.set_xlabel("error / bound of float32 sums")
+    return svg(figure, title, tips)
 
 
 def tip(tips: dict[str, str], artist: Artist, words: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from typing import Any
 
@@ -175,6 +176,10 @@ CONTENDERS = {
     "view_as_windows": Contender(recipes.view_as_windows, "skimage", "scikit-image"),
     "np.dot": Contender(recipes.dense),
     "prepared": Contender(recipes.prepared, "npconv"),
+    "fast": Contender(
+        partial(recipes.prepared, precision="fast"), "npconv", allowed=recipes.fast_bound
+    ),
+    "exact": Contender(partial(recipes.prepared, precision="exact"), "npconv"),
 }
 """By name; they compute conv2d, and nothing else of its family."""
 OPTIONAL = tuple(name for name in CONTENDERS if name != TEN_LINES)

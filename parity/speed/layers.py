@@ -110,6 +110,7 @@ def read(net: str) -> list[Layer]:
 
 
 def every() -> list[Layer]:
-    """Return the conv2d layers of all sets that are nets, and have no contenders of their own."""
+    """Return the conv2d layers of all sets that have no contenders of their own, each once."""
     found = [layer for net in available() for layer in read(net) if not layer.beside]
-    return [layer for layer in found if layer.case.operation == "conv2d"]
+    once = {layer.case: layer for layer in found if layer.case.operation == "conv2d"}
+    return list(once.values())

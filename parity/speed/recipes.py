@@ -12,17 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from parity.model.case import Array
+from parity.model.case import Array, Case
+from parity.model.error import parse
+from parity.oracles.bounds import gamma
+from parity.oracles.sums import laid
+from parity.oracles.winograd import farther, takes
 from parity.speed.implementations import Call
 from parity.subjects.channels_first import Convolution
 
 TEN_LINES = "ten lines"
 """What `parity.speed.ten_lines` is called."""
+PREPARED = ("prepared", "fast", "exact")
+"""What npconv's prepared filters are called, by their precision."""
 MOST_OF_SCIPY = 30_000_000
 """Multiply-adds of the largest layer that scipy's loop is asked for; it may take seconds."""
 MOST_OF_LOOP = 200_000
 """Outputs of the largest layer that Python's loop is asked for: it takes 5 us for each."""
 MOST_BYTES_OF_PATCHES = 1 << 30
+WINOGRAD = "winograd:F(4,3):0,±1/2,±2"
+"""The algorithm that precision "fast" of npconv may take, as the option ``--error`` has it."""
 DENSE = 500
 """Outputs of the fully connected layer."""
 
@@ -43,13 +51,13 @@ def ten_lines(call: Convolution) -> Binding:
     return lambda: conv2d(x, w, call.strides, pads, call.dilations), channels_first
 
 
-def prepared(call: Convolution) -> Binding:
+def prepared(call: Convolution, precision: Any = "standard") -> Binding:
     """Bind ``npconv.Convolution``, which has prepared the filters before."""
     from npconv import Convolution as Prepared
 
     x, w = np.moveaxis(call.images, 1, 3), np.transpose(call.filters, (2, 3, 1, 0))
     pads = [(0, 0), call.pads[:2], call.pads[2:], (0, 0)]
-    layer = Prepared(w, call.strides, pads, dilations=call.dilations)
+    layer = Prepared(w, call.strides, pads, dilations=call.dilations, precision=precision)
     return partial(layer, x), channels_first
 
 
@@ -150,6 +158,35 @@ def fft_bound(call: Convolution) -> float:
     x2 = float(np.sqrt(np.square(x).sum(axis=(1, 2, 3))).max())
     h2, h1 = float(np.sqrt(np.square(h).sum())), float(np.abs(h).sum())
     return 2 * e * x2 * (2 * h2 + h1)
+
+
+def fast_bound(call: Convolution) -> float:
+    """Bound the error of npconv's precision "fast": by FFT, where each filter reads one channel."""
+    if call.filters.shape[1] > 1:
+        return winograd_bound(call)
+    return fft_bound(call) if call.images.dtype.kind == "f" else 0.0
+
+
+def winograd_bound(call: Convolution) -> float:
+    """Bound the error of 3x3 kernels at stride 1 by `WINOGRAD`, which F(2,3)'s is less than.
+
+    Of one filter, as large as any in each tap: no filter's bound is larger.
+    """
+    images = np.moveaxis(call.images, 1, 3)
+    widest = np.abs(call.filters).max(axis=0).transpose(1, 2, 0)[..., np.newaxis]
+    sizes, taps = ("x".join(map(str, one.shape)) for one in (images, widest))
+    pads = ",".join(map(str, call.pads))
+    steps = [",".join(map(str, one)) for one in (call.strides, call.dilations)]
+    case = Case.parse(
+        f"{images.dtype} NHWC {sizes} w{taps} s{steps[0]} d{steps[1]} {pads} normal:0"
+    )
+    error, working = parse(WINOGRAD), np.finfo(np.float32)
+    if call.groups > 1 or images.dtype != np.float32 or not takes(error, case):
+        return 0.0
+    found = farther(error, case, *laid(case, images, widest), working)
+    assert found is not None, "it takes the case"
+    most = gamma(found.terms, float(working.eps) / 2) * found.gross + found.lost * working.tiny
+    return float(most.max())
 
 
 def view_as_windows(call: Convolution) -> Binding:

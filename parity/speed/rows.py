@@ -12,7 +12,7 @@ import numpy as np
 from parity.model.case import Case
 from parity.speed import statistics as paired
 from parity.speed.limits import CASTS, PRODUCT
-from parity.speed.recipes import TEN_LINES
+from parity.speed.recipes import PREPARED, TEN_LINES
 from parity.speed.records import (
     Block,
     FirstCalls,
@@ -40,8 +40,10 @@ ALGORITHM = "algorithm "
 LABELS = {"kernel": KERNEL, "from NumPy": FROM_NUMPY, "tf.function": FUNCTION}
 """What the subject's ratios to TensorFlow as installed are called; others bear their names."""
 NOISE = "A/A"
-PLAIN = "ten lines / TensorFlow"
-"""The one other ratio that is not the subject's: what the plainest NumPy takes."""
+THEIRS = {name: f"{name} / TensorFlow" for name in (TEN_LINES, *PREPARED)}
+"""The other ratios that are not the subject's: what the plainest NumPy takes, and npconv's other
+precisions."""
+PLAIN = THEIRS[TEN_LINES]
 
 
 def setting(threads: int) -> Threads:
@@ -67,8 +69,7 @@ def judged(row: Row, times: Times, other_work: float) -> Row:
     others = [name for name in times if name not in (SUBJECT, AGAIN, *LABELS.values())]
     pairs = {label: (SUBJECT, other) for label, other in LABELS.items()}
     pairs |= {other: (SUBJECT, other) for other in others}
-    if TEN_LINES in times:
-        pairs[PLAIN] = TEN_LINES, KERNEL
+    pairs |= {label: (name, KERNEL) for name, label in THEIRS.items() if name in times}
     busy = replace(row, other_work=other_work).withheld
     ratios = {NOISE: noise}
     for label, (one, other) in pairs.items():

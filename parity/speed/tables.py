@@ -22,13 +22,14 @@ from parity.speed.rows import (
     NOISE,
     PLAIN,
     SUBJECT,
+    THEIRS,
     beyond,
     bounds,
 )
 from parity.speed.statistics import NEAR, Ratio, mean_ratio
 
 _COLOURS = {"faster": "green", "slower": "red", "same": "dim", "withheld": "bold yellow"}
-_OWN_COLUMNS = (*LABELS, NOISE, FORCED, TEN_LINES, PLAIN, *STEPS)
+_OWN_COLUMNS = (*LABELS, NOISE, FORCED, TEN_LINES, *THEIRS.values(), *STEPS)
 """The ratios that are shown elsewhere than beside others."""
 _WORST = 8
 _FASTER = "time of the subject / time of TensorFlow as installed: below 1 the subject is faster"
@@ -156,7 +157,8 @@ def bounds_table(rows: Sequence[Row], key: Group) -> Table | None:
 def beside_table(rows: Sequence[Row], key: Group) -> Table | None:
     """Return the optional contenders' times and the subject's ratios to them, if there are any.
 
-    Of algorithms, the one that the rules choose is bold, and so is the regret of the choice.
+    Of prepared filters, their ratios to TensorFlow as well, and the geometric means of both. Of
+    algorithms, the one that the rules choose is bold, and so is the regret of the choice.
     """
     found = (name for row in rows for name in (*row.beside, *row.ratios))
     names = [name for name in dict.fromkeys(found) if name not in _OWN_COLUMNS]
@@ -164,13 +166,17 @@ def beside_table(rows: Sequence[Row], key: Group) -> Table | None:
         return None
     regret = any(row.regret for row in rows)
     headings = ["subject", "TF", *names, *(["regret: choice\n/ best"] * regret)]
-    table = _table(f"{key.title}. Others' ms, and subject / other", headings)
+    told = "Others' ms, subject / other, and of npconv's own other / TF with its interval"
+    table = _table(f"{key.title}. {told}", headings)
+    both: dict[str, list[list[Ratio]]] = {name: [] for name in names}
     for row in (row for row in rows if row.ratios):
         times = row.milliseconds
         cells = [digits(times[SUBJECT]), digits(times[KERNEL])]
         for name in names:
             if name in row.ratios:
-                cell = f"{digits(times[name])} [dim]{row.ratios[name].ratio:.2f}[/]"
+                two = [row.ratios[one] for one in (name, THEIRS.get(name)) if one in row.ratios]
+                both[name].append(two)
+                cell = f"{digits(times[name])} {_both(two)}"
                 cells.append(f"[bold]{cell}[/]" if name == ALGORITHM + row.chosen else cell)
             else:
                 refused = row.beside[name].refused if name in row.beside else ""
@@ -179,7 +185,15 @@ def beside_table(rows: Sequence[Row], key: Group) -> Table | None:
             colour = "green" if row.regret.ratio <= NEAR else "red"
             cells.append(f"[{colour}]{interval(row.regret)}[/] {row.best}")
         table.add_row(row.name, *cells)
+    means = (_both([mean_ratio(one) for one in zip(*both[name], strict=True)]) for name in names)
+    table.add_row("geometric mean", "", "", *means)
     return table
+
+
+def _both(ratios: Sequence[Ratio]) -> str:
+    """Write subject / other and, of npconv's own, other / TensorFlow."""
+    first = [f"[dim]{one.ratio:.2f}[/]" for one in ratios[:1]]
+    return " ".join([*first, *map(interval, ratios[1:])])
 
 
 def worst_table(rows: Sequence[Row]) -> Table:

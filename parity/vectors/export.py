@@ -126,8 +126,10 @@ def _chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, cases.Chosen]]
                     yield operation, cases.of_layer(layer, dtype, arguments.seed)
         return
     for operation in arguments.operation or ("conv2d",):
-        scope = replace(whole, operation=operation)
+        ints = OPERATIONS[operation].takes_int32
+        dtypes = tuple(dtype for dtype in whole.dtypes if ints or dtype != "int32")
+        scope = replace(whole, operation=operation, dtypes=dtypes)
         found = cases.corners(scope, arguments.seed)
-        if arguments.count:
+        if arguments.count and dtypes:
             found = cases.drawn(scope, arguments.seed, arguments.count)
         yield from ((operation, one) for one in found)

@@ -136,7 +136,9 @@ def in_dtype(found: Array, tensor: Tensor) -> Array:
 
 def _of_header(text: str, tensor: Tensor) -> Array:
     """Read one array of a C header: hexadecimal floats, or integers."""
-    found = re.search(rf"(\w+) {re.escape(tensor.member)}\[\d+\] = {{([^}}]*)}};", text)
+    place = text.find(f" {tensor.member}[")
+    whole = text[text.rfind("\n", 0, place) + 1 : text.find("}", place)]
+    found = re.fullmatch(r"static const (\w+) \w+\[\d+\] = {([^{]*)", whole)
     if found is None or found[1] not in _OF_C:
         raise ValueError(f"there is no array {tensor.member}")
     words = found[2].replace(",", " ").split()[: prod(tensor.shape)]

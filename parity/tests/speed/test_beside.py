@@ -93,6 +93,21 @@ def test_the_bound_of_the_fft_is_held_and_finds_an_error(token: str) -> None:
         assert (replace(held, dtype=wrong.dtype).largest(wrong) <= 1) is right
 
 
+def test_the_bound_of_fast_is_held_and_finds_an_error() -> None:
+    token = "float32 NHWC 2x40x41x48 w3x3x48x40 s1,1 d1,1 1,0,2,3 normal:1"
+    case, found = result("fast", token)
+    plain, held = gauge(case, *case.arrays()), scale("fast", case)
+    assert held.largest(found) <= 1
+    assert (held.allowed > plain.allowed).all()
+    assert not np.array_equal(found, result("prepared", token)[1]), "it took no other algorithm"
+    wrong = found.copy()
+    wrong.flat[7] += 2 * held.allowed.flat[7]
+    assert held.largest(wrong) > 1
+    for other in (token.replace("float32", "float64"), token.replace(" s1,1", " s2,1")):
+        case = Case.parse(other)
+        assert (scale("fast", case).allowed == gauge(case, *case.arrays()).allowed).all()
+
+
 def test_the_dense_layer_is_no_convolution_and_checks_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

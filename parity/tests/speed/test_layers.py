@@ -45,6 +45,16 @@ def test_the_sets_of_gradients_are_those_of_resnet50() -> None:
     )
 
 
+def test_the_3x3_layers_are_those_of_two_nets_and_every_layer_is_there_once() -> None:
+    nets = [layer for net in ("vgg16", "resnet50") for layer in layers.read(net)]
+    plain = [
+        one for one in nets if (*one.case.filters_shape[:2], *one.case.strides) == (3, 3, 1, 1)
+    ]
+    assert [replace(one, net="3x3") for one in plain] == layers.read("3x3")
+    cases = [layer.case for layer in layers.every()]
+    assert len({*cases}) == len(cases)
+
+
 def test_the_depthwise_layers_are_those_of_two_nets() -> None:
     own = layers.read("depthwise")
     assert sum(one.count for one in own) == 17 + 16

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from parity.__main__ import main
 from parity.model.case import Case
 from parity.tests.vectors.exported import export, read
 
 COMPILER = shutil.which("cc")
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
 PROGRAM = r"""
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +50,69 @@ int main(void) {
 """
 
 
-@pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
+KERNEL = r"""
+#include <stdio.h>
+#include "vectors.h"
+
+static float output(const struct parity_vector *v, int n, int row, int column, int to) {
+    const int *x = v->arrays[0].shape, *w = v->arrays[1].shape, *y = v->arrays[2].shape;
+    const float *input = v->arrays[0].data, *filters = v->arrays[1].data;
+    int first = to / (y[3] / (x[3] / w[2])) * w[2]; /* of the group's channels */
+    float sum = 0;
+    for (int i = 0; i < w[0]; i++)
+        for (int j = 0; j < w[1]; j++)
+            for (int from = 0; from < w[2]; from++) {
+                int r = row * v->strides[0] + i * v->dilations[0] - v->pads[0];
+                int c = column * v->strides[1] + j * v->dilations[1] - LEFT;
+                int inside = r >= 0 && r < x[1] && c >= 0 && c < x[2];
+                int pixel = ((n * x[1] + r) * x[2] + c) * x[3] + first + from;
+                int tap = ((i * w[1] + j) * w[2] + from) * w[3] + to;
+                sum += (inside ? input[pixel] : 0) * filters[tap];
+            }
+    return sum;
+}
+
+/* Convolve each case, NHWC and float, as it is written; leave NAME.bin. */
+int main(void) {
+    for (size_t at = 0; at < parity_vector_count; at++) {
+        const int *y = parity_vectors[at].arrays[2].shape;
+        char name[256];
+        snprintf(name, sizeof name, "%s.bin", parity_vectors[at].name);
+        FILE *file = fopen(name, "wb");
+        if (!file) return 1;
+        for (int n = 0; n < y[0]; n++)
+            for (int row = 0; row < y[1]; row++)
+                for (int column = 0; column < y[2]; column++)
+                    for (int to = 0; to < y[3]; to++) {
+                        float sum = output(&parity_vectors[at], n, row, column, to);
+                        fwrite(&sum, sizeof sum, 1, file);
+                    }
+        fclose(file);
+    }
+    return 0;
+}
+"""
+
+
+@needs_compiler
+def test_a_kernel_in_c_is_held_to_the_bounds_by_what_it_leaves(tmp_path: Path) -> None:
+    of = ("--dtypes", "float32", "--layouts", "NHWC", "--without", "rank5,empties")
+    folder = export(tmp_path / "a", "--format", "c", "--corners", *of)
+    for left, code in (("v->pads[2]", 0), ("v->pads[3]", 1)):
+        compiled(tmp_path, KERNEL.replace("LEFT", left), folder)
+        subprocess.run([tmp_path / "program"], check=True, cwd=tmp_path)
+        assert main(["check", str(folder), "--outputs", str(tmp_path)]) == code
+
+
+def compiled(folder: Path, text: str, header: Path) -> None:
+    """Compile a program without a warning."""
+    (folder / "program.c").write_text(text)
+    strict = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
+    command = [str(COMPILER), *strict, f"-I{header}", "-o", "program", "program.c"]
+    subprocess.run(command, check=True, cwd=folder)
+
+
+@needs_compiler
 @pytest.mark.parametrize(
     "options",
     [
@@ -59,11 +123,9 @@ int main(void) {
 )
 def test_a_program_finds_the_same_bits(tmp_path: Path, options: tuple[str, ...]) -> None:
     folder = export(tmp_path / "a", "--format", "c", *options)
-    (tmp_path / "read.c").write_text(PROGRAM)
-    program = str(tmp_path / "read")
-    strict = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{folder}"]
-    subprocess.run([str(COMPILER), *strict, "-o", program, f"{program}.c"], check=True)
-    printed = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+    compiled(tmp_path, PROGRAM, folder)
+    program = [tmp_path / "program"]
+    printed = subprocess.run(program, check=True, capture_output=True, text=True).stdout
     expected = []
     for vector, arrays in read(folder)[1]:
         case = Case.parse(vector.token)
