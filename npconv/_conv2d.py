@@ -55,7 +55,7 @@ def conv2d(
         3x3 kernels at stride 1 and FFTs for large ones on a channel each, whose error is bounded
         by more (see ``error_bound``). 'exact': the correctly rounded value of the exact
         sum, ties to even, whose bits are the same on every machine, in some four times the time
-        (of float16 and bfloat16 eight times, of float64 twenty-five) and with copies of arrays and
+        (of float16 and bfloat16 six times, of float64 twenty-five) and with copies of arrays and
         result in float64; where most sums cancel, or are of numbers of very different sizes, much
         slower.
 

@@ -32,8 +32,8 @@ def in_slices(
     scales = [int(np.frexp(top)[1]) for top in tops]
     scaled = [np.ldexp(one, -scale) for one, scale in zip(arrays, scales, strict=True)]
     # 53 digits, as many as ordinary sums lie below the largest, and 12 that few of them will miss.
-    spread = [1 / max(2.0**-30, float(np.sqrt(np.square(one).mean()))) for one in scaled]
-    most = ceil((65 + log2(terms) / 2 + sum(map(log2, spread))) / digits)
+    below = sum(min(100.0, _depth(one)) for one in scaled)
+    most = ceil((65 + log2(terms) / 2 + below) / digits)
     left = any((np.ldexp(a, n) != b).any() for a, n, b in zip(scaled, scales, arrays, strict=True))
     (ones, more), (others, more_others) = (_slices(one, digits, most) for one in scaled)
     places = [(i, j) for i in range(len(ones)) for j in range(len(others)) if i + j < most]
@@ -47,10 +47,17 @@ def in_slices(
     if left or more or more_others or len(places) < len(ones) * len(others):
         # Products of slices i and j are at most 2**(-digits * (i + j)), whose i + j is `most` here.
         error += 2 * terms * (most + 2) * 2.0 ** (-digits * most)
-    errors = error * (1 + 8 * UNIT) + np.abs(rest) * (8 * UNIT)  # and of these very lines
-    below, above = total + (rest - errors), total + (rest + errors)
-    result = np.ldexp(above, sum(scales))
-    return result, (below == above) & ((np.abs(result) >= 2.0**-1021) | (above == 0))
+    slack = error * (1 + 8 * UNIT) + np.abs(rest) * (8 * UNIT)  # and of these very lines
+    least, result = total + (rest - slack), total + (rest + slack)
+    certain, nothing = least == result, result == 0
+    result = np.ldexp(result, sum(scales))  # which may round subnormal numbers again
+    return result, certain & (nothing | (np.abs(result) >= 2.0**-1021))
+
+
+def _depth(numbers: Array) -> float:
+    """Return how far below 1 numbers are on an average, in binary digits; zeros do not count."""
+    exponents = np.frexp(numbers[numbers != 0])[1]
+    return -float(exponents.mean()) if exponents.size else 0.0
 
 
 def _slices(numbers: Array, digits: int, most: int) -> tuple[list[Array], bool]:

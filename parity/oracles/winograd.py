@@ -5,16 +5,15 @@ A^T (G w . B^T x), with matrices of Toom and Cook for n - 1 points and infinity 
 along several axes, and summed over C channels, by Kronecker products of these.  An output is then a
 sum of products of a, b, g, w and x, each of which meets at most
 
-    k = t(B) + t(G) + C + t(A) + 2d - 1
+    k = z(B)^d + z(G)^d + C + z(A)^d + (2d - 1) c
 
 roundings on its way (Barabasz et al., Error Analysis and Improving the Accuracy of Winograd
-Convolution, TOMS 2020; Higham, Accuracy and Stability, 2nd ed., section 3.1): a transform along d
-axes whose rows have at most z non-zeros sums z^d terms if it is done at once, d times z if axis by
-axis, with a rounding for each term, t(z) = max(z^d, d z); C for the products of a channel and their
-sum; and where constants are no numbers of the format, one for each factor of d and d - 1 for their
-products (in one of the three matrices if the points are numbers of the format, else in each of
-them).  Fused operations round less; so do filters that are transformed in a wider format, whose t
-is 1.  Hence
+Convolution, TOMS 2020; Higham, Accuracy and Stability, 2nd ed., section 3.1).  A transform along d
+axes, whose rows have at most z non-zeros, sums z^d terms if it is done at once, with a rounding for
+each; axis by axis it has d z, which are no more.  C are for the products of a channel and their
+sum.  In each of the c matrices with constants that are no numbers of the format there are one for
+each of d factors, and d - 1 for their products.  Fused operations round less; so do filters that
+are transformed in a wider format.  Hence
 
     |y^ - y| <= gamma_k g_W,   g_W = |A|^T (sum_c |G||w||G|^T . |B|^T|x||B|) |A|,
 
@@ -29,8 +28,8 @@ C channels have sqrt(2) gamma_2 + gamma_C.  By Cauchy and Schwarz an output is o
 FACTOR u |x|_2 |w|_2 with FACTOR = 20 t + C + 3 if the twiddles are right to u, and far less in
 practice.
 
-Underflow.  Each operation may lose `least` besides; `lost` counts what that comes to, for the
-matrices of the docstring or with the factors 1 / N of G put elsewhere.
+Underflow.  Each operation may lose the least number besides; `lost` counts what that comes to, with
+the factors 1 / N in G or elsewhere.
 
 What is not finite, or may overflow on the way, spoils the tiles (FFT: the image) that it lies in,
 and all outputs of its filter: these are as sums in any order have them, or not finite.
@@ -88,115 +87,64 @@ def farther(error: Error, case: Case, x: Array, w: Array, working: Any) -> Farth
 
     ``working`` are the limits of the format that is computed in.
     """
-    if not takes(error, case):
+    if error is None or not takes(error, case):
         return None
     x, w = x.astype(np.float64), w.astype(np.float64)
     with np.errstate(all="ignore"):
-        if isinstance(error, Winograd):
-            return _of_tiles(error, case, x, w, working)
-        assert error is not None
-        return _of_images(error, case, x, w, working)
+        of = _of_tiles if isinstance(error, Winograd) else _of_images
+        return of(error, case, x, w, working)  # type: ignore[arg-type]
 
 
 @cache
-def matrices(error: Winograd) -> tuple[Matrix, Matrix, Matrix]:
-    """Return A (n, m), B (n, n), whose row is a pixel, and G (n, r), exactly."""
-    points = error.points
-
-    none, one = Fraction(0), Fraction(1)
-
-    def coefficients(roots: list[Fraction]) -> list[Fraction]:
-        found = [one]
-        for root in roots:  # times (x - root), lowest power first
-            found = [a - root * b for a, b in zip([none, *found], [*found, none], strict=True)]
-        return found
-
+def matrices(error: Winograd) -> tuple[Array, Array, Array]:
+    """Return A (n, m), B (n, n), whose row is a pixel, and G (n, r), of Fractions."""
+    last = np.array([Fraction(0)] * error.tile + [Fraction(1)])
     a, b, g = [], [], []
-    for p in points:
-        rest = [other for other in points if other != p]
-        scale = math.prod((p - other for other in rest), start=one)
-        a.append(tuple(p**j for j in range(error.outputs)))
-        b.append((*coefficients(rest), none))
-        g.append(tuple(p**j / scale for j in range(error.taps)))
-    a.append((none,) * (error.outputs - 1) + (one,))
-    b.append(tuple(coefficients([*points])))
-    g.append((none,) * (error.taps - 1) + (one,))
-    return tuple(a), _turned(b), tuple(g)
+    for p in error.points:
+        rest = [other for other in error.points if other != p]
+        powers = np.array([p**power for power in range(error.tile)])
+        a.append(powers[: error.outputs])
+        b.append([*_coefficients(rest), Fraction(0)])
+        g.append(powers[: error.taps] / math.prod(p - other for other in rest))
+    a.append(last[-error.outputs :])
+    b.append(_coefficients(error.points))
+    g.append(last[-error.taps :])
+    return np.array(a), np.array(b).T, np.array(g)
 
 
-def _turned(rows: Iterable[tuple[Fraction, ...]]) -> Matrix:
-    return tuple(zip(*rows, strict=True))
+def _coefficients(roots: Iterable[Fraction]) -> list[Fraction]:
+    """Return those of the product of (x - root), lowest power first."""
+    found = np.array([Fraction(1)])
+    for root in roots:
+        found = np.append(0 * found[:1], found) - root * np.append(found, 0 * found[:1])
+    return [*found]
 
 
-class _Sizes(NamedTuple):
-    """Of a matrix: the most non-zeros and the largest sum of magnitudes of what it sums."""
-
-    terms: int
-    total: float
-
-    @classmethod
-    def of(cls, rows: Matrix) -> _Sizes:
-        total = max(sum(map(abs, row)) for row in rows)
-        return cls(max(sum(map(bool, row)) for row in rows), max(1.0, float(total)))
-
-    def roundings(self, axes: int) -> int:
-        return int(max(self.terms**axes, axes * self.terms))
-
-    def lost(self, axes: int) -> float:
-        """Return how many times the least number a transform loses, its later sums included."""
-        return float(self.terms**axes + axes * self.terms * self.total ** (axes - 1))
+def exactly(error: Winograd, of: type[np.floating[Any]]) -> list[bool]:
+    """Say of A, B and G whether a format has their entries and products of two: none is rounded."""
+    entries = [{abs(entry) for entry in matrix.ravel()} for matrix in matrices(error)]
+    products = ({one * other for one in some for other in some} for some in entries)
+    return [all(Fraction(float(of(float(one)))) == one for one in some) for some in products]
 
 
-def _sizes(error: Winograd) -> tuple[_Sizes, _Sizes, _Sizes]:
-    a, b, g = matrices(error)
-    return _Sizes.of(_turned(a)), _Sizes.of(_turned(b)), _Sizes.of(g)
-
-
-def roundings(error: Winograd, case: Case, digits: int) -> int:
-    """Return k for a format of so many binary digits."""
-    transforms = sum(one.roundings(case.of.axes) for one in _sizes(error))
-    return transforms + max(1, Geometry.of(case).depth) + of_constants(error, case.of.axes, digits)
-
-
-def of_constants(error: Winograd, axes: int, digits: int) -> int:
-    """Return how many roundings of constants an output meets; with none small integers are exact.
-
-    The factors 1 / N, if they are rounded, stand in one matrix.
-    """
-    inexact = [
-        any(not _written(number, digits) for number in _products(matrix, axes))
-        for matrix in matrices(error)
-    ]
-    return (3 if any(inexact[:2]) else int(inexact[2])) * (2 * axes - 1)
-
-
-def _products(matrix: Matrix, axes: int) -> set[Fraction]:
-    entries = {abs(entry) for row in matrix for entry in row}
-    return {math.prod(some, start=Fraction(1)) for some in product(entries, repeat=axes)}
-
-
-def _written(number: Fraction, digits: int) -> bool:
-    """Say whether a format of so many binary digits has the number."""
-    odd = abs(number.numerator)
-    while odd and odd % 2 == 0:
-        odd //= 2
-    return number.denominator & (number.denominator - 1) == 0 and odd.bit_length() <= digits
+def roundings(error: Winograd, case: Case, of: type[np.floating[Any]]) -> int:
+    """Return k for a format."""
+    axes, (a, b, g) = case.of.axes, matrices(error)
+    most = (np.count_nonzero(one, axis=1).max() for one in (a.T, b.T, g))
+    constants = exactly(error, of).count(False) * (2 * axes - 1)
+    return int(sum(one**axes for one in most)) + Geometry.of(case).depth + constants
 
 
 def _of_tiles(error: Winograd, case: Case, x: Array, w: Array, working: Any) -> Farther:
-    axes, m = case.of.axes, error.outputs
-    a, b, g = (np.abs(np.array(one, float)) for one in matrices(error))
-    sizes = _sizes(error)
-    scales = [abs(one) for row in matrices(error)[2] for one in row if one]
-    # The factors 1 / N, which may stand in G, in B or in both.
-    spread = float(max(max(scales), 1 / min(scales))) ** axes
-    on_a, on_b, on_g = (one.total**axes for one in sizes)
-    largest = float(working.max) / (2 * spread)
-    sums = np.abs(w).sum(axis=tuple(range(w.ndim - 1)))  # (F), or (M) of a depthwise one
-    whole = w[..., np.isfinite(sums) & (sums * on_g < largest)]
-    heavy = float(np.abs(whole).sum(axis=tuple(range(w.ndim - 1))).max(initial=0)) * on_g
-    bad_x = ~(np.abs(x) * on_a * on_b * max(1.0, heavy) < largest)
-    bad_w = ~(np.abs(w) * on_g * error.taps**axes * max(1, w.shape[-2]) < largest)
+    axes, m, depth = case.of.axes, error.outputs, Geometry.of(case).depth
+    a, b, g = (np.abs(one).astype(float) for one in matrices(error))
+    on_a, on_b, on_g = (max(1.0, one.sum(1).max()) ** axes for one in (a.T, b.T, g))
+    spread = max(g[g > 0].max(), 1 / g[g > 0].min()) ** axes  # of the factors 1 / N, anywhere
+    edge = float(working.max) / (2 * spread)
+    # What every transform makes of it stays below the edge, or may be infinite on the way.
+    bad_w = ~(np.abs(w) * on_g * w[..., 0].size < edge)
+    heavy = float(np.where(bad_w, 0, np.abs(w)).sum(axis=tuple(range(w.ndim - 1))).max()) * on_g
+    bad_x = ~(np.abs(x) * on_a * on_b * max(1.0, heavy) < edge)
     spoiled = _met(case, x, bad_x, bad_w, around=m - 1)
     x, w = (np.where(np.isfinite(one), np.abs(one), 0) for one in (x, w))
     taps, gross = _along(g, w, axes), np.zeros(case.output_shape)
@@ -206,44 +154,36 @@ def _of_tiles(error: Winograd, case: Case, x: Array, w: Array, working: Any) -> 
             kernel = kernel * a[:, at].reshape(-1, *[1] * (kernel.ndim - 1 - axis))
         around = [(at, m - 1 - at) for at in place]
         gross = np.maximum(gross, _slid(case, x, _along(b, kernel, axes), around))
-    lost_a, lost_b, lost_g = (one.lost(axes) for one in sizes)
-    depth, tiny = max(1, Geometry.of(case).depth), float(working.smallest_normal)
-    pixels = np.where(spoiled, x.max(initial=0), np.where(bad_x, 0, x).max(initial=0)) * on_b
-    lost = lost_b * (heavy + depth * lost_g * tiny) + lost_g * depth * pixels + 2 * depth
     gross[np.isnan(gross)] = np.inf
-    terms = roundings(error, case, int(working.nmant) + 1)
-    return Farther(terms, gross, (on_a * lost + lost_a) * spread * 2, spoiled)
+    # A transform loses no more than its terms times the sums of magnitudes that come after.
+    terms = roundings(error, case, working.dtype.type)
+    pixels = np.where(spoiled, x.max(), np.where(bad_x, 0, x).max()) * on_b
+    lost = terms * on_a * spread * (on_b * (heavy + depth) + on_g * depth * pixels + 2 * depth)
+    return Farther(terms, gross, 2 * lost, spoiled)
 
 
 def _of_images(error: Normwise, case: Case, x: Array, w: Array, working: Any) -> Farther:
     it, axes = Geometry.of(case), case.of.axes
-    good = np.isfinite(x), np.isfinite(w)
-    x, w = np.where(good[0], np.abs(x), 0), np.where(good[1], np.abs(w), 0)
-    # (N, G) and (G, F / G): of an image's groups, and of each filter.
-    within = tuple(range(1, axes + 1))
-    images = x.reshape(*x.shape[:-1], it.groups, it.depth)
-    filters = w.reshape(-1, it.depth, it.groups, it.filters // it.groups)
+    # (N, pixels, G, C / G) and (taps, C / G, G, F / G)
+    x = x.reshape(len(x), -1, it.groups, it.depth)
+    w = w.reshape(-1, it.depth, it.groups, it.filters // it.groups)
+    bad_x, bad_w = (~np.isfinite(one) for one in (x, w))
+    x, w = np.where(bad_x, 0, np.abs(x)), np.where(bad_w, 0, np.abs(w))
 
-    def spread(of_images: Array, of_filters: Array) -> Array:
-        """Return the products of both at each output."""
+    def at_outputs(of_images: Array, of_filters: Array) -> Array:
+        """Multiply what an image's groups and a filter have, (N, G) and (G, F / G)."""
         both = (of_images[..., None] * of_filters).reshape(*it.lead, *[1] * axes, it.filters)
         whole = np.broadcast_to(both, (*it.lead, *it.outputs, it.filters))
         return whole if case.data_format == "NHWC" else np.moveaxis(whole, -1, -1 - axes)
 
-    gross = spread(
-        np.sqrt((images**2).sum(axis=(*within, -1))), np.sqrt((filters**2).sum(axis=(0, 1)))
-    )
-    size = 4.0**axes * math.prod(x.shape[1:-1])  # of a transform, in the largest power of two
-    in_all = images.sum(axis=(*within, -1)), filters.sum(axis=(0, 1))
-    large = spread(*in_all) * size >= float(working.max) / 4
-    for one, of_filters in zip(in_all, (False, True), strict=True):
-        wrong = one * size >= float(working.max) / 4
-        bad = ~good[of_filters].reshape((images, filters)[of_filters].shape)
-        wrong |= bad.any(axis=(0, 1) if of_filters else (*within, -1))
-        ones = np.ones(in_all[not of_filters].shape)
-        large = large | (spread(*((ones, wrong) if of_filters else (wrong, ones))) > 0)
-    lost = 4 * size * max(1, it.depth) * (1 + float(in_all[0].max() + in_all[1].max()))
-    return Farther(error.factor, gross, np.full(gross.shape, lost), large)
+    gross = at_outputs(np.sqrt((x**2).sum((1, 3))), np.sqrt((w**2).sum((0, 1))))
+    size = 4.0**axes * x.shape[1]  # of a transform, in the largest power of two
+    sums, edge = (x.sum((1, 3)), w.sum((0, 1))), float(working.max) / (4 * size)
+    fine_x = ~bad_x.any((1, 3)) & (sums[0] < edge)
+    fine_w = ~bad_w.any((0, 1)) & (sums[1] < edge)
+    spoiled = ~at_outputs(fine_x, fine_w) | ~(at_outputs(*sums) < edge)
+    lost = 4 * size * it.depth * (1 + sums[0].max() + sums[1].max())
+    return Farther(error.factor, gross, np.full(gross.shape, lost), spoiled)
 
 
 def _along(matrix: Array, array: Array, axes: int) -> Array:

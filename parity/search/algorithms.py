@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+
+import numpy as np
 
 from parity.claims import bounded, exact
 from parity.model.case import Array, Case, Conv2d
 from parity.model.error import Error, Winograd, parse
 from parity.oracles import bounds
 from parity.oracles.compare import assert_special
-from parity.oracles.winograd import of_constants, takes
+from parity.oracles.winograd import exactly, takes
 
-USUAL = tuple(
-    parse(f"winograd:{written}")
-    for written in ("F(2,3):0,±1", "F(4,3):0,±1,±2", "F(2,5):0,±1,±2", "F(6,3):0,±1,±2,±1/2")
-)
-"""The points that are in use with the widest bound; fewer outputs first."""
+USUAL = ("F(2,3):0,±1", "F(4,3):0,±1,±2", "F(6,3):0,±1,±2,±1/2")
+"""The points that are in use, mostly with the widest bound; fewer outputs first."""
 KINDS = ("small", "lattice", "normal")
 DRAWS = 4
-DIGITS = 24
-"""Those of float32, in which halves are computed as well."""
 
 
 def algorithm(conv2d: Conv2d, case: Case) -> str:
@@ -30,23 +26,22 @@ def algorithm(conv2d: Conv2d, case: Case) -> str:
     of summation may explain; "" if that is not so.  Small integers have to come out exact just if
     the algorithm's constants are: a kernel that rounds what it multiplies is no such algorithm.
     """
-    usual = [one for one in USUAL if takes(one, case)]
-    heard: list[tuple[Case, Array]] = []
-    for draw in _draws(case) if usual else ():
-        try:
-            heard.append((draw, case.call_on(conv2d, *draw.arrays())))
-        except Exception:
-            return ""
-    flush = bool(heard) and bounded.flushes(case, conv2d)
-    small = all(_exact(*one) for one in heard if one[0].kind == "small")
-    if all(_holds(None, *one, flush=flush) for one in heard):
+    usual = [parse(f"winograd:{one}") for one in USUAL]
+    usual = [one for one in usual if takes(one, case)]
+    plain = replace(case, input_only=None, filters_only=None)
+    draws = [replace(plain, kind=kind, seed=seed) for kind in KINDS for seed in range(DRAWS)]
+    try:
+        heard = [(one, case.call_on(conv2d, *one.arrays())) for one in [case, *draws] if usual]
+    except Exception:
         return ""
+    if all(_holds(None, *one, conv2d) for one in heard):
+        return ""
+    small = all(_holds(None, *one, conv2d) for one in heard if one[0].kind == "small")
     for error in usual:
         assert isinstance(error, Winograd)
-        rounds = of_constants(error, case.of.axes, DIGITS) > 0
-        if rounds == small and case.dtype not in bounds.HALVES:
+        if all(exactly(error, np.float32)) != small and case.dtype not in bounds.HALVES:
             continue
-        if all(_holds(error, *one, flush=flush) for one in heard):
+        if all(_holds(error, *one, conv2d) for one in heard):
             name = f"F({error.outputs},{error.taps}) with points {error.spelled}"
             return (
                 "its error exceeds what any order of summation can make; it lies within the bound"
@@ -55,22 +50,13 @@ def algorithm(conv2d: Conv2d, case: Case) -> str:
     return ""
 
 
-def _draws(case: Case) -> Iterator[Case]:
-    yield case
-    for kind in KINDS:
-        for seed in range(DRAWS):
-            yield replace(case, kind=kind, seed=seed, input_only=None, filters_only=None)
-
-
-def _exact(case: Case, got: Array) -> bool:
-    return got.tobytes() == bounds.integers(case, *case.arrays()).tobytes()
-
-
-def _holds(error: Error, case: Case, got: Array, *, flush: bool) -> bool:
+def _holds(error: Error, case: Case, got: Array, conv2d: Conv2d) -> bool:
     """Say whether a result is right: to the bit where sums in any order are, or within a bound."""
+    arrays = case.arrays()
     if error is None and exact.admits(case):
-        return _exact(case, got)
-    allowed = bounds.allow(case, *case.arrays(), flush=flush, error=error)
+        return got.tobytes() == bounds.integers(case, *arrays).tobytes()
+    flush = bounded.flushes(case, conv2d)
+    allowed = bounds.allow(case, *arrays, flush=flush, error=error)
     try:
         assert_special(case=case, got=got, allowed=allowed, name="")
     except AssertionError:

@@ -89,6 +89,15 @@ def test_where_no_algorithm_may_be_taken_one_bit_is_found(case: Case) -> None:
         planted(case, next_number)
 
 
+def test_an_error_beyond_that_of_an_fft_is_found() -> None:
+    case = Case((1, 9, 9, 2), (5, 4, 1, 2), kind="normal", dtype="float64")
+    allowed = bounds.allow(case, *case.arrays(), flush=False, error=fast.FFT)
+    told = planted(case, lambda result: (allowed.value + 0.9 * allowed.bound).astype("f8"))
+    assert told.classes == ("road takes an FFT",)
+    with pytest.raises(AssertionError, match="outside the bound"):
+        planted(case, lambda result: (allowed.value + 1.1 * allowed.bound).astype("f8"))
+
+
 def test_two_rows_of_floats_are_held_to_the_narrower_bound() -> None:
     case = replace(TWO, kind="normal")
     four, two = (
@@ -105,6 +114,7 @@ def test_npconv_takes_it_by_both_roads() -> None:
     for token, roads in (
         ("float32 NHWC 1x56x56x64 w3x3x64x64 s1,1 d1,1 SAME normal:0", {"Convolution", "conv2d"}),
         ("float32 NHWC 16x4x4x64 w3x3x64x128 s1,1 d1,1 SAME normal:0", {"Convolution"}),
+        ("float64 NCHW 1x2x48x48 w31x31x1x2 s1,1 d1,1 SAME bounded:0", {"Convolution", "conv2d"}),
     ):
         told = fast.check(Case.parse(token), subject)
         assert {name.split()[0] for name in told.classes} == roads

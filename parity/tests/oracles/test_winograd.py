@@ -17,7 +17,7 @@ from parity.mutants.winograd import kernel
 from parity.oracles import bounds
 from parity.oracles.compare import assert_special, assert_within_bound
 from parity.oracles.sums import laid
-from parity.oracles.winograd import farther, matrices, of_constants, roundings, takes
+from parity.oracles.winograd import exactly, farther, matrices, roundings, takes
 from parity.tests.subjects import lavin
 
 OPTIONS = (
@@ -44,17 +44,18 @@ def test_the_matrices_convolve_exactly(text: str) -> None:
     error = winograd(text)
     a, b, g = matrices(error)
     for pixel, out, tap in product(range(error.tile), range(error.outputs), range(error.taps)):
-        found = sum(a[i][out] * b[pixel][i] * g[i][tap] for i in range(error.tile))
+        found = sum(a[i, out] * b[pixel, i] * g[i, tap] for i in range(error.tile))
         assert found == (pixel == out + tap)
 
 
 def test_constants_that_are_rounded_are_counted() -> None:
-    assert of_constants(winograd(OPTIONS[0]), 2, 24) == 0
-    assert of_constants(LAVIN, 2, 24) == 3  # 1/6 in one of the matrices
-    assert of_constants(LAVIN, 1, 24) == 1
-    assert of_constants(winograd(OPTIONS[4]), 2, 24) == 9  # 1/3 in all of them
+    assert exactly(winograd(OPTIONS[0]), np.float32) == [True, True, True]
+    assert exactly(LAVIN, np.float32) == [True, True, False]  # 1/6
+    assert exactly(winograd(OPTIONS[4]), np.float32) == [False, False, False]  # 1/3 in all
+    assert exactly(winograd(OPTIONS[2]), np.float16) == [False] * 3  # 125/512 squared
     # 2 of 2 and 2 of 2 pixels, 3 of 3 taps, 3 of 4 rows, two channels.
-    assert roundings(winograd(OPTIONS[0]), SMALL, 24) == 2**2 + 3**2 + 2 + 3**2
+    assert roundings(winograd(OPTIONS[0]), SMALL, np.float32) == 2**2 + 3**2 + 2 + 3**2
+    assert roundings(LAVIN, SMALL, np.float32) == 4**2 + 3**2 + 2 + 5**2 + 3
 
 
 @pytest.mark.parametrize("text", OPTIONS[:3])
@@ -63,7 +64,7 @@ def test_gross_is_the_largest_of_all_tiles_by_fractions(text: str) -> None:
     error, case = winograd(text), SMALL
     x, w = (np.abs(one).astype(object) for one in case.arrays())
     x, w = (np.vectorize(Fraction)(one.astype(float)) for one in (x, w))
-    a, b, g = (np.abs(np.array(one, object)) for one in matrices(error))
+    a, b, g = (np.abs(one) for one in matrices(error))
     images, filters = laid(case, *(one.astype(float) for one in case.arrays()))
     limits = bounds.limits(np.dtype(np.float32))
     found = farther(error, case, np.abs(images), filters, limits)
@@ -82,7 +83,7 @@ def test_gross_is_the_largest_of_all_tiles_by_fractions(text: str) -> None:
 
 def orders(error: Winograd, case: Case, x: Array, w: Array) -> list[Array]:
     """Compute the first tile of an image of its size, densely and axis by axis, in float32."""
-    a, b, g = (np.array(one, float).astype(np.float32) for one in matrices(error))
+    a, b, g = (one.astype(np.float32) for one in matrices(error))
     u = np.einsum("ik,jl,klcf->ijcf", g, g, w)  # (n, n, C, F)
     dense = np.einsum("si,tj->ijst", b, b), np.einsum("io,jp->opij", a, a)
     at_once = np.einsum("ijst,stc->ijc", dense[0], x[0])

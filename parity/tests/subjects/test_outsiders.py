@@ -11,6 +11,7 @@ import pytest
 
 from parity.__main__ import main
 from parity.claims import CLAIMS, tally, trust
+from parity.claims.check import Subject
 from parity.claims.tally import Count
 from parity.model import subject
 from parity.model.case import Case, Conv2d
@@ -114,6 +115,14 @@ def test_transforms_of_nnpack_are_found(claim: str, token: str) -> None:
     assert not disagreement(claim, token, subject.load(f"{PYTORCH}conv2d_native"))
 
 
+@pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="PyTorch is without NNPACK")
+@pytest.mark.parametrize(("claim", "token"), TRANSFORMS[:2])
+def test_winograds_algorithm_in_nnpack_is_right_within_its_bound(claim: str, token: str) -> None:
+    scope = replace(TORCH_SCOPE, error="winograd:F(6,3):0,±1,±2,±1/2")
+    function = subject.load(f"{PYTORCH}conv2d_without_onednn")
+    assert not disagreement(claim, token, Subject(function, scope))
+
+
 @pytest.mark.parametrize(
     ("conv2d", "token", "code"),
     [
@@ -130,5 +139,10 @@ def test_replay_tells_by_its_exit_code(conv2d: str, token: str, code: int) -> No
     "conv2d", [f"{PYTORCH}conv2d_native", f"{PYTORCH}conv2d_without_onednn", f"{ONNX}conv2d"]
 )
 @pytest.mark.parametrize("token", [DILATION, *(token for _, token in TRANSFORMS)])
-def test_what_others_do_for_reasons_of_their_own_is_not_explained(conv2d: str, token: str) -> None:
-    assert looks_like(subject.load(conv2d), Case.parse(token), TORCH_SCOPE) == ""
+def test_what_others_do_for_reasons_of_their_own_is_no_misunderstanding(
+    conv2d: str, token: str
+) -> None:
+    said = looks_like(subject.load(conv2d), Case.parse(token), TORCH_SCOPE)
+    winograd = conv2d.endswith("without_onednn") and "w3x3" in token
+    assert ("within the bound of Winograd's F(" in said) == winograd
+    assert bool(said) == winograd
