@@ -20,7 +20,7 @@ def test_its_examples_run():
 
     text = README.replace("```", "")
     shown = doctest.DocTestParser().get_doctest(text, names, "README.md", None, 0)
-    assert len(shown.examples) == 2
+    assert len(shown.examples) == 5
     results = doctest.DocTestRunner().run(shown)
     assert results.failed == 0
 
