@@ -73,9 +73,8 @@ def choose(
     for one in forced or order:
         if forced or one.pays(geometry, batch):
             plan = one.plan(geometry, batch, dtype)
-            if (
-                plan.scratch_bytes(1) <= TOTAL_BYTES
-            ):  # else taps reach over too much, or there are too many filters
+            # Taps may reach over too much, or there may be too many filters.
+            if plan.scratch_bytes(1) <= TOTAL_BYTES:
                 return plan
     return im2col.plan(geometry, batch, dtype)
 
