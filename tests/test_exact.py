@@ -262,8 +262,10 @@ def test_the_same_bits_by_any_kernel_of_blas():
     known = np.show_config("dicts")["SIMD Extensions"].get("found", ())
     if {"AVX512_SKX", "X86_V4"} & set(known):  # as NumPy calls AVX-512
         names.append("SkylakeX")
-    kernels = set()
+    kernels, plain = set(), "import numpy as np; np.ones((162, 864)) @ np.ones((864, 40))"
     for name in names:
+        if run_python(plain, OPENBLAS_CORETYPE=name).returncode:
+            continue  # on some virtual machines OpenBLAS dies of kernels that are not the CPU's
         run = run_python(MADE, OPENBLAS_CORETYPE=name)
         assert run.returncode == 0, run.stderr
         digest, _, kernel = run.stdout.strip().partition(" ")
