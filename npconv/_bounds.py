@@ -136,8 +136,8 @@ def bounded(
     if accumulate is not None:
         sums = FORMATS[read_format("accumulate", accumulate)]
     if (call.dtype.kind != "i" and not sums.unit) or (sums.unit and not result.unit):
-        form = "accumulate: expected floats for floats and 'int32' for a result of int32"
-        raise wrong(form, accumulate)
+        name, value = ("dtype", dtype) if accumulate is None else ("accumulate", accumulate)
+        raise wrong(f"{name}: expected floats for floats and 'int32' for a result of int32", value)
     if read_precision(precision) == "exact" and sums.unit:
         sums = _EXACT
     elif not result.unit:  # modulo 2**32

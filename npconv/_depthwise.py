@@ -110,7 +110,7 @@ def separable_conv2d(
     pointwise_filter : array_like, shape (1, 1, C * M / groups, OC)
         Both of the input's dtype.
     strides, padding, data_format, dilations, name, out, precision
-        See ``depthwise_conv2d``, but that nothing is warned of.
+        See ``depthwise_conv2d``, but that nothing is warned of. 'exact' rounds both convolutions.
 
     Returns
     -------

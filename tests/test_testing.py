@@ -371,3 +371,19 @@ def test_nothing_is_named_that_does_not_explain_everything():
         1,
         "SAME",
     )
+
+
+def test_a_standard_result_is_no_exact_one():
+    rng = np.random.default_rng(3)
+    x, w = rng.standard_normal((1, 6, 6, 32), np.float32), np.ones((3, 3, 32, 4), np.float32) / 3
+    actual = npconv.conv2d(x, w, 1, "SAME")
+    text = looks(actual, x, w, 1, "SAME", precision="exact")
+    assert text.endswith("as precision='standard' may compute it")
+
+
+def test_no_number_looks_like_nothing_and_complex_ones_are_refused():
+    x = np.ones((1, 3, 3, 1), np.float32)
+    actual = np.full_like(x, np.nan)
+    assert "it equals" not in said(actual, x, x[..., None][0, :1, :1], 1, "SAME")
+    with pytest.raises(TypeError, match="actual: expected real numbers, received dtype complex64"):
+        assert_close(actual.astype(np.complex64), x, x[..., None][0, :1, :1], 1, "SAME")

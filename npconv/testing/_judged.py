@@ -55,4 +55,6 @@ def read_actual(actual: Any) -> tuple[Array, str]:
         if str(actual.dtype) == "torch.bfloat16":
             return actual.double().numpy(), "bfloat16"
     array = np.asarray(actual)
+    if array.dtype.kind not in "fiubV":
+        raise TypeError(f"actual: expected real numbers, received dtype {array.dtype}")
     return array.astype(np.float64), array.dtype.newbyteorder("=").name

@@ -25,7 +25,7 @@ Mistake = Callable[[Suspect], Known]
 @np.errstate(all="ignore")
 def looks_like(found: Array, right: Known, call: Called, formats: Mapping[str, Any]) -> str:
     """Say in words what explains a result that is wrong; nothing if nothing known does."""
-    if found.ndim != right.value.ndim or not found.size:
+    if found.ndim != right.value.ndim or not np.isfinite(found).any():
         return ""
     suspect = laid(found, right, call, formats)
     explaining: dict[str, Known] = {}
@@ -258,6 +258,9 @@ _MISTAKES: dict[str, Mistake] = {
 _ROUNDINGS: dict[str, Mistake] = {
     "with sums in float16: accumulate='float16' allows it": _summed_in("float16"),
     "with sums in bfloat16: accumulate='bfloat16' allows it": _summed_in("bfloat16"),
+    "as precision='standard' may compute it": lambda suspect: judged(
+        suspect.call, {**suspect.formats, "precision": "standard"}
+    ),
     "as precision='fast' may compute it": lambda suspect: judged(
         suspect.call, {**suspect.formats, "precision": "fast"}
     ),

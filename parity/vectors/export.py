@@ -53,8 +53,10 @@ def run(arguments: argparse.Namespace) -> Verdict:
     for package, why in ((MODULE, "what is exact"), ("onnx", "--format onnx")):
         if find_spec(package) is None and (package == MODULE or arguments.format == "onnx"):
             raise WrongCall(f"{why} needs {package}, which is not installed")
-    if not folder.parent.is_dir() or (folder.exists() and any(folder.iterdir())):
-        raise WrongCall(f"{folder} is not empty, or not in a folder that is there")
+    if not folder.parent.is_dir():
+        raise WrongCall(f"there is no folder {folder.parent}")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise WrongCall(f"{folder} is there, and no empty folder")
     if arguments.seed < 0:
         raise WrongCall(f"--seed has to be 0 or more, received {arguments.seed}")
     made, left_out = _made(arguments)
@@ -101,7 +103,8 @@ def _made(arguments: argparse.Namespace) -> tuple[list[forms.Made], dict[str, st
             left_out[name] = "none was drawn"
             continue
         try:
-            one = forms.Made(name, why, case, cases.arrays(case, _formats(arguments)))
+            formats = {} if case.dtype == "int32" else _formats(arguments)
+            one = forms.Made(name, why, case, cases.arrays(case, formats))
         except (TypeError, ValueError) as error:
             raise WrongCall(f"{case.token()}: {error}") from error
         if arguments.format == "onnx" and (reason := onnx_tests.inexpressible(one)):

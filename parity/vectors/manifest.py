@@ -19,7 +19,10 @@ NAME = "manifest.json"
 CONVENTIONS = {
     "arrays": "row by row, little-endian; strides count elements",
     "bfloat16": "its bits, as uint16; in C those of float16 as well",
-    "output": "the exact sum, rounded once to the dtype, ties to even; a NaN is any NaN",
+    "output": "the exact sum, rounded once to the dtype, ties to even; a NaN is any NaN; int32"
+    " wraps modulo 2**32; separable_conv2d rounds what comes between its two convolutions as well",
+    "depthwise": "strides with dilations: every dilation-th pixel of the padded image, from each of"
+    " the first ones, is an image by itself, in which strides count, and their results alternate",
     "bound": "what |result - output| may be, for each output: inf allows anything, nan asks for the"
     " same infinity, or a NaN for a NaN",
     "onnx": "X, W and Y are channels first; the atol of data.json is the largest bound",

@@ -170,7 +170,7 @@ def test_wrong_calls(
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").write_text("")
     assert main(["export", str(tmp_path), "--count", "3"]) == 2
-    assert "is not empty" in capsys.readouterr().err
+    assert "is there, and no empty folder" in capsys.readouterr().err
     assert main(["export", str(tmp_path / "no" / "where"), "--count", "3"]) == 2
 
 
