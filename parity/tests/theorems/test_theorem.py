@@ -1,0 +1,100 @@
+"""Proofs prove what is true, refute what is not, and say so of nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("z3", reason="proofs need z3-solver")
+
+from parity.theorems import spans, symbolic
+from parity.theorems.theorem import (
+    INTEGER,
+    NATURAL,
+    POSITIVE,
+    Check,
+    Domain,
+    Outside,
+    Proof,
+    Refuted,
+    Theorem,
+    prove,
+    replay,
+)
+
+
+def proof_of(body: Any, **domains: Domain) -> Proof:
+    return prove(Theorem("planted", "", (), domains, body))
+
+
+def test_a_quotient_is_pythons() -> None:
+    def body(check: Check, x: Any, y: Any) -> None:
+        q, r = divmod(x, y)
+        check.holds(symbolic.both(q * y + r == x, r >= 0, r < y), "the definition")
+        check.holds(-(-x // y) * y >= x, "rounded up")
+
+    assert proof_of(body, x=INTEGER, y=POSITIVE).verdict == "proved"
+
+
+def test_the_smallest_counterexample_is_found() -> None:
+    def body(check: Check, x: Any, y: Any) -> None:
+        check.assume(x > 6)
+        check.holds(x * y < 40, "too much")
+
+    proof = proof_of(body, x=NATURAL, y=NATURAL)
+    assert (proof.verdict, proof.smallest) == ("refuted", True)
+    assert sum(proof.counterexample.values()) == 13  # 7 * 6 is the least of 40 and more
+    with pytest.raises(Refuted, match="too much"):
+        replay(Theorem("planted", "", (), {}, body), **proof.counterexample)
+
+
+def test_every_way_is_gone() -> None:
+    def body(check: Check, x: Any) -> None:
+        sign = -1 if x < 0 else 1 if x > 0 else 0
+        check.holds(max(x, -x) == sign * x, "absolute")
+        check.holds(symbolic.implies(x == 5, sign == 0), "wrong at 5 alone")
+
+    proof = proof_of(body, x=INTEGER)
+    assert (proof.verdict, proof.counterexample) == ("refuted", {"x": 5})
+
+
+def test_a_word_of_a_few_is_a_case_each() -> None:
+    def body(check: Check, x: Any, which: str) -> None:
+        check.holds(x + 1 > (x + 2 if which == "wrong" else x), which)
+
+    proof = proof_of(body, x=INTEGER, which=("right", "wrong"))
+    assert proof.counterexample == {"which": "wrong", "x": 0}
+
+
+def test_nothing_is_not_proved() -> None:
+    def nowhere(check: Check, x: Any) -> None:
+        check.assume(x < 0)
+        check.holds(x == 7, "never asked")
+
+    assert proof_of(nowhere, x=NATURAL).verdict == "vacuous"
+    assert proof_of(lambda check, x: None, x=NATURAL).verdict == "vacuous"
+
+
+def test_what_is_not_found_out_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cubes(check: Check, x: Any, y: Any, z: Any) -> None:
+        check.holds(symbolic.negated(x * x * x + y * y * y + z * z * z == 42), "no 42")
+
+    monkeypatch.setattr(symbolic, "_PATIENT", (200, 200))
+    proof = proof_of(cubes, x=INTEGER, y=INTEGER, z=INTEGER)
+    assert (proof.verdict, proof.unknown) == ("unknown", ["no 42"])
+
+
+def test_loops_and_divisors_that_may_be_wrong_are_refused() -> None:
+    with pytest.raises(TypeError, match="symbolic integer"):
+        proof_of(lambda check, x: list(range(x)), x=NATURAL)
+    with pytest.raises(ArithmeticError, match="positive"):
+        proof_of(lambda check, x: check.holds(1 // x == 0, ""), x=NATURAL)
+
+
+def test_a_theorem_runs_on_ordinary_integers() -> None:
+    one = spans.span_reads_what_the_definition_says
+    values = {"size": 5, "stride": 2, "dilation": 1, "before": 1, "o0": 0, "o1": 3, "k0": 0}
+    assert replay(one, **values, k1=3, output=2, tap=1) > 3
+    with pytest.raises(Outside):
+        replay(one, **values, k1=3, output=3, tap=1)

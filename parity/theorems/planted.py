@@ -1,0 +1,97 @@
+"""Wrong versions of the shipped functions, each of which a theorem has to refute.
+
+A row replaces a few characters of a function. ``planted`` puts the wrong function wherever npconv
+has the right one; the theorem is proved of that then, or rather not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from textwrap import dedent
+from types import ModuleType
+from typing import Any, NamedTuple
+
+
+class Planted(NamedTuple):
+    """A mistake: in which function, what stands there instead of what, and who finds it."""
+
+    name: str
+    function: str
+    right: str
+    wrong: str
+    theorem: str
+
+
+_AXIS = "npconv._geometry.Axis"
+_SPAN, _MEETING = (
+    "span_reads_what_the_definition_says",
+    "meeting_gives_the_outputs_that_meet_pixels",
+)
+
+ROWS = (
+    Planted("span_without_last_tap", f"{_AXIS}.span", "k1 - 1 - k0", "k1 - 2 - k0", _SPAN),
+    Planted("span_by_stride", f"{_AXIS}.span", "k0 * self.dilation", "k0 * self.stride", _SPAN),
+    Planted("span_pads_after", f"{_AXIS}.span", "- self.before", "- self.after", _SPAN),
+    Planted("span_reads_beyond", f"{_AXIS}.span", "self.size - first", "self.size", _SPAN),
+    Planted("span_lo_negative", f"{_AXIS}.span", "max(0, -first)", "-first", _SPAN),
+    Planted("meeting_rounds_down", f"{_AXIS}.meeting", "-(-missing // ", "(missing // ", _MEETING),
+    Planted("meeting_one_beyond", f"{_AXIS}.meeting", "self.size - 1 +", "self.size +", _MEETING),
+    Planted("meeting_without_dilation", f"{_AXIS}.meeting", "tap * self.dilation", "tap", _MEETING),
+    Planted("meeting_every_pixel", f"{_AXIS}.meeting", "1, self.stride)", "1, 1)", _MEETING),
+)  # fmt: skip
+
+
+def by_name() -> dict[str, Planted]:
+    """Return the rows by their names."""
+    return {row.name: row for row in ROWS}
+
+
+@contextmanager
+def planted(row: Planted) -> Iterator[None]:
+    """Let npconv have the wrong function."""
+    owner, name = _owner(row.function)
+    right = vars(owner)[name]
+    wrong = _wrong(row, right)
+    holders = [(owner, name)]
+    if isinstance(owner, ModuleType):  # others have it under a name of theirs
+        holders = [
+            (module, held)
+            for key, module in sorted(sys.modules.items())
+            if key == "npconv" or key.startswith("npconv.")
+            for held, value in vars(module).items()
+            if value is right
+        ]
+    try:
+        for holder, held in holders:
+            setattr(holder, held, wrong)
+        yield
+    finally:
+        for holder, held in holders:
+            setattr(holder, held, right)
+
+
+def _owner(function: str) -> tuple[Any, str]:
+    """Return the module or class that has a function, and under which name."""
+    path, name = function.rsplit(".", 1)
+    try:
+        return importlib.import_module(path), name
+    except ModuleNotFoundError:
+        module, owner = path.rsplit(".", 1)
+        return getattr(importlib.import_module(module), owner), name
+
+
+def _wrong(row: Planted, right: Any) -> Any:
+    """Compile the function with the mistake, in the module that it belongs to."""
+    function = inspect.unwrap(getattr(right, "__func__", right))
+    source = dedent(inspect.getsource(function))
+    if source.count(row.right) != 1:
+        found = source.count(row.right)
+        raise ValueError(f"{row.name}: {row.right!r} is {found} times in {row.function}")
+    made: dict[str, Any] = {}
+    code = compile(source.replace(row.right, row.wrong), f"<{row.name}>", "exec", dont_inherit=True)
+    exec(code, function.__globals__, made)  # our own text, of the rows above
+    return made[function.__name__]

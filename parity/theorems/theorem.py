@@ -1,0 +1,259 @@
+"""What a theorem is, and how it is proved, or refuted by the smallest integers against it.
+
+A theorem is a function of a ``Check`` and of integers. It runs the functions that it is about,
+says under which assumptions it speaks, and what holds. On symbolic integers that is a proof: every
+way, every statement. On ordinary ones it is a test, which replays a counterexample.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from types import ModuleType
+from typing import Any, Protocol
+
+NATURAL, POSITIVE, INTEGER = "natural", "positive", "integer"
+"""Domains of a theorem's parameters: from 0, from 1, all. A tuple is one of words or numbers."""
+Domain = str | tuple[object, ...]
+_LEAST = {NATURAL: 0, POSITIVE: 1}
+
+
+class Check(Protocol):
+    """What a theorem says its sentences to."""
+
+    def assume(self, condition: Any, /) -> None:
+        """Go on only where it is true."""
+
+    def holds(self, statement: Any, words: str, /) -> None:
+        """State what is true under the assumptions; it is known then."""
+
+    def lemma(self, statement: Any, /) -> None:
+        """Use an instance of ``product_grows``, which is proved by itself."""
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem: its statement in words, its parameters, and what it is about."""
+
+    name: str
+    statement: str
+    about: tuple[str, ...]
+    domains: Mapping[str, Domain]
+    body: Callable[..., None]
+
+    def cases(self) -> Iterator[dict[str, object]]:
+        """Yield the values of the parameters that are of a few words or numbers."""
+        few = {name: one for name, one in self.domains.items() if isinstance(one, tuple)}
+        for values in product(*few.values()):
+            yield dict(zip(few, values, strict=True))
+
+    @property
+    def integers(self) -> dict[str, str]:
+        """The parameters that are any integers."""
+        return {name: one for name, one in self.domains.items() if isinstance(one, str)}
+
+
+THEOREMS: dict[str, Theorem] = {}
+
+
+def theorem(*about: str, **domains: Domain) -> Callable[[Callable[..., None]], Theorem]:
+    """Make a theorem of a function, whose docstring is the statement.
+
+    `about` names the shipped functions, `domains` the parameters.
+    """
+
+    def made(body: Callable[..., None]) -> Theorem:
+        statement = " ".join((body.__doc__ or "").split())
+        name = body.__name__
+        THEOREMS[name] = Theorem(name, statement, about, domains, body)
+        return THEOREMS[name]
+
+    return made
+
+
+class Outside(Exception):
+    """The integers are none that the theorem speaks of."""
+
+
+class Refuted(Exception):
+    """A statement does not hold; of symbolic integers, ``values`` are against it."""
+
+    def __init__(self, words: str, values: Mapping[str, Any] | None = None) -> None:
+        super().__init__(words)
+        self.words, self.values = words, dict(values or {})
+
+
+class Tested:
+    """A check of ordinary integers."""
+
+    def __init__(self) -> None:
+        self.statements = 0
+
+    def assume(self, condition: Any, /) -> None:  # noqa: D102
+        if not condition:
+            raise Outside
+
+    def holds(self, statement: Any, words: str, /) -> None:  # noqa: D102
+        self.statements += 1
+        if not statement:
+            raise Refuted(words)
+
+    def lemma(self, statement: Any, /) -> None:  # noqa: D102
+        self.holds(statement, "a lemma")
+
+
+def replay(one: Theorem, **values: Any) -> int:
+    """Hold a theorem against ordinary integers; return how many statements were held.
+
+    Raises ``Outside`` or ``Refuted``.
+    """
+    check = Tested()
+    for name, domain in one.integers.items():
+        if values[name] < _LEAST.get(domain, values[name]):
+            raise Outside
+    one.body(check, **values)
+    return check.statements
+
+
+@dataclass
+class Proof:
+    """What became of a theorem."""
+
+    name: str
+    statement: str
+    about: tuple[str, ...]
+    verdict: str = "proved"  # or "refuted", "unknown", "vacuous"
+    paths: int = 0
+    statements: int = 0
+    seconds: float = 0.0
+    words: str = ""
+    counterexample: dict[str, Any] = field(default_factory=dict)
+    smallest: bool = False
+    unknown: list[str] = field(default_factory=list)
+
+
+class Proving:
+    """A check of symbolic integers, on one path."""
+
+    def __init__(self, proof: Proof, integers: Mapping[str, Any]) -> None:
+        self.proof, self.integers = proof, integers
+
+    def assume(self, condition: Any, /) -> None:  # noqa: D102
+        from parity.theorems import symbolic
+
+        known = symbolic.truth(condition).term
+        if not symbolic.path().possible(known):
+            raise symbolic.Infeasible
+        symbolic.path().add(known)
+
+    def holds(self, statement: Any, words: str, /) -> None:  # noqa: D102
+        from parity.theorems import symbolic
+
+        self.proof.statements += 1
+        known = symbolic.path().known
+        said, model = symbolic.refute(known, statement)
+        if said == "refuted":
+            values, least = _smallest(known, statement, self.integers, model)
+            raise _Against(words, values, least)
+        if said == "unknown":
+            self.proof.unknown.append(words)
+        symbolic.path().add(symbolic.truth(statement).term)
+
+    def lemma(self, statement: Any, /) -> None:  # noqa: D102
+        from parity.theorems import symbolic
+
+        symbolic.path().add(symbolic.truth(statement).term)
+
+
+class _Against(Refuted):
+    def __init__(self, words: str, values: Mapping[str, Any], least: bool) -> None:
+        super().__init__(words, values)
+        self.least = least
+
+
+def _values(integers: Mapping[str, Any], model: Any) -> dict[str, int]:
+    return {
+        name: model.eval(one.term, model_completion=True).as_long()
+        for name, one in integers.items()
+    }
+
+
+def size(values: Mapping[str, Any]) -> int:
+    """Return how large a counterexample is."""
+    return sum(abs(one) for one in values.values() if isinstance(one, int))
+
+
+def _smallest(
+    known: list[Any], statement: Any, integers: Mapping[str, Any], model: Any
+) -> tuple[dict[str, int], bool]:
+    """Return the smallest integers against a statement on a path, and whether they surely are."""
+    import z3
+
+    from parity.theorems import symbolic
+
+    values, least = _values(integers, model), 0
+    total = z3.Sum([z3.If(one.term < 0, -one.term, one.term) for one in integers.values()])
+    while least < size(values):
+        # Small bounds are decided at once, and most counterexamples are small.
+        bound = min(size(values) - 1, max(least, 2 * least + 1))
+        said, model = symbolic.refute([*known, total <= bound], statement)
+        if said == "refuted":
+            values = _values(integers, model)
+        elif said == "proved":
+            least = bound + 1
+        else:
+            return values, False
+    return values, True
+
+
+def prove(one: Theorem) -> Proof:
+    """Prove a theorem, or refute it by the smallest integers against it."""
+    from parity.theorems import symbolic
+
+    proof, start = Proof(one.name, one.statement, one.about), time.monotonic()
+    against: list[tuple[_Against, dict[str, Any]]] = []
+    for case in one.cases():
+        integers: dict[str, Any] = {}
+
+        def known(integers: dict[str, Any] = integers) -> None:
+            for name, domain in one.integers.items():
+                integers[name] = symbolic.Int.named(name)
+                if domain in _LEAST:
+                    symbolic.path().add(integers[name].term >= _LEAST[domain])
+
+        def body(integers: dict[str, Any] = integers, case: dict[str, object] = case) -> None:
+            try:
+                one.body(Proving(proof, integers), **case, **integers)
+            except _Against as found:
+                against.append((found, {**case, **found.values}))
+
+        proof.paths += sum(1 for _ in symbolic.ways(body, known))
+    if against:
+        found, values = min(against, key=lambda pair: size(pair[1]))
+        proof.verdict, proof.words, proof.counterexample = "refuted", found.words, values
+        proof.smallest = all(each.least for each, _ in against) and not proof.unknown
+    elif proof.unknown:
+        proof.verdict, proof.words = "unknown", proof.unknown[0]
+    elif not proof.paths or not proof.statements:
+        proof.verdict, proof.words = "vacuous", "no integers meet the assumptions"
+    proof.seconds = time.monotonic() - start
+    return proof
+
+
+@contextmanager
+def modelled(module: ModuleType, **names: Any) -> Iterator[None]:
+    """Let a module's functions see other values under some names, such as ``range``."""
+    missing = object()
+    before = {name: vars(module).get(name, missing) for name in names}
+    vars(module).update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is missing:
+                delattr(module, name)
+            else:
+                setattr(module, name, value)
