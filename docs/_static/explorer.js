@@ -69,31 +69,77 @@ globalThis.npconvSame = (() => {
     return `sliding_window_view(${padded}, ${extent})${cut === "[:]" ? "" : cut} @ w`;
   }
 
-  const cut = (outputs, total) => {
-    const before = floor(total, 2n);
-    return [outputs, before, total - before];
-  };
-  const ceil = (n, s) => floor(n + s - 1n, s);
-  // Each: size, kernel, stride, dilation -> [outputs, before, after].
-  const recipes = {
-    "no-max": (n, k, s, d) => cut(ceil(n, s), (ceil(n, s) - 1n) * s + extentOf(k, d) - n),
-    "half-kernel": (n, k, s, d) => {
-      const pad = ((k - 1n) * d) / 2n;
-      return [floor(n + 2n * pad - extentOf(k, d), s) + 1n, pad, pad];
-    },
-    "torch-same": (n, k, s, d) => {
-      const [, before, after] = cut(n, (k - 1n) * d);
-      return [floor(n + before + after - extentOf(k, d), s) + 1n, before, after];
-    },
-  };
+  // Formulas that people copy, by what they are about and give: size, kernel, stride, dilation ->
+  // [before, after], [outputs] or the [size] that a transpose makes of so many.
+  const ceil = (a, b) => floor(a + b - 1n, b);
+  const rest = (a, b) => a - floor(a, b) * b;
+  const ends = (total) => [floor(total, 2n), total - floor(total, 2n)];
+  const both = (half) => [half, half];
+  const short = (n, k, s, d) => (ceil(n, s) - 1n) * s + extentOf(k, d) - n;
+  const total = (n, k, s, d) => max(0n, short(n, k, s, d));
+  const documented = (n, k, s, d) => max(0n, extentOf(k, d) - (rest(n, s) || s));
+  const groups = [
+    ["SAME", "pads", {
+      "tensorflow-max": (n, k, s, d) => ends(total(n, k, s, d)),
+      "tensorflow-documented": (n, k, s, d) => ends(documented(n, k, s, d)),
+      "rest-of-stride": (n, k, s, d) => ends(max(0n, (k - 1n) * d - rest(n - 1n, s))),
+      "keras-torch": (n, k, s, d) => ends(s === 1n ? (k - 1n) * d : total(n, k, s, d)),
+      "onnx-same-upper": (n, k, s, d) => ends(max(0n, (floor(n + s - 1n, s) - 1n) * s + k + (k - 1n) * (d - 1n) - n)),
+      "onnx-same-lower": (n, k, s, d) => ends(total(n, k, s, d)).reverse(),
+      "no-max": (n, k, s, d) => ends(short(n, k, s, d)),
+      "no-dilation": (n, k, s) => ends(total(n, k, s, 1n)),
+      "kernel-times-dilation": (n, k, s, d) => ends(max(0n, (ceil(n, s) - 1n) * s + k * d - n)),
+      "pytorch-same": (n, k, s, d) => ends((k - 1n) * d),
+      "half-kernel": (n, k) => both(k / 2n),
+      "half-dilated": (n, k, s, d) => both(((k - 1n) * d) / 2n),
+      "timm-symmetric": (n, k, s, d) => both((s - 1n + (k - 1n) * d) / 2n),
+      "keep-size": (n, k, s, d) => both(ceil((n - 1n) * s + extentOf(k, d) - n, 2n)),
+      "half-total-down": (n, k, s, d) => both(total(n, k, s, d) / 2n),
+      "half-total-up": (n, k, s, d) => both(ceil(documented(n, k, s, d), 2n)),
+      "tvm-same": (n, k) => [k / 2n, k - 1n - k / 2n],
+      "kernel-minus-stride": (n, k, s, d) => {
+        const [less, more] = ends(extentOf(k, d) - s);
+        return [more, less + ceil(n, s) * s - n];
+      },
+    }],
+    ["SAME", "outputs", {
+      "ceil-outputs": (n, k, s) => [floor(n - 1n, s) + 1n],
+      "floor-outputs": (n, k, s) => [n / s],
+      "same-outputs": (n) => [n],
+      "caffe-ceil": (n, k, s, d) => [ceil(n - extentOf(k, d), s) + 1n],
+    }],
+    ["VALID", "outputs", {
+      "valid-documented": (n, k, s, d) => [ceil(n - (k - 1n) * d, s)],
+      "valid-floor": (n, k, s, d) => [floor(n - extentOf(k, d), s) + 1n],
+      "valid-times-dilation": (n, k, s, d) => [floor(n - k * d, s) + 1n],
+      "valid-why3": (n, k, s, d) => [(n - extentOf(k, d)) / (s + 1n)],
+    }],
+    ["SAME", "size", { "transpose-same": (n, k, s) => [n * s] }],
+    ["VALID", "size", {
+      "transpose-valid": (n, k, s, d) => [(n - 1n) * s + extentOf(k, d)],
+      "keras-transpose-valid": (n, k, s, d) => [n * s + max(0n, extentOf(k, d) - s)],
+    }],
+  ];
+  const recipes = Object.fromEntries(groups.flatMap(([padding, gives, each]) =>
+    Object.entries(each).map(([id, of]) => [id, { padding, gives, of }])));
 
-  return { LIMIT, resolve, first, unread, torch, numpy, recipes };
+  // Whether a recipe's windows, outputs or size are those of TensorFlow's rule.
+  function agrees({ padding, gives, of }, { size: n, kernel: k, stride: s, dilation: d }) {
+    const [value, after] = of(n, k, s, d);
+    const outputs = (size, total) => (size + total - extentOf(k, d) + s) / s;
+    if (gives === "size") return (padding === "SAME" ? ceil(value, s) : outputs(value, 0n)) === n;
+    const right = resolve(n, k, s, d, padding);
+    if (gives === "outputs") return value === right.outputs;
+    return value === right.before && outputs(n, value + after) === right.outputs;
+  }
+
+  return { resolve, first, unread, torch, numpy, recipes, agrees };
 })();
 
 (() => {
   const root = globalThis.document?.getElementById("explorer");
   if (!root) return;
-  const { resolve, first, unread, torch, numpy, recipes } = globalThis.npconvSame;
+  const { resolve, first, unread, torch, numpy, recipes, agrees } = globalThis.npconvSame;
   const known = JSON.parse(document.getElementById("same-recipes").textContent);
   const STEPS = { size: ["n", 64], kernel: ["k", 16], stride: ["s", 8], dilation: ["d", 8] };
   const PADS = { before: ["b", 16], after: ["a", 16] };
@@ -234,89 +280,111 @@ globalThis.npconvSame = (() => {
     });
   }
 
-  const DRAWN = 400; // pixels that are drawn one by one
+  const [NARROW, WIDE] = [13, 30]; // the width of a pixel
   const ROWS = 7; // windows that are drawn at once
 
+  // Of a long axis what is around the output's window, or, where that is long, everything to scale.
   function draw(axis, output, missed) {
     drawing.replaceChildren();
     if (axis.outputs < 1n) return;
     const [size, before, after, extent] = ["size", "before", "after", "extent"].map((name) => Number(axis[name]));
-    const [count, current, step] = [Number(axis.outputs), Number(output), Number(axis.dilation)];
-    const total = before + size + after;
+    const [count, current, step, kernel] = [Number(axis.outputs), Number(output), Number(axis.dilation), Number(axis.kernel)];
+    const start = Number(first(axis, output));
     const [left, width] = [78, Math.max(260, drawing.clientWidth)];
-    const cell = Math.min(30, (width - left - 2) / total);
-    const x = (pixel) => left + (pixel + before) * cell;
+    const room = width - left - 16;
+    const around = (least, length, most, from) => Math.max(least, Math.min(from, most - length));
+    const fit = Math.floor(room / NARROW);
+    const whole = before + size + after;
+    const shown = whole <= fit || extent > fit ? whole : fit;
+    const lo = around(-before, shown, size + after, start - ((shown - extent) >> 1));
+    const hi = lo + shown;
+    const single = shown <= fit; // pixel by pixel
+    const cell = Math.min(WIDE, room / shown);
+    const slots = Math.min(count, Math.floor(room / WIDE));
+    const slot = around(0, slots, count, current - (slots >> 1)); // the first output that is drawn
     const rows = Math.min(ROWS, count);
-    const from = Math.max(0, Math.min(count - rows, current - (rows >> 1)));
+    const from = around(0, rows, count, current - (rows >> 1));
     const [top, high, line] = [18, 24, 22];
-    const bottom = top + high + 12 + rows * line + 34;
-    const svg = element(drawing, "svg", { viewBox: `0 0 ${width} ${bottom + high + 4}`, width, role: "img", "aria-label": `${axis.before} pads, ${axis.size} pixels, ${axis.after} pads, and the windows of outputs ${from} to ${from + rows - 1}; output ${current} is marked` });
+    const bottom = top + high + 12 + rows * line + 30;
+    const x = (pixel) => left + (pixel - lo) * cell;
+    const svg = element(drawing, "svg", { viewBox: `0 0 ${width} ${bottom + high + 4}`, width, role: "img", "aria-label": `${axis.before} pads, ${axis.size} pixels, ${axis.after} pads; below, the windows of outputs ${from} to ${from + rows - 1}, that of output ${current} marked` });
     const pattern = element(element(svg, "defs"), "pattern", { id: "same-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
     element(pattern, "rect", { width: 2, height: 6, class: "hatch" });
-    const box = (kind, start, length, y, height) => element(svg, "rect", { class: kind, x: start, y, width: Math.max(1.5, length), height });
-    const text = (at, y, words, anchor = "middle") => element(svg, "text", { x: at, y, "text-anchor": anchor }, words);
-
-    for (const [label, y] of [["image", top], ["outputs", bottom]]) text(left - 8, y + 16, label, "end");
-    if (total <= DRAWN)
-      for (let pixel = -before; pixel < size + after; pixel++) {
-        const kind = pixel < 0 || pixel >= size ? "pad" : missed.has(pixel) ? "pixel missed" : "pixel";
-        box(kind, x(pixel), cell, top, high);
-        if (kind === "pad" && cell >= 10) text(x(pixel + 0.5), top + 16, "0");
-        if (kind === "pixel missed" && cell >= 6) text(x(pixel + 0.5), top + 16, "×");
-      }
-    else {
-      for (const [start, length] of [[-before, before], [size, after]]) if (length) box("pad", x(start), length * cell, top, high);
-      box("pixel", x(0), size * cell, top, high);
+    const text = (at, y, words, kind = "", anchor = "middle") => element(svg, "text", { x: at, y, class: kind, "text-anchor": anchor }, words);
+    // What is drawn of pixels from `pixel` on, cut at the ends of what is shown.
+    function box(kind, pixel, length, y, height) {
+      const [a, b] = [Math.max(lo, pixel), Math.min(hi, pixel + length)];
+      if (a < b) element(svg, "rect", { class: kind, x: x(a), y, width: Math.max(1.5, (b - a) * cell), height });
     }
-    const every = [1, 2, 5, 10, 20, 50, 100].find((gap) => gap * cell >= 24) ?? size;
-    for (let pixel = 0; pixel < size; pixel += every) text(x(pixel + Math.min(0.5, 8 / cell)), 12, String(pixel));
+    const apart = step * cell >= 3 && kernel * cell <= 2 * room ? kernel : 1; // taps, or one area
+    function taps(kind, pixel, y, height) {
+      for (let tap = 0; tap < apart; tap++) box(kind, pixel + tap * step, apart === 1 ? extent : 1, y, height);
+    }
 
-    const kernel = Number(axis.kernel);
-    const apart = step * cell >= 3 && kernel <= DRAWN ? kernel : 1; // taps, or one area
-    const taps = (kind, start, y, height) => {
-      for (let tap = 0; tap < apart; tap++) box(kind, x(start + tap * step), (apart === 1 ? extent : 1) * cell, y, height);
-    };
+    text(left - 8, top + 16, lo > -before ? "image …" : "image", "", "end");
+    text(left - 8, bottom + 16, slot > 0 ? "outputs …" : "outputs", "", "end");
+    if (hi < size + after) text(width - 8, top + 16, "…");
+    if (slot + slots < count) text(left + slots * WIDE + 8, bottom + 16, "…");
+    const kinds = (pixel) => (pixel < 0 || pixel >= size ? "pad" : missed.has(pixel) ? "pixel missed" : "pixel");
+    for (let pixel = lo; single && pixel < hi; pixel++) {
+      box(kinds(pixel), pixel, 1, top, high);
+      const mark = { pad: "0", "pixel missed": "×" }[kinds(pixel)];
+      if (mark) text(x(pixel + 0.5), top + 16, mark);
+      const every = String(hi).length * 8 + 4 > cell ? 5 : 1;
+      if (pixel >= 0 && pixel < size && pixel % every === 0) text(x(pixel + 0.5), 12, String(pixel));
+    }
+    if (!single) {
+      box("pad", lo, before, top, high);
+      box("pixel", 0, size, top, high);
+      box("pad", size, after, top, high);
+      text(x(0), 12, "0");
+    }
     for (let row = 0; row < rows; row++) {
       const [one, y] = [from + row, top + high + 12 + row * line];
-      const start = Number(first(axis, one));
-      if (apart > 1 && step > 1) box("reach", x(start), extent * cell, y + 7, 2);
-      taps(one === current ? "tap current" : "tap", start, y, 16);
-      text(left - 8, y + 13, `${one === current ? "▸ " : ""}${one}`, "end").setAttribute("class", one === current ? "current" : "");
+      const [marked, pixel] = [one === current, Number(first(axis, one))];
+      if (apart > 1 && step > 1) box("reach", pixel, extent, y + 7, 2);
+      taps(marked ? "tap current" : "tap", pixel, y, 16);
+      text(left - 8, y + 13, `${marked ? "▸ " : ""}${one}`, marked ? "current" : "", "end");
     }
-    const start = Number(first(axis, current));
     taps("under", start, top - 1, high + 2);
-    const slot = Math.min(30, (width - left - 2) / count);
-    const place = left + current * slot;
-    const y = top + high + 12 + (current - from) * line + 17;
-    element(svg, "path", { class: "funnel", d: `M${x(start)} ${y}L${place} ${bottom}H${place + slot}L${x(start + extent)} ${y}z` });
-    if (count <= DRAWN) for (let one = 0; one < count; one++) box("output", left + one * slot, slot, bottom, high);
-    else box("output", left, count * slot, bottom, high);
-    box("output current", place, slot, bottom, high);
-    if (slot >= 18) for (let one = 0; one < count; one++) text(left + (one + 0.5) * slot, bottom + 16, String(one));
+    const [place, y] = [left + (current - slot) * WIDE, top + high + 12 + (current - from) * line + 17];
+    const [a, b] = [x(Math.max(lo, start)), x(Math.min(hi, start + extent))];
+    element(svg, "path", { class: "funnel", d: `M${a} ${y}L${place} ${bottom}H${place + WIDE}L${b} ${y}z` });
+    for (let one = slot; one < slot + slots; one++) {
+      const kind = one === current ? "output current" : "output";
+      element(svg, "rect", { class: kind, x: left + (one - slot) * WIDE, y: bottom, width: WIDE, height: high });
+      if (String(one).length < 4) text(left + (one - slot + 0.5) * WIDE, bottom + 16, String(one));
+    }
   }
 
+  // What each recipe for this padding gives; explicit pads are mostly meant for SAME.
   function judge(axis) {
     table.replaceChildren();
-    const rows = known.filter(({ id }) => recipes[id]);
-    if (!rows.length) return;
-    const right = resolve(axis.size, axis.kernel, axis.stride, axis.dilation, "SAME");
+    const padding = state.p === "VALID" ? "VALID" : "SAME";
+    const rows = known.filter(({ id }) => recipes[id]?.padding === padding && recipes[id].gives !== "size");
+    if (!rows.length || axis.size < 1n) return;
+    const right = rows.filter(({ id }) => agrees(recipes[id], axis)).length;
     const list = element(table, "table");
-    element(list, "caption", {}, "Recipes for SAME: here, and for all sizes");
+    element(list, "caption", {}, `Of ${rows.length} recipes for ${padding}, ${right} are right here`);
     const head = element(element(list, "thead"), "tr");
     for (const name of ["recipe", "here", "for all sizes"]) element(head, "th", { scope: "col" }, name);
     const body = element(list, "tbody");
     for (const { id, name, formula, verdict, holds_when: when, counterexample } of rows) {
-      const found = recipes[id](axis.size, axis.kernel, axis.stride, axis.dilation);
-      const [outputs, before, after] = found;
-      const same = outputs === right.outputs && before === right.before && after === right.after;
+      const values = recipes[id].of(axis.size, axis.kernel, axis.stride, axis.dilation);
+      const given = recipes[id].gives === "pads" ? `pads ${values.join(" and ")}` : plural(values[0], "output");
       const row = element(body, "tr");
       element(element(row, "th", { scope: "row" }, `${name} `), "code", {}, formula);
-      element(row, "td", { class: same ? "same" : "differs" }, same ? "✓ the same" : `✗ ${plural(outputs, "output")}, pads ${before} and ${after}`);
-      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ ${when ? `only if ${when}` : "refuted"}; `);
+      element(row, "td", {}, `${agrees(recipes[id], axis) ? "✓ right" : "✗ wrong"}: ${given}`);
+      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ right if ${when}. `);
       if (!counterexample) continue;
       const [n, k, s, d] = counterexample.map(String);
-      const button = element(general, "button", { type: "button" }, `show size ${n}, kernel ${k}, stride ${s}, dilation ${d}`);
-      button.addEventListener("click", () => change({ n, k, s, d, p: "SAME", i: "0" }));
+      const button = element(general, "button", { type: "button" }, `Show ${n}, ${k}, ${s}, ${d}`);
+      button.setAttribute("aria-label", `Show size ${n}, kernel ${k}, stride ${s}, dilation ${d}`);
+      button.addEventListener("click", () => {
+        change({ n, k, s, d, p: padding, i: "0" });
+        root.scrollIntoView();
+        fields.n.number.focus({ preventScroll: true });
+      });
     }
   }
 
