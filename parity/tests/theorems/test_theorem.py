@@ -80,7 +80,7 @@ def test_what_is_not_found_out_is_not_proved(monkeypatch: pytest.MonkeyPatch) ->
     def cubes(check: Check, x: Any, y: Any, z: Any) -> None:
         check.holds(symbolic.negated(x * x * x + y * y * y + z * z * z == 42), "no 42")
 
-    monkeypatch.setattr(symbolic, "_PATIENT", (200, 200))
+    monkeypatch.setattr(symbolic, "_PATIENT", (1_000, 1_000))
     proof = proof_of(cubes, x=INTEGER, y=INTEGER, z=INTEGER)
     assert (proof.verdict, proof.unknown) == ("unknown", ["no 42"])
 
