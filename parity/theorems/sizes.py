@@ -7,11 +7,11 @@ from typing import Any
 from npconv import _geometry
 from parity.theorems import tensorflow
 from parity.theorems.symbolic import both, implies, product_grows, same
-from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, theorem
+from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, Domain, theorem
 
 PADDINGS = ("SAME", "VALID", "EXPLICIT")
 _RESOLVE = "npconv._geometry.Axis.resolve"
-_ANY = {
+_ANY: dict[str, Domain] = {
     "size": NATURAL,
     "kernel": NATURAL,
     "stride": POSITIVE,
@@ -133,12 +133,16 @@ def nothing_leaves_int64(check: Check, **given: Any) -> None:
     check.lemma(product_grows(given["dilation"], _INT31, _INT31))
     least, most = tensorflow.INT64
 
+    values: list[Any] = []
+
     def seen(value: Any) -> Any:
-        check.holds(both(least <= value, value <= most), "it fits")
+        values.append(value)
         return value
 
     tensorflow.window(**given, seen=seen)
     tensorflow.gradient(**given, seen=seen)
+    check.holds(both(*(least <= one for one in values)), "none is too small")
+    check.holds(both(*(one <= most for one in values)), "none is too large")
 
 
 @theorem(_RESOLVE, size=NATURAL, kernel=POSITIVE, stride=POSITIVE)
