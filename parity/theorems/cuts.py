@@ -83,24 +83,20 @@ def each_place_is_in_one_part(check: Check, size: Any, count: Any, place: Any, t
     check.holds(same(turn == number, both(lo <= place, place < hi)), "no other range does")
 
 
-def _run(
-    check: Check, box: Pair, count: Any, turn: Turn, rest: Pair, most: Any = None
-) -> tuple[Any, ...]:
+def _run(check: Check, box: Pair, count: Any, turn: Turn, rest: Pair) -> tuple[Any, ...]:
     """Return one run of an axis and a rest, by a run of the rest; and what the rest is cut into.
 
-    Of the rest's run is assumed what is proved: it is of the rest, not empty, all where that is not
-    cut, not larger than the `most` of ``largest``. The last is None where nothing is cut.
+    Of the rest's run is assumed what is proved: it is of the rest, not empty, and all where that is
+    not cut. The last is None where nothing is cut.
     """
     whole, counts = plan.runs, []
 
     def inner(sizes: tuple[Any, ...], count: Any) -> Any:
         check.holds(both(len(sizes) == 1, sizes[0] == box[1]), "the rest is what follows")
-        lo, hi = rest
+        lo, hi = rest if count > 1 else (0, box[1])
         check.assume(both(lo >= 0, lo < hi, hi <= box[1]))
-        check.assume(implies(count <= 1, both(lo == 0, hi == box[1])))
-        check.assume(hi - lo <= (hi if most is None else most))
         counts.append(count)
-        yield (rest,)
+        yield ((lo, hi),)
 
     with modelled(plan, range=ranges(check, turn), runs=inner):
         (run,) = whole(box, count)
@@ -128,10 +124,11 @@ def runs_ascend(
 
     A run is after another if it is in a later turn, or in the same and later in the rest.
     """
-    check.assume((later > turn) | both(later == turn, start >= hi))
+    check.assume(later >= turn)
     one, others, cut = _run(check, (size, rest), count, turn, (lo, hi))
     check.assume(cut is not None)
     two, more, _ = _run(check, (size, rest), count, later, (start, rest))
+    check.assume((later > turn) | (more[0] >= others[1]))
     parts = max(1, min(size, count))
     compare(check, size, turn + 1, later)
     compare(check, parts, one[1], two[0])
@@ -143,17 +140,17 @@ def runs_ascend(
 
 @theorem(
     "npconv._engine.plan.runs", "npconv._engine.plan.largest",
-    turn=NATURAL, most=POSITIVE, **_CUT,
+    turn=NATURAL, spare=NATURAL, **_CUT,
 )  # fmt: skip
 def runs_are_contiguous(
-    check: Check, size: Any, rest: Any, count: Any, lo: Any, hi: Any, turn: Any, most: Any
+    check: Check, size: Any, rest: Any, count: Any, lo: Any, hi: Any, turn: Any, spare: Any
 ) -> None:
     """A run has all outputs from its first to its last, in row-major order, and at least one.
 
-    It is not larger than ``largest``, along any axis or in all. If so of the rest, so with an axis
-    before, as ``largest`` takes the rest to be cut into as many as it is.
+    It is not larger than ``largest``, along any axis or in all. If so of the rest, whose largest
+    run may be larger than this one of it, so with an axis before, as the rest is cut alike.
     """
-    one, others, cut = _run(check, (size, rest), count, turn, (lo, hi), most)
+    one, others, cut = _run(check, (size, rest), count, turn, (lo, hi))
     rows, outputs = one[1] - one[0], others[1] - others[0]
     check.holds(both(one[0] >= 0, rows > 0, one[1] <= size), "of the box, not empty")
     side, below = plan.largest((size, rest), count)
@@ -165,6 +162,7 @@ def runs_are_contiguous(
     first, last = one[0] * rest + others[0], (one[1] - 1) * rest + others[1] - 1
     check.holds(last - first + 1 == rows * outputs, "as many as from the first to the last")
     if cut is not None:
+        most = outputs + spare
         check.lemma(product_grows(rows, side, outputs))
         check.lemma(product_grows(outputs, most, side))
         check.holds(rows * outputs <= side * most, "nor larger in all")
