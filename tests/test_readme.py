@@ -33,9 +33,8 @@ def run(page: Path) -> tuple[int, int]:
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     for block in blocks:
         exec(block, names)
-    shown = doctest.DocTestParser().get_doctest(
-        text.replace("```", ""), names, page.name, str(page), 0
-    )
+    text = re.sub("```.*", "", text)
+    shown = doctest.DocTestParser().get_doctest(text, names, page.name, str(page), 0)
     assert doctest.DocTestRunner().run(shown).failed == 0
     return len(blocks), len(shown.examples)
 
