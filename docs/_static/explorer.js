@@ -64,10 +64,10 @@
 
   function follow(event) {
     const given = new URLSearchParams(location.hash.slice(1));
-    if (!given.has("n")) return event ?? update();
-    for (const key of Object.keys(state)) if (given.has(key)) state[key] = given.get(key);
-    update();
-    root.scrollIntoView();
+    const ours = given.has("n"); // not a heading's
+    for (const key of Object.keys(state)) if (ours && given.has(key)) state[key] = given.get(key);
+    if (ours || !event) update();
+    if (ours) root.scrollIntoView();
   }
 
   function update(source) {
@@ -88,7 +88,7 @@
       const [key] = { ...STEPS, ...PADS }[name] ?? [];
       if (key) fields[key].number.setAttribute("aria-invalid", "true");
       say([`This cannot be: ${error.message}.`], "wrong");
-      for (const part of [drawing, calls, table, summary]) part.replaceChildren();
+      for (const part of [drawing, fields.i.row, calls, details]) part.hidden = true;
     }
   }
 
@@ -111,15 +111,13 @@
     if (source !== fields.i.number) state.i = fields.i.number.value = String(output);
     fields.i.slider.max = String(last);
     fields.i.slider.value = String(output);
-    fields.i.row.hidden = axis.outputs < 1n;
+    for (const part of [drawing, fields.i.row, calls]) part.hidden = axis.outputs < 1n;
     const missed = axis.outputs > 0n ? unread(axis) : [];
     say(sentences(axis, output, missed));
     draw(axis, output, new Set(missed));
     calls.replaceChildren();
-    if (axis.outputs > 0n) {
-      call("PyTorch, both axes alike, channels first", torch(axis));
-      call("NumPy, this axis", numpy(axis));
-    }
+    call("PyTorch, both axes alike, channels first", torch(axis));
+    call("NumPy, this axis", numpy(axis));
     judge(axis);
   }
 
@@ -229,10 +227,10 @@
 
   // What each recipe for this padding gives; explicit pads are mostly meant for SAME.
   function judge(axis) {
-    details.hidden = axis.size < 1n;
     table.replaceChildren();
     const padding = state.p === "VALID" ? "VALID" : "SAME";
     const rows = known.filter(({ id }) => recipes[id]?.padding === padding && recipes[id].gives !== "size");
+    details.hidden = !rows.length || axis.size < 1n;
     if (details.hidden) return;
     const right = rows.filter(({ id }) => agrees(recipes[id], axis)).length;
     summary.textContent = `Of ${rows.length} recipes for ${padding}, ${right} are right here`;
@@ -245,7 +243,7 @@
       const row = element(body, "tr");
       element(element(row, "th", { scope: "row" }, `${name} `), "code", {}, formula);
       element(row, "td", {}, `${agrees(recipes[id], axis) ? "✓ right" : "✗ wrong"}: ${given}`);
-      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ right if ${when}. `);
+      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ refuted; right if ${when}. `);
       if (!counterexample) continue;
       const [n, k, s, d] = counterexample.map(String);
       const button = element(general, "button", { type: "button" }, `Show n=${n}, k=${k}, s=${s}, d=${d}`);

@@ -4,7 +4,7 @@
 globalThis.npconvSame = (() => {
   const LIMIT = 2n ** 31n - 1n; // TensorFlow's strides and sizes are int32
   const LEAST = { size: 0n, kernel: 1n, stride: 1n, dilation: 1n, before: 0n, after: 0n };
-  const MOST_MARKED = 1 << 20; // taps that are followed to find unread pixels
+  const MOST_MARKED = 1 << 17; // taps that are followed to find unread pixels
   const max = (a, b) => (a > b ? a : b);
   const floor = (a, b) => a / b - (a % b < 0n ? 1n : 0n); // BigInt rounds towards zero, as C++
   const extentOf = (k, d) => (k - 1n) * d + 1n;
@@ -61,8 +61,7 @@ globalThis.npconvSame = (() => {
     return `F.conv2d(${image}, filters.permute(3, 2, 0, 1)${pads}${steps})`;
   }
 
-  function numpy({ before, after, stride, dilation, extent, outputs }) {
-    if (outputs === 0n) return "np.zeros(0)";
+  function numpy({ before, after, stride, dilation, extent }) {
     const padded = before || after ? `np.pad(x, (${before}, ${after}))` : "x";
     const step = (by) => (by > 1n ? `::${by}` : ":");
     const cut = dilation > 1n ? `[${step(stride)}, ${step(dilation)}]` : `[${step(stride)}]`;
