@@ -237,13 +237,13 @@
     const head = element(element(table, "thead"), "tr");
     for (const name of ["recipe", "here", "for all sizes"]) element(head, "th", { scope: "col" }, name);
     const body = element(table, "tbody");
-    for (const { id, name, formula, verdict, holds_when: when, counterexample } of rows) {
+    for (const { id, name, formula, verdict, holds_when: when, exactly, counterexample } of rows) {
       const values = recipes[id].of(axis.size, axis.kernel, axis.stride, axis.dilation);
       const given = recipes[id].gives === "pads" ? `pads ${values.join(" and ")}` : plural(values[0], "output");
       const row = element(body, "tr");
       element(element(row, "th", { scope: "row" }, `${name} `), "code", {}, formula);
       element(row, "td", {}, `${agrees(recipes[id], axis) ? "✓ right" : "✗ wrong"}: ${given}`);
-      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ refuted; right if ${when}. `);
+      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ refuted; right ${exactly ? "only where" : "where"} ${when}. `);
       if (!counterexample) continue;
       const [n, k, s, d] = counterexample.map(String);
       const button = element(general, "button", { type: "button" }, `Show n=${n}, k=${k}, s=${s}, d=${d}`);
