@@ -19,12 +19,15 @@ from rich.console import Console
 from rich.table import Table
 
 from parity.cli import options, terminal
+from parity.model.settings import Settings
 from parity.model.verdict import AGREEMENT, DISAGREEMENT, DISAGREES, DOUBTED, Verdict, WrongCall
 
 if TYPE_CHECKING:
-    from parity.theorems.run import Proved
+    from parity.theorems.records import Proved
 
 _GEOMETRIES = 40_000
+_FEW = 8  # in a quick report, one theorem and mistake in so many
+_MISSING = "proofs need z3: pip install z3-solver"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,14 +64,12 @@ def run(arguments: argparse.Namespace) -> Verdict:
     if arguments.names and mistakes is None:
         mistakes = [row.name for row in ROWS if row.theorem in arguments.names]
     console = terminal.console()
-    seed = int(np.random.SeedSequence().generate_state(1)[0])
     found = proofs.proved(
         options.settings(arguments),
         chosen(arguments.names or None, [*THEOREMS], "THEOREM"),
         chosen(mistakes, [*by_name()], "--planted"),
         0 if arguments.names else arguments.geometries,
-        seed if arguments.seed is None else arguments.seed,
-        lambda one: None,
+        _fresh() if arguments.seed is None else arguments.seed,
     )
     show(found, console)
     if arguments.output:
@@ -76,11 +77,29 @@ def run(arguments: argparse.Namespace) -> Verdict:
     return found.told()
 
 
+def measured(settings: Settings, console: Console, *, quick: bool) -> Proved | None:
+    """Prove for a report, of a quick one a few; None, and a word, where z3 is missing."""
+    if not find_spec("z3"):
+        console.print(f"left out: {_MISSING}", markup=False)
+        return None
+    from parity.theorems import run as proofs
+    from parity.theorems.planted import by_name
+    from parity.theorems.theorem import THEOREMS
+
+    names, mistakes = [*THEOREMS][:: _FEW if quick else 1], [*by_name()][:: _FEW if quick else 1]
+    geometries = _GEOMETRIES // (_FEW**2 if quick else 1)
+    found = proofs.proved(settings, names, mistakes, geometries, _fresh())
+    console.print(summary(found), highlight=False, markup=False, soft_wrap=True)
+    _warn(found, console)
+    return found
+
+
 def replayed(token: str, console: Console) -> Verdict:
     """Hold a theorem against the integers of a token, of what is planted if the token says so."""
     _need_z3()
     from parity.theorems import run as proofs
     from parity.theorems.planted import by_name, planted
+    from parity.theorems.records import PROVED
     from parity.theorems.theorem import THEOREMS, parse
 
     try:
@@ -92,7 +111,7 @@ def replayed(token: str, console: Console) -> Verdict:
         raise WrongCall(str(error)) from error
     with planted(row) if row else nullcontext():
         said = proofs.outcome(THEOREMS[name], values)
-    holds = said == proofs.PROVED
+    holds = said == PROVED
     words = "holds" if holds else f"{DISAGREES}: {said}"
     console.print(f"{token}\n{THEOREMS[name].statement}\n{words}", markup=False, soft_wrap=True)
     return Verdict.of(
@@ -102,7 +121,11 @@ def replayed(token: str, console: Console) -> Verdict:
 
 def _need_z3() -> None:
     if not find_spec("z3"):
-        raise WrongCall("proofs need z3: pip install z3-solver")
+        raise WrongCall(_MISSING)
+
+
+def _fresh() -> int:
+    return int(np.random.SeedSequence().generate_state(1)[0])
 
 
 def show(found: Proved, console: Console) -> None:
@@ -119,14 +142,18 @@ def show(found: Proved, console: Console) -> None:
         shown = row.token if row.found else f"{DISAGREES}: {row.verdict} {row.words}"
         table.add_row(row.name, shown.removeprefix("theorem "))
     console.print(table)
+    _warn(found, console)
+    console.print(summary(found), highlight=False, markup=False, soft_wrap=True)
+
+
+def _warn(found: Proved, console: Console) -> None:
     for name, said in found.failures:
         console.print(f"{DISAGREES} {name}: {said}", style="red", markup=False, soft_wrap=True)
     for said in found.doubts:
         console.print(f"{DOUBTED}: {said}", style="yellow", markup=False, soft_wrap=True)
-    console.print(_summary(found), highlight=False, markup=False, soft_wrap=True)
 
 
-def _summary(found: Proved) -> str:
+def summary(found: Proved) -> str:
     """Say all of it in a few lines."""
     proved = [one for one in found.theorems if one.verdict == "proved"]
     refuted = [one for one in found.planted if one.found]

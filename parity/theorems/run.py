@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parity import engine
 from parity.engine import Outcome, note
-from parity.model import verdict
 from parity.model.case import Case
 from parity.model.settings import Settings
-from parity.model.verdict import Verdict
 from parity.theorems import sizes, spans
 from parity.theorems.bridge import Bridged, compare
 from parity.theorems.planted import by_name, planted
+from parity.theorems.records import PROVED, REFUTED, Proved, Refutation
 from parity.theorems.theorem import (
     POSITIVE,
     THEOREMS,
@@ -29,82 +28,6 @@ from parity.theorems.theorem import (
 
 MODULES = (sizes, spans)
 """What is imported is proved."""
-PROVED, REFUTED = "proved", "refuted"
-
-
-@dataclass(frozen=True)
-class Refutation:
-    """What became of a planted mistake: the integers against the theorem, as a line to replay.
-
-    The wrong function fails on them and the right one does not, if it is `replayed`. Where the
-    mistake is one of whole axes, `call` is a call of conv2d that it makes wrong.
-    """
-
-    name: str
-    function: str
-    theorem: str
-    verdict: str
-    words: str
-    token: str
-    smallest: bool
-    replayed: bool
-    seconds: float
-    call: str = ""
-
-    @property
-    def found(self) -> bool:
-        """Whether it was refuted, and the integers show it."""
-        return self.verdict == REFUTED and self.replayed
-
-
-@dataclass(frozen=True)
-class Proved:
-    """All of it."""
-
-    theorems: list[Proof]
-    planted: list[Refutation]
-    bridge: Bridged | None
-    crashes: list[str]
-    seconds: float
-
-    @property
-    def failures(self) -> list[tuple[str, str]]:
-        """What disagrees, by its name."""
-        found = [
-            (one.name, f"{one.words}: {token(one.name, one.counterexample)}")
-            for one in self.theorems
-            if one.verdict == REFUTED
-        ]
-        found += [(one.name, f"planted, {one.verdict}") for one in self.planted if not one.found]
-        found += [("bridge", said) for said in (self.bridge.disagreements if self.bridge else [])]
-        return found + [("crash", said) for said in self.crashes]
-
-    @property
-    def doubts(self) -> list[str]:
-        """What was not found out."""
-        return [
-            f"{one.name}: {one.verdict}: {one.words}"
-            for one in self.theorems
-            if one.verdict not in (PROVED, REFUTED)
-        ]
-
-    @property
-    def exit_code(self) -> int:
-        """1 if anything disagrees, 3 if something was not found out."""
-        return verdict.verdict(self.failures, self.doubts)
-
-    def told(self) -> Verdict:
-        """Return the verdict with that of each theorem."""
-        proved = [one for one in self.theorems if one.verdict == PROVED]
-        agreeing = [(one.name, f"{one.paths} paths") for one in proved]
-        agreeing += [(one.name, f"refuted: {one.token}") for one in self.planted if one.found]
-        return Verdict.of(
-            self.exit_code,
-            "theorems about npconv's geometry",
-            agreeing=agreeing,
-            failures=self.failures,
-            doubts=self.doubts,
-        )
 
 
 @dataclass(frozen=True)
@@ -123,9 +46,8 @@ def proved(
     mistakes: Sequence[str],
     geometries: int,
     seed: int,
-    heard: Callable[[Proof | Refutation | Bridged], None],
 ) -> Proved:
-    """Prove theorems, refute mistakes, compare geometries; `heard` is told of each as it ends."""
+    """Prove theorems, refute mistakes, compare geometries."""
     start = time.monotonic()
     tasks = [Task(geometries=geometries, seed=seed)] if geometries else []
     tasks += [Task(name) for name in theorems] + [Task(planted=name) for name in mistakes]
@@ -137,7 +59,6 @@ def proved(
             crashes.append(str(outcome.crash))
         else:
             found.append(outcome.result)
-            heard(outcome.result)
 
     engine.run(answered, tasks, settings, one)
     order = {name: place for place, name in enumerate((*THEOREMS, *by_name()))}

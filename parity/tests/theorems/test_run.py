@@ -15,7 +15,7 @@ import msgspec
 from parity.__main__ import main
 from parity.model.case import Case
 from parity.model.subject import load
-from parity.theorems import run
+from parity.theorems import records, run
 from parity.theorems.theorem import THEOREMS, Proof, parse, token
 
 SPAN = "span_reads_what_the_definition_says"
@@ -24,7 +24,7 @@ SPAN = "span_reads_what_the_definition_says"
 def test_a_theorem_and_its_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "proved.json"
     assert main(["prove", SPAN, "--planted", "span_pads_after", "--output", str(file)]) == 0
-    found = msgspec.json.decode(file.read_bytes(), type=run.Proved)
+    found = msgspec.json.decode(file.read_bytes(), type=records.Proved)
     (proof,), (refutation,) = found.theorems, found.planted
     assert (proof.name, proof.verdict) == (SPAN, "proved")
     assert proof.paths > 1 < proof.statements
@@ -49,13 +49,13 @@ def test_a_mistake_about_axes_makes_calls_wrong() -> None:
 
 
 def test_verdicts() -> None:
-    right = run.Proved([Proof("a", "", ())], [], None, [], 0.0)
+    right = records.Proved([Proof("a", "", ())], [], None, [], 0.0)
     assert right.exit_code == 0
     open_ = Proof("b", "", (), verdict="unknown", words="who knows")
     assert replace(right, theorems=[open_]).exit_code == 3
     wrong = Proof("c", "", (), verdict="refuted", counterexample={"x": 1})
     assert replace(right, theorems=[open_, wrong]).failures == [("c", ": theorem c x=1")]
-    survived = run.Refutation("m", "f", "a", "proved", "", "", False, False, 0.0)
+    survived = records.Refutation("m", "f", "a", "proved", "", "", False, False, 0.0)
     assert replace(right, planted=[survived]).exit_code == 1
     unlike = replace(survived, verdict="refuted")  # by integers that refute nothing
     assert replace(right, planted=[unlike]).exit_code == 1
