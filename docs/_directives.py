@@ -16,7 +16,6 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parent.parent
-RECIPES = ROOT / "docs" / "recipes.json"
 EXPLORER = """<div id="explorer" class="explorer">
 <noscript>The explorer needs JavaScript. All that it says, npconv.explain says too.</noscript></div>
 <svg width="0" height="0" aria-hidden="true"><pattern id="same-hatch" width="6" height="6"
@@ -100,7 +99,7 @@ class Explorer(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Write where it is drawn, and its data and scripts."""
-        recipes = json.loads(RECIPES.read_text("utf-8")) if RECIPES.exists() else []
+        recipes = json.loads((ROOT / "docs" / "recipes.json").read_text("utf-8"))
         data = json.dumps(recipes).replace("<", "\\u003c")  # no markup ends the script
         return [nodes.raw("", EXPLORER.replace("RECIPES", data), format="html")]
 

@@ -92,7 +92,7 @@ globalThis.npconvSame = (() => {
       "half-kernel": (n, k) => both(k / 2n),
       "half-dilated": (n, k, s, d) => both(((k - 1n) * d) / 2n),
       "timm-symmetric": (n, k, s, d) => both((s - 1n + (k - 1n) * d) / 2n),
-      "keep-size": (n, k, s, d) => both(floor((n - 1n) * s + extentOf(k, d) - n, 2n)),
+      "keep-size": (n, k, s, d) => both(ceil((n - 1n) * s + extentOf(k, d) - n, 2n)),
       "half-total-down": (n, k, s, d) => both(total(n, k, s, d) / 2n),
       "half-total-up": (n, k, s, d) => both(ceil(documented(n, k, s, d), 2n)),
       "tvm-same": (n, k) => [k / 2n, k - 1n - k / 2n],
