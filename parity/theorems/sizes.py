@@ -158,7 +158,7 @@ def conv3d_differs_where_pixels_are_left(check: Check, size: Any, kernel: Any, s
     check.holds(same(axis.before == before, left < 2), "pads differ exactly there")
 
 
-@theorem(small=INTEGER, large=INTEGER, by=NATURAL)
+@theorem(small=INTEGER, large=INTEGER, by=INTEGER)
 def products_grow(check: Check, small: Any, large: Any, by: Any) -> None:
     """Of small < large and by >= 0 follows small * by + by <= large * by: the proofs' lemma."""
     check.holds(product_grows(small, large, by), "the lemma")

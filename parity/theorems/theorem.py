@@ -31,7 +31,7 @@ class Check(Protocol):
         """State what is true under the assumptions; it is known then."""
 
     def lemma(self, statement: Any, /) -> None:
-        """Use an instance of ``product_grows``, which is proved by itself."""
+        """Use what ``product_grows`` states, which is proved by itself."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,8 @@ class Proving:
     def lemma(self, statement: Any, /) -> None:  # noqa: D102
         from parity.theorems import symbolic
 
+        if statement is not True and not isinstance(statement, symbolic.Fact):
+            raise TypeError("only product_grows is known to be true")
         symbolic.path().add(symbolic.truth(statement).term)
 
 
