@@ -8,13 +8,13 @@ list, or yield, and carry nothing else. Where they do, a theorem says what it as
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from parity.theorems.symbolic import both, product_grows
-from parity.theorems.theorem import Check, modelled
+from parity.theorems.theorem import Check, Domain, modelled
 
-__all__ = ["Range", "Turn", "compare", "length", "modelled", "ranges"]
+__all__ = ["Range", "Turn", "along", "compare", "each", "length", "modelled", "ranges"]
 
 Turn = Any
 """The number of a turn: an integer, or a function of the ``Range`` which returns one."""
@@ -70,3 +70,13 @@ def compare(check: Check, by: Any, *values: Any) -> None:
         for other in values:
             if one is not other:
                 check.lemma(product_grows(one, other, by))
+
+
+def each(domain: Domain, *names: str, axes: int = 3) -> dict[str, Domain]:
+    """Return the domain of parameters that there are of each axis: names with its number."""
+    return {f"{name}{axis}": domain for name in names for axis in range(axes)}
+
+
+def along(given: Mapping[str, Any], rank: int, *names: str) -> list[tuple[Any, ...]]:
+    """Return such parameters, of one axis after the other."""
+    return [tuple(given[f"{name}{axis}"] for name in names) for axis in range(rank)]
