@@ -18,8 +18,9 @@ from typing import Any
 
 import z3
 
-_QUICK = 2_000  # milliseconds to find out whether a way can be gone; if not, it is gone
-_PATIENT = (4_000, 30_000)  # for a goal, of one solver and of the others
+# In z3's steps, some two million a second: seconds would make a proof hang on the machine.
+_QUICK = 4_000_000  # to find out whether a way can be gone; if that is not found out, it is gone
+_PATIENT = (10_000_000, 60_000_000)  # for a goal, of one solver and of the others
 
 
 class Infeasible(Exception):
@@ -37,7 +38,7 @@ class Path:
         self.others: list[list[bool]] = []
         self.known: list[z3.BoolRef] = []
         self.solver = z3.Solver()
-        self.solver.set("timeout", _QUICK)
+        self.solver.set("rlimit", _QUICK)
         self._quotients: dict[tuple[str, str], tuple[Int, Int]] = {}
         self._names = count()
 
@@ -199,12 +200,17 @@ class Int:
         return f"Int({self.term})"
 
 
+class Fact(Truth):
+    """A truth for which there is a proof."""
+
+
 def product_grows(small: Any, large: Any, by: Any) -> Any:
     """State that ``small < large`` makes ``small * by`` less than ``large * by`` by ``by`` or more.
 
-    True for every ``by >= 0``.
+    True for every ``by >= 0``, which is part of what is stated.
     """
-    return implies(small < large, small * by + by <= large * by)
+    stated = implies(both(small < large, by >= 0), small * by + by <= large * by)
+    return Fact(stated.term) if isinstance(stated, Truth) else stated
 
 
 def implies(one: Truth | bool, other: Truth | bool) -> Any:
@@ -258,7 +264,7 @@ def _on(one: Path) -> Iterator[Path]:
 
 
 def solvers() -> Iterator[tuple[Any, int]]:
-    """Yield solvers for a goal, each with the milliseconds that it is given."""
+    """Yield solvers for a goal, each with the steps that it is given."""
     quick, slow = _PATIENT
     yield z3.Solver(), quick
     yield z3.SolverFor("QF_NIA"), slow
@@ -270,7 +276,7 @@ def solvers() -> Iterator[tuple[Any, int]]:
 def refute(known: list[z3.BoolRef], goal: Truth | bool) -> tuple[str, Any]:
     """Look for integers against a goal: ("proved", None), ("refuted", model), ("unknown", None)."""
     for solver, patience in solvers():
-        solver.set("timeout", patience)
+        solver.set("rlimit", patience)
         solver.add(*known, z3.Not(truth(goal).term))
         answer = solver.check()
         if answer == z3.unsat:

@@ -80,7 +80,7 @@ def test_what_is_not_found_out_is_not_proved(monkeypatch: pytest.MonkeyPatch) ->
     def cubes(check: Check, x: Any, y: Any, z: Any) -> None:
         check.holds(symbolic.negated(x * x * x + y * y * y + z * z * z == 42), "no 42")
 
-    monkeypatch.setattr(symbolic, "_PATIENT", (200, 200))
+    monkeypatch.setattr(symbolic, "_PATIENT", (1_000, 1_000))
     proof = proof_of(cubes, x=INTEGER, y=INTEGER, z=INTEGER)
     assert (proof.verdict, proof.unknown) == ("unknown", ["no 42"])
 
@@ -98,3 +98,14 @@ def test_a_theorem_runs_on_ordinary_integers() -> None:
     assert replay(one, **values, k1=3, output=2, tap=1) > 3
     with pytest.raises(Outside):
         replay(one, **values, k1=3, output=3, tap=1)
+
+
+def test_only_what_is_proved_is_a_lemma() -> None:
+    def body(check: Check, x: Any, y: Any) -> None:
+        check.lemma(symbolic.implies(x < y, x * 2 < y))
+        check.holds(y > x, "so it seems")
+
+    with pytest.raises(TypeError, match="product_grows"):
+        proof_of(body, x=INTEGER, y=INTEGER)
+    negative = symbolic.product_grows(1, 2, -1)
+    assert negative is True  # it says nothing of these
