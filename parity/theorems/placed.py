@@ -9,10 +9,9 @@ from math import prod
 from types import SimpleNamespace
 from typing import Any
 
-from npconv._engine import depthwise, kn2row, toeplitz
-from npconv._engine.winograd import Winograd
+from npconv._engine import toeplitz
 from npconv._geometry import Axis, Geometry
-from parity.theorems.symbolic import both, implies, product_grows, same
+from parity.theorems.symbolic import both, product_grows
 from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, modelled, theorem
 
 
@@ -125,7 +124,9 @@ def filters_stand_where_their_outputs_read(
         toeplitz.spread(flat, geometry, block)  # type: ignore[arg-type]
     result, view = made
     moved = [b * stride + k for b, stride, k in zip(places, strides, taps, strict=True)]
-    for one, b, side, stride, size in zip(moved, places, block, strides, result.shape, strict=False):
+    for one, b, side, stride, size in zip(
+        moved, places, block, strides, result.shape, strict=False
+    ):
         check.lemma(product_grows(b, side, stride))
         check.holds(both(one >= 0, one < size), "the tap is one of the widened filter's")
     rest = (channel, group, *places, number)
