@@ -36,6 +36,12 @@ _SPAN, _MEETING = (
     "span_reads_what_the_definition_says",
     "meeting_gives_the_outputs_that_meet_pixels",
 )
+_PARTS, _RUNS, _TILES = (f"npconv._engine.plan.{name}" for name in ("parts", "runs", "tiles"))
+_LARGEST = "npconv._engine.plan.largest"
+_FOLLOW, _ONE_PART, _IN_A_RUN, _ASCEND, _WHOLE, _CHANNELS = (
+    "parts_follow_each_other", "each_place_is_in_one_part", "each_output_is_in_a_run",
+    "runs_ascend", "runs_are_contiguous", "tiles_have_every_channel_of_a_run_once",
+)  # fmt: skip
 
 _NEEDED = "(outputs - 1) * stride + extent - size"
 
@@ -62,6 +68,18 @@ ROWS = (
     Planted("meeting_one_beyond", f"{_AXIS}.meeting", "self.size - 1 +", "self.size +", _MEETING),
     Planted("meeting_without_dilation", f"{_AXIS}.meeting", "tap * self.dilation", "tap", _MEETING),
     Planted("meeting_every_pixel", f"{_AXIS}.meeting", "1, self.stride)", "1, 1)", _MEETING),
+    Planted("parts_lose_the_rest", _PARTS, "1) * size // count", "1) * (size // count)", _FOLLOW),
+    Planted("parts_without_last", _PARTS, "range(count)", "range(count - 1)", _FOLLOW),
+    Planted("parts_may_be_empty", _PARTS, "min(size, count)", "count", _FOLLOW),
+    Planted("parts_with_gaps", _PARTS, "[(i * size", "[((i * size + 1)", _ONE_PART),
+    Planted("runs_cut_below_several", _RUNS, "-(-count // sizes[0])", "count", _WHOLE),
+    Planted("runs_begin_at_one", _RUNS, "(0, size)", "(1, size)", _IN_A_RUN),
+    Planted("runs_with_axes_swapped", _RUNS, "(one, *others)", "(others[0], one)", _ASCEND),
+    Planted("largest_rounded_down", _LARGEST, "-(-size // max", "(size // max", _WHOLE),
+    Planted("largest_counts_down", _LARGEST, "-(-count // size)", "count // size", _WHOLE),
+    Planted("tiles_split_groups", _TILES, "unit = channels // groups if", "unit = 1 if", _CHANNELS),
+    Planted("tiles_forget_rows", _TILES, "stop + prod", "prod", _CHANNELS),
+    Planted("tiles_count_groups", _TILES, "hi * unit", "hi", _CHANNELS),
 )  # fmt: skip
 
 
