@@ -187,7 +187,7 @@ RECIPES = (
     Recipe("half-dilated", "padding = (k-1)*d // 2", "before = after = (k-1)*d // 2",
         lambda n, k, s, d: (reach(k, d) // 2,) * 2,
         (GIT + "jik876/hifi-gan/blob/4591f5ed/utils.py",
-         GIT + "yamada-sexta/brvc/blob/main/brvc/lib/utils/padding.py",
+         GIT + "yamada-sexta/brvc/blob/HEAD/brvc/lib/utils/padding.py",
          GIT + "Megvii-BaseDetection/YOLOX/issues/1099"),
         "(n-1) % s = (k-1)*d % 2, or (k-1)*d <= 1 and (k-1)*d <= (n-1) % s; "
         "so for odd k where s divides n-1",
