@@ -16,8 +16,8 @@ from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, Domain, m
 class _Steps:
     """The greatest common divisor of stride and dilation, and what it leaves of both.
 
-    There are u and v with u * step + v * spacing == 1; all positive integers have such, and what
-    has them is the greatest.
+    There are u and v with u * step + v * spacing == 1 and 0 <= u < spacing; all positive integers
+    have such, and the divisor that has them is the greatest.
     """
 
     gcd: Any
@@ -33,6 +33,7 @@ class _Steps:
             self.gcd, self.step, self.spacing, self.u, self.v = map(path().fresh, names)
             check.assume(both(self.gcd > 0, self.step > 0, self.spacing > 0))
             check.assume(both(stride == self.gcd * self.step, dilation == self.gcd * self.spacing))
+            check.assume(both(self.u >= 0, self.u < self.spacing))
             check.assume(self.u * self.step + self.v * self.spacing == 1)
         else:
             self.gcd = gcd(stride, dilation)
@@ -125,15 +126,17 @@ def each_tap_that_meets_a_pixel_is_in_a_part(
     check.holds(both(number >= 0, number < one.taps), "the tap is in its class")
     parts = one.parts(lambda _: which)
     check.holds(len(parts) == 1, "the class has a part")
-    part, source, taps, target = parts[0]
-    check.holds(both(target.start + place * target.step == pixel, target.start >= 0), "the target")
-    check.holds(both(taps.start + number * taps.step == tap, taps.start >= 0), "the tap")
-    check.holds(both(target.stop == axis.size, taps.stop == axis.kernel), "and their ends")
-    turned = part.kernel - 1 - number
-    check.holds(both(turned >= 0, place < part.outputs), "both are the convolution's")
-    reads = tensorflow.reads(place, turned, part.stride, part.dilation, part.before)
-    check.holds(source.start + reads == output, "it reads the output")
-    check.holds(both(reads >= 0, reads < part.size), "and no padding")
+    for part, source, taps, target in parts:
+        check.holds(
+            both(target.start + place * target.step == pixel, target.start >= 0), "the target"
+        )
+        check.holds(both(taps.start + number * taps.step == tap, taps.start >= 0), "the tap")
+        check.holds(both(target.stop == axis.size, taps.stop == axis.kernel), "and their ends")
+        turned = part.kernel - 1 - number
+        check.holds(both(turned >= 0, place < part.outputs), "both are the convolution's")
+        reads = tensorflow.reads(place, turned, part.stride, part.dilation, part.before)
+        check.holds(source.start + reads == output, "it reads the output")
+        check.holds(both(reads >= 0, reads < part.size), "and no padding")
 
 
 @theorem("npconv._phases._along_stride", **_AXIS, which=NATURAL, number=NATURAL, place=NATURAL)

@@ -5,6 +5,7 @@ Arrays are recorded: shapes and strides, which may be symbolic, and what is done
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from math import prod
 from types import SimpleNamespace
 from typing import Any
@@ -15,28 +16,54 @@ from parity.theorems.symbolic import both, product_grows
 from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, modelled, theorem
 
 
+class Steps:
+    """How far apart elements lie: so many times each stride of an array, whatever these are."""
+
+    def __init__(self, *times: Any) -> None:
+        self.times = times
+
+    def __add__(self, other: Steps | int) -> Steps:
+        pairs = zip_longest(
+            self.times, other.times if isinstance(other, Steps) else (), fillvalue=0
+        )
+        return Steps(*(one + more for one, more in pairs))
+
+    __radd__ = __add__
+
+    def __mul__(self, by: Any) -> Steps:
+        return Steps(*(one * by for one in self.times))
+
+    __rmul__ = __mul__
+
+    def equals(self, other: Steps) -> Any:
+        """State that both are one, for any strides."""
+        pairs = zip_longest(self.times, other.times, fillvalue=0)
+        return both(*(one == another for one, another in pairs))
+
+
 class Recorded:
-    """An array of a shape that is contiguous, or has other strides, of items of one byte."""
+    """An array of which shape and strides are known, and what is written to it."""
 
     dtype = None
 
-    def __init__(self, shape: tuple[Any, ...], strides: tuple[Any, ...] | None = None) -> None:
+    def __init__(self, shape: tuple[Any, ...], strides: tuple[Any, ...] = ()) -> None:
         self.shape = shape
-        self.strides = strides or tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
-        self.reshaped: tuple[Any, ...] = ()
-        self.written: Any = None
+        self.strides = strides or tuple(
+            Steps(*(int(i == j) for j in range(len(shape)))) for i in range(len(shape))
+        )
+        self.written: list[tuple[Any, Any]] = []
 
     def reshape(self, *shape: Any) -> Recorded:
-        """Return the same in another shape, and remember that."""
-        self.reshaped = shape
+        """Return the same in another shape, of which the strides are other ones."""
         return Recorded(shape)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.written = value
+        self.written.append((index, value))
 
-    def address(self, *index: Any) -> Any:
+    def place(self, *index: Any) -> Steps:
         """Return where an element lies."""
-        return sum(i * stride for i, stride in zip(index, self.strides, strict=True))
+        pairs = zip(index, self.strides, strict=True)
+        return sum((step * i for i, step in pairs), start=Steps())
 
 
 def _along(rank: int, values: dict[str, Any], name: str) -> tuple[Any, ...]:
@@ -131,5 +158,5 @@ def filters_stand_where_their_outputs_read(
         check.holds(both(one >= 0, one < size), "the tap is one of the widened filter's")
     rest = (channel, group, *places, number)
     check.holds(
-        view.address(*taps, *rest) == result.address(*moved, *rest), "it is the element there"
+        view.place(*taps, *rest).equals(result.place(*moved, *rest)), "it is the element there"
     )

@@ -36,6 +36,24 @@ _SPAN, _MEETING = (
     "span_reads_what_the_definition_says",
     "meeting_gives_the_outputs_that_meet_pixels",
 )
+_PARTS, _RUNS, _TILES = (f"npconv._engine.plan.{name}" for name in ("parts", "runs", "tiles"))
+_LARGEST = "npconv._engine.plan.largest"
+_FOLLOW, _ONE_PART, _IN_A_RUN, _ASCEND, _WHOLE, _CHANNELS = (
+    "parts_follow_each_other", "each_place_is_in_one_part", "each_output_is_in_a_run",
+    "runs_ascend", "runs_are_contiguous", "tiles_have_every_channel_of_a_run_once",
+)  # fmt: skip
+_STRIDE, _DILATION, _IN_PHASES, _APART, _FOLDED, _WIDE, _SPREAD = (
+    "npconv._phases._along_stride", "npconv._phases._along_dilation", "npconv._phases.in_phases",
+    "npconv._phases.apart", "npconv._gradients.folded", "npconv._engine.toeplitz._widened",
+    "npconv._engine.toeplitz.spread",
+)  # fmt: skip
+_MET, _NO_MORE, _DISJOINT, _PHASE, _PHASES, _PLAIN, _SAME_PLACE, _BLOCK, _STAND = (
+    "each_tap_that_meets_a_pixel_is_in_a_part", "a_part_adds_nothing_else",
+    "parts_share_no_pixel_and_no_tap", "each_output_is_in_its_phase",
+    "phases_have_the_outputs_of_tensorflow", "other_axes_need_no_phases",
+    "folded_columns_are_the_same_elements", "blocks_read_what_their_outputs_read",
+    "filters_stand_where_their_outputs_read",
+)  # fmt: skip
 
 _NEEDED = "(outputs - 1) * stride + extent - size"
 
@@ -62,6 +80,42 @@ ROWS = (
     Planted("meeting_one_beyond", f"{_AXIS}.meeting", "self.size - 1 +", "self.size +", _MEETING),
     Planted("meeting_without_dilation", f"{_AXIS}.meeting", "tap * self.dilation", "tap", _MEETING),
     Planted("meeting_every_pixel", f"{_AXIS}.meeting", "1, self.stride)", "1, 1)", _MEETING),
+    Planted("parts_lose_the_rest", _PARTS, "1) * size // count", "1) * (size // count)", _FOLLOW),
+    Planted("parts_without_last", _PARTS, "range(count)", "range(count - 1)", _FOLLOW),
+    Planted("parts_may_be_empty", _PARTS, "min(size, count)", "count", _FOLLOW),
+    Planted("parts_with_gaps", _PARTS, "[(i * size", "[((i * size + 1)", _ONE_PART),
+    Planted("runs_cut_below_several", _RUNS, "-(-count // sizes[0])", "count", _WHOLE),
+    Planted("runs_begin_at_one", _RUNS, "(0, size)", "(1, size)", _IN_A_RUN),
+    Planted("runs_with_axes_swapped", _RUNS, "(one, *others)", "(others[0], one)", _ASCEND),
+    Planted("largest_rounded_down", _LARGEST, "-(-size // max", "(size // max", _WHOLE),
+    Planted("largest_counts_down", _LARGEST, "-(-count // size)", "count // size", _WHOLE),
+    Planted("tiles_split_groups", _TILES, "unit = channels // groups if", "unit = 1 if", _CHANNELS),
+    Planted("tiles_forget_rows", _TILES, "stop + prod", "prod", _CHANNELS),
+    Planted("tiles_count_groups", _TILES, "hi * unit", "hi", _CHANNELS),
+    Planted("stride_without_gcd", _STRIDE, "// gcd(stride, axis.dilation)", "", _MET),
+    Planted("stride_first_pixel_off", _STRIDE, "tap - axis.before) %", "tap) %", _MET),
+    Planted("stride_one_target", _STRIDE, "* tap - axis.before) %", "- axis.before) %", _DISJOINT),
+    Planted("stride_not_reversed", _STRIDE, "- spacing * (taps - 1)", "", _NO_MORE),
+    Planted("stride_pads_swapped", _STRIDE, "start - lo, hi", "hi - stop, hi", _MET),
+    Planted("stride_spacing_dilated", _STRIDE, "* step // stride", "", _NO_MORE),
+    Planted("stride_a_part_lost", _STRIDE, "min(step,", "min(step - 1,", _MET),
+    Planted("stride_reads_before_first", _STRIDE, "max(lo, 0)", "lo", _NO_MORE),
+    Planted("dilation_a_phase_lost", _DILATION, "axis.outputs)):", "axis.outputs - 1)):", _PHASE),
+    Planted("dilation_before_forgotten", _DILATION, "number - axis.before", "number", _PHASE),
+    Planted("dilation_kept", _DILATION, "axis.stride, 1,", "axis.stride, step,", _PHASE),
+    Planted("phases_without_zeros", _IN_PHASES, "* dilation - rest", "* dilation", _PHASES),
+    Planted("phases_same_of_stride", _IN_PHASES, "1, dilation, ", "stride, dilation, ", _PHASES),
+    Planted("apart_where_both", _APART, "and any(", "and all(", _PLAIN),
+    Planted("folded_with_pads", _FOLDED, "not before and ", "", _SAME_PLACE),
+    Planted("folded_with_rest", _FOLDED, "size == outputs", "size >= outputs", _SAME_PLACE),
+    Planted("folded_groups", _FOLDED, " or geometry.groups > 1", "", _SAME_PLACE),
+    Planted("blocks_of_kernels", _WIDE, "1) * axis.stride, axis", "1), axis", _BLOCK),
+    Planted("blocks_too_few", _WIDE, "-(-axis.outputs //", "(axis.outputs //", _BLOCK),
+    Planted("blocks_pads_too_few", _WIDE, "1) * stride", "1) * axis.stride", _BLOCK),
+    Planted("blocks_negative_pads", _WIDE, "max(0, ", "max(-kernel, ", _BLOCK),
+    Planted("spread_without_stride", _SPREAD, "b * axis.stride", "b", _STAND),
+    Planted("spread_by_dilation", _SPREAD, "b * axis.stride", "b * axis.dilation", _STAND),
+    Planted("spread_reversed", _SPREAD, "[count : count + 2]", "[count + 1 : 0 : -1][:2]", _STAND),
 )  # fmt: skip
 
 

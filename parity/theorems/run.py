@@ -10,7 +10,7 @@ from parity import engine
 from parity.engine import Outcome, note
 from parity.model.case import Case
 from parity.model.settings import Settings
-from parity.theorems import sizes, spans
+from parity.theorems import cuts, phases, placed, sizes, spans
 from parity.theorems.bridge import Bridged, compare
 from parity.theorems.planted import by_name, planted
 from parity.theorems.records import PROVED, REFUTED, Proved, Refutation
@@ -26,7 +26,7 @@ from parity.theorems.theorem import (
     token,
 )
 
-MODULES = (sizes, spans)
+MODULES = (cuts, phases, placed, sizes, spans)
 """What is imported is proved."""
 
 

@@ -197,6 +197,9 @@ class Proving:
 
         self.proof.statements += 1
         known = symbolic.path().known
+        if not symbolic.path().possible(symbolic.truth(symbolic.negated(statement)).term):
+            symbolic.path().add(symbolic.truth(statement).term)
+            return  # found out at once, as the solver of the path knows it all already
         said, model = symbolic.refute(known, statement)
         if said == "refuted":
             values, least = _smallest(known, statement, self.integers, model)

@@ -1,29 +1,34 @@
-"""Ordinary integers for theorems, drawn until enough of them meet the assumptions."""
+"""Theorems held against ordinary integers, which are drawn."""
 
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
-from parity.theorems.theorem import NATURAL, POSITIVE, Outside, Theorem, replay
+from parity.theorems.theorem import INTEGER, POSITIVE, Outside, Theorem, replay
+
+_DRAWS = 400_000
 
 
-def held(one: Theorem, draw: Random, count: int) -> int:
-    """Hold a theorem against so many small integers that it speaks of; return how many it said."""
-    least = {NATURAL: 0, POSITIVE: 1}
-    said = done = 0
-    for _ in range(500 * count):
-        if done == count:
-            return said
-        most = draw.choice((2, 4, 12))
-        values = {
-            name: draw.choice(domain)
-            if isinstance(domain, tuple)
-            else draw.randint(least.get(domain, -most), most)
-            for name, domain in one.domains.items()
-        }
+def hold(one: Theorem, wanted: int = 200, **most: int) -> dict[str, Any]:
+    """Hold a theorem against so many draws that it speaks of; print how many it does not.
+
+    Parameters are up to 4, or what `most` says of them. Returns the last draw.
+    """
+    random, held = Random(one.name), 0
+    for number in range(_DRAWS):
+        values: dict[str, Any] = {}
+        for name, domain in one.domains.items():
+            if isinstance(domain, tuple):
+                values[name] = random.choice(domain)
+            else:
+                least = {INTEGER: -3, POSITIVE: 1}.get(domain, 0)
+                values[name] = random.randint(least, most.get(name, 4))
         try:
-            said += replay(one, **values)
-            done += 1
+            held += replay(one, **values) > 0
         except Outside:
             continue
-    raise AssertionError(f"only {done} of {count} draws meet the assumptions of {one.name}")
+        if held == wanted:
+            print(f"{one.name}: {held} draws held, {number + 1 - held} outside")
+            return values
+    raise AssertionError(f"{one.name}: only {held} of {_DRAWS} draws are inside")
