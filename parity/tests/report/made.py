@@ -87,6 +87,7 @@ def sweep(**changes: Any) -> Swept:
         first=[],
         simplest=None,
         doubts=[],
+        for_all_data="For all data: <words>",
     )
     return replace(found, **changes)
 
