@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of which TensorFlow is asked; 0 for none (default: {_GEOMETRIES:,})",
     )
     parser.add_argument("--seed", type=int, help="what these are drawn from (default: a new one)")
+    parser.add_argument(
+        "--pages",
+        type=Path,
+        metavar="DIR",
+        help="also write recipes.md and recipes.json",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the results")
     options.add_processes(parser)
 
@@ -53,6 +59,7 @@ def run(arguments: argparse.Namespace) -> Verdict:
     _need_z3()
     from parity.theorems import run as proofs
     from parity.theorems.planted import ROWS, by_name
+    from parity.theorems.recipes import by_id
     from parity.theorems.theorem import THEOREMS
 
     def chosen(given: list[str] | None, known: list[str], what: str) -> list[str]:
@@ -68,10 +75,14 @@ def run(arguments: argparse.Namespace) -> Verdict:
         options.settings(arguments),
         chosen(arguments.names or None, [*THEOREMS], "THEOREM"),
         chosen(mistakes, [*by_name()], "--planted"),
+        [] if arguments.names else [*by_id()],
         0 if arguments.names else arguments.geometries,
         _fresh() if arguments.seed is None else arguments.seed,
     )
     show(found, console)
+    if arguments.pages:
+        for name, text in proofs.pages(found.recipes).items():
+            (arguments.pages / name).write_text(text, encoding="utf-8")
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     return found.told()
@@ -84,11 +95,13 @@ def measured(settings: Settings, console: Console, *, quick: bool) -> Proved | N
         return None
     from parity.theorems import run as proofs
     from parity.theorems.planted import by_name
+    from parity.theorems.recipes import by_id
     from parity.theorems.theorem import THEOREMS
 
     names, mistakes = [*THEOREMS][:: _FEW if quick else 1], [*by_name()][:: _FEW if quick else 1]
+    recipes = [*by_id()][:: _FEW if quick else 1]
     geometries = _GEOMETRIES // (_FEW**2 if quick else 1)
-    found = proofs.proved(settings, names, mistakes, geometries, _fresh())
+    found = proofs.proved(settings, names, mistakes, recipes, geometries, _fresh())
     console.print(summary(found), highlight=False, markup=False, soft_wrap=True)
     _warn(found, console)
     return found
@@ -165,6 +178,10 @@ def summary(found: Proved) -> str:
         f"{of}, {paths:,} paths, {said:,} statements",
         f"{wrong}, {smallest} by what is surely the smallest",
     ]
+    if found.recipes:
+        right = sum(one.against is None for one in found.recipes)
+        wrong = f"{len(found.recipes) - right} by the smallest setting against them refuted"
+        lines.append(f"{len(found.recipes)} recipes for SAME and VALID: {right} proved, {wrong}")
     if found.bridge:
         bridge = found.bridge
         refused = sum(bridge.refused.values())

@@ -1,10 +1,11 @@
-"""Proofs of all theorems, refutations of what is planted, and what compiled TensorFlow says."""
+"""Proofs of theorems and recipes, refutations of what is planted, and what TensorFlow says."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from parity import engine
 from parity.engine import Outcome, note
@@ -13,7 +14,9 @@ from parity.model.settings import Settings
 from parity.theorems import cuts, sizes, spans
 from parity.theorems.bridge import Bridged, compare
 from parity.theorems.planted import by_name, planted
-from parity.theorems.records import PROVED, REFUTED, Proved, Refutation
+from parity.theorems.recipes import RECIPES, by_id
+from parity.theorems.recipes_judged import Judged, as_json, judge, table
+from parity.theorems.records import PROVED, REFUTED, OfRecipe, Proved, Refutation
 from parity.theorems.theorem import (
     POSITIVE,
     THEOREMS,
@@ -26,16 +29,21 @@ from parity.theorems.theorem import (
     token,
 )
 
+DOCS = Path(__file__).parents[2] / "docs"
 MODULES = (cuts, sizes, spans)
 """What is imported is proved."""
 
 
+Result = Proof | Refutation | OfRecipe | Bridged
+
+
 @dataclass(frozen=True)
 class Task:
-    """A theorem to prove, a mistake to refute, or so many geometries to ask TensorFlow about."""
+    """A theorem to prove, a mistake to refute, a recipe to judge, or geometries for TensorFlow."""
 
     theorem: str = ""
     planted: str = ""
+    recipe: str = ""
     geometries: int = 0
     seed: int = 0
 
@@ -44,41 +52,63 @@ def proved(
     settings: Settings,
     theorems: Sequence[str],
     mistakes: Sequence[str],
+    recipes: Sequence[str],
     geometries: int,
     seed: int,
 ) -> Proved:
-    """Prove theorems, refute mistakes, compare geometries."""
+    """Prove theorems, refute mistakes, judge recipes, compare geometries."""
     start = time.monotonic()
     tasks = [Task(geometries=geometries, seed=seed)] if geometries else []
     tasks += [Task(name) for name in theorems] + [Task(planted=name) for name in mistakes]
-    found: list[Proof | Refutation | Bridged] = []
+    tasks += [Task(recipe=name) for name in recipes]
+    found: dict[Task, Result] = {}
     crashes: list[str] = []
 
-    def one(outcome: Outcome[Task, Proof | Refutation | Bridged]) -> None:
+    def heard(outcome: Outcome[Task, Result]) -> None:
         if outcome.result is None:
             crashes.append(str(outcome.crash))
         else:
-            found.append(outcome.result)
+            found[outcome.task] = outcome.result
 
-    engine.run(answered, tasks, settings, one)
-    order = {name: place for place, name in enumerate((*THEOREMS, *by_name()))}
+    engine.run(answered, tasks, settings, heard)
+    results = [found[task] for task in tasks if task in found]
+    judged = [one for one in results if isinstance(one, OfRecipe)]
     return Proved(
-        sorted((each for each in found if isinstance(each, Proof)), key=lambda x: order[x.name]),
-        sorted(
-            (each for each in found if isinstance(each, Refutation)), key=lambda x: order[x.name]
-        ),
-        next((each for each in found if isinstance(each, Bridged)), None),
+        [one for one in results if isinstance(one, Proof)],
+        [one for one in results if isinstance(one, Refutation)],
+        judged,
+        next((one for one in results if isinstance(one, Bridged)), None),
+        stale(judged) if len(judged) == len(RECIPES) else [],
         crashes,
         time.monotonic() - start,
     )
 
 
-def answered(settings: Settings, task: Task) -> Proof | Refutation | Bridged:
+def answered(settings: Settings, task: Task) -> Result:
     """Do one of them."""
-    note.example(task.theorem or task.planted or f"{task.geometries} geometries")
+    note.example(task.theorem or task.planted or task.recipe or f"{task.geometries} geometries")
     if task.geometries:
         return compare(task.geometries, task.seed)
+    if task.recipe:
+        (one,) = judge([by_id()[task.recipe]])
+        return OfRecipe(task.recipe, one.against, one.seconds)
     return prove(THEOREMS[task.theorem]) if task.theorem else refuted(task.planted)
+
+
+def pages(recipes: Sequence[OfRecipe]) -> dict[str, str]:
+    """Return what the pages of the documentation say of all recipes, by the names of the files."""
+    judged = [Judged(by_id()[one.id], one.against, one.seconds) for one in recipes]
+    return {"recipes.md": table(judged), "recipes.json": as_json(judged)}
+
+
+def stale(recipes: Sequence[OfRecipe]) -> list[str]:
+    """Return the pages of a checkout that say something else."""
+    files = {DOCS / name: text for name, text in pages(recipes).items()}
+    return [
+        f"docs/{file.name}"
+        for file, text in files.items()
+        if DOCS.is_dir() and not (file.is_file() and file.read_text("utf-8") == text)
+    ]
 
 
 def refuted(name: str) -> Refutation:
