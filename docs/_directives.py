@@ -16,7 +16,13 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parent.parent
-RECIPES = ROOT / "docs" / "recipes.json"
+EXPLORER = """<div id="explorer" class="explorer">
+<noscript>The explorer needs JavaScript. All that it says, npconv.explain says too.</noscript></div>
+<svg width="0" height="0" aria-hidden="true"><pattern id="same-hatch" width="6" height="6"
+ patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+<rect width="2" height="6" fill="currentColor" opacity=".35"/></pattern></svg>
+<script type="application/json" id="same-recipes">RECIPES</script>
+<script src="_static/same.js"></script><script src="_static/explorer.js"></script>"""
 
 
 class Page(Directive):
@@ -89,22 +95,13 @@ class Ledger(Directive):
 
 
 class Explorer(Directive):
-    """The explorer of SAME, its table of recipes written into the page."""
+    """The explorer of SAME; its recipes are in the page, as none may fetch a file."""
 
     def run(self) -> list[nodes.Node]:
-        """Write where it is drawn, and its data and script."""
-        text = json.dumps(json.loads(RECIPES.read_text("utf-8"))) if RECIPES.exists() else "[]"
-        data = text.replace("<", "\\u003c")  # no markup ends the script
-        return [
-            nodes.raw(
-                "",
-                '<div id="explorer" class="explorer"><noscript>The explorer needs JavaScript; all '
-                "that it says, npconv.explain says too.</noscript></div>"
-                f'<script type="application/json" id="same-recipes">{data}</script>'
-                '<script src="_static/explorer.js"></script>',
-                format="html",
-            )
-        ]
+        """Write where it is drawn, and its data and scripts."""
+        recipes = json.loads((ROOT / "docs" / "recipes.json").read_text("utf-8"))
+        data = json.dumps(recipes).replace("<", "\\u003c")  # no markup ends the script
+        return [nodes.raw("", EXPLORER.replace("RECIPES", data), format="html")]
 
 
 def escape_stars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: Any) -> None:

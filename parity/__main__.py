@@ -25,6 +25,7 @@ COMMANDS = (
     ("fuzz", "parity.search.command", "explore every claim with fresh examples until time is up"),
     ("replay", "parity.cli.replay", "check one example again, given by its token"),
     ("mutants", "parity.mutants.command", "point the suite at wrong implementations"),
+    ("prove", "parity.theorems.command", "prove npconv's geometry for all sizes"),
     ("ledger", "parity.ledger.command", "check every deliberate difference live"),
     ("history", "parity.cli.history", "ratios and counts over the runs that were recorded"),
     ("close", "parity.report.close", "errors of some kernels beside their bounds, and a picture"),

@@ -1,153 +1,16 @@
 "use strict";
-// The integers of one axis of a convolution, which need no page, then the page that shows them.
-
-globalThis.npconvSame = (() => {
-  const LIMIT = 2n ** 31n - 1n; // TensorFlow's strides and sizes are int32
-  const LEAST = { size: 0n, kernel: 1n, stride: 1n, dilation: 1n, before: 0n, after: 0n };
-  const MOST_MARKED = 1 << 20; // taps that are followed to find unread pixels
-  const max = (a, b) => (a > b ? a : b);
-  const floor = (a, b) => a / b - (a % b < 0n ? 1n : 0n); // BigInt rounds towards zero, as C++
-  const extentOf = (k, d) => (k - 1n) * d + 1n;
-
-  function read(name, value) {
-    const text = String(value).trim();
-    const whole = /^[+-]?\d{1,40}$/.test(text) ? BigInt(text) : null;
-    if (whole !== null && whole >= LEAST[name] && whole <= LIMIT) return whole;
-    const allowed = `a whole number from ${LEAST[name]} to ${LIMIT}`;
-    throw new RangeError(`${name}: expected ${allowed}, received ${text || "nothing"}`);
-  }
-
-  // padding: "SAME", "VALID" or [before, after]; numbers, strings or BigInts; the result is BigInts.
-  function resolve(size, kernel, stride, dilation, padding) {
-    const [n, k] = [read("size", size), read("kernel", kernel)];
-    const [s, d] = [read("stride", stride), read("dilation", dilation)];
-    const extent = extentOf(k, d);
-    let [outputs, before, after] = [(n + s - 1n) / s, 0n, 0n];
-    if (padding === "SAME") {
-      const total = max(0n, (outputs - 1n) * s + extent - n);
-      before = total / 2n;
-      after = total - before;
-    } else {
-      if (Array.isArray(padding) && padding.length === 2)
-        [before, after] = [read("before", padding[0]), read("after", padding[1])];
-      else if (padding !== "VALID")
-        throw new RangeError(`padding: expected SAME, VALID or two pads, received ${padding}`);
-      outputs = (n + before + after - extent + s) / s;
-    }
-    return { size: n, kernel: k, stride: s, dilation: d, before, after, outputs, extent };
-  }
-
-  const first = (axis, output) => BigInt(output) * axis.stride - axis.before;
-
-  // The pixels that no window reads, in order; null where there is too much to follow.
-  function unread(axis) {
-    if (axis.size > MOST_MARKED || axis.outputs * axis.kernel > MOST_MARKED) return null;
-    const read = new Uint8Array(Number(axis.size));
-    for (let i = 0n; i < axis.outputs; i++)
-      for (let t = 0n; t < axis.kernel; t++) {
-        const pixel = first(axis, i) + t * axis.dilation;
-        if (pixel >= 0n && pixel < axis.size) read[Number(pixel)] = 1;
-      }
-    return Array.from(read.keys()).filter((pixel) => !read[pixel]);
-  }
-
-  // What npconv.explain says for NCHW, along both axes of a square image.
-  function torch({ before, after, stride, dilation }) {
-    const even = before === after;
-    const image = even ? "input" : `F.pad(input, (${before}, ${after}, ${before}, ${after}))`;
-    const pair = (name, x, least) => (x > least ? `, ${name}=(${x}, ${x})` : "");
-    const steps = pair("stride", stride, 1n) + pair("dilation", dilation, 1n);
-    const pads = even ? pair("padding", before, 0n) : "";
-    return `F.conv2d(${image}, filters.permute(3, 2, 0, 1)${pads}${steps})`;
-  }
-
-  function numpy({ before, after, stride, dilation, extent, outputs }) {
-    if (outputs === 0n) return "np.zeros(0)";
-    const padded = before || after ? `np.pad(x, (${before}, ${after}))` : "x";
-    const step = (by) => (by > 1n ? `::${by}` : ":");
-    const cut = dilation > 1n ? `[${step(stride)}, ${step(dilation)}]` : `[${step(stride)}]`;
-    return `sliding_window_view(${padded}, ${extent})${cut === "[:]" ? "" : cut} @ w`;
-  }
-
-  // Formulas that people copy, by what they are about and give: size, kernel, stride, dilation ->
-  // [before, after], [outputs] or the [size] that a transpose makes of so many.
-  const ceil = (a, b) => floor(a + b - 1n, b);
-  const rest = (a, b) => a - floor(a, b) * b;
-  const ends = (total) => [floor(total, 2n), total - floor(total, 2n)];
-  const both = (half) => [half, half];
-  const short = (n, k, s, d) => (ceil(n, s) - 1n) * s + extentOf(k, d) - n;
-  const total = (n, k, s, d) => max(0n, short(n, k, s, d));
-  const documented = (n, k, s, d) => max(0n, extentOf(k, d) - (rest(n, s) || s));
-  const groups = [
-    ["SAME", "pads", {
-      "tensorflow-max": (n, k, s, d) => ends(total(n, k, s, d)),
-      "tensorflow-documented": (n, k, s, d) => ends(documented(n, k, s, d)),
-      "rest-of-stride": (n, k, s, d) => ends(max(0n, (k - 1n) * d - rest(n - 1n, s))),
-      "keras-torch": (n, k, s, d) => ends(s === 1n ? (k - 1n) * d : total(n, k, s, d)),
-      "onnx-same-upper": (n, k, s, d) => ends(max(0n, (floor(n + s - 1n, s) - 1n) * s + k + (k - 1n) * (d - 1n) - n)),
-      "onnx-same-lower": (n, k, s, d) => ends(total(n, k, s, d)).reverse(),
-      "no-max": (n, k, s, d) => ends(short(n, k, s, d)),
-      "no-dilation": (n, k, s) => ends(total(n, k, s, 1n)),
-      "kernel-times-dilation": (n, k, s, d) => ends(max(0n, (ceil(n, s) - 1n) * s + k * d - n)),
-      "pytorch-same": (n, k, s, d) => ends((k - 1n) * d),
-      "half-kernel": (n, k) => both(k / 2n),
-      "half-dilated": (n, k, s, d) => both(((k - 1n) * d) / 2n),
-      "timm-symmetric": (n, k, s, d) => both((s - 1n + (k - 1n) * d) / 2n),
-      "keep-size": (n, k, s, d) => both(ceil((n - 1n) * s + extentOf(k, d) - n, 2n)),
-      "half-total-down": (n, k, s, d) => both(total(n, k, s, d) / 2n),
-      "half-total-up": (n, k, s, d) => both(ceil(documented(n, k, s, d), 2n)),
-      "tvm-same": (n, k) => [k / 2n, k - 1n - k / 2n],
-      "kernel-minus-stride": (n, k, s, d) => {
-        const [less, more] = ends(extentOf(k, d) - s);
-        return [more, less + ceil(n, s) * s - n];
-      },
-    }],
-    ["SAME", "outputs", {
-      "ceil-outputs": (n, k, s) => [floor(n - 1n, s) + 1n],
-      "floor-outputs": (n, k, s) => [n / s],
-      "same-outputs": (n) => [n],
-      "caffe-ceil": (n, k, s, d) => [ceil(n - extentOf(k, d), s) + 1n],
-    }],
-    ["VALID", "outputs", {
-      "valid-documented": (n, k, s, d) => [ceil(n - (k - 1n) * d, s)],
-      "valid-floor": (n, k, s, d) => [floor(n - extentOf(k, d), s) + 1n],
-      "valid-times-dilation": (n, k, s, d) => [floor(n - k * d, s) + 1n],
-      "valid-why3": (n, k, s, d) => [(n - extentOf(k, d)) / (s + 1n)],
-    }],
-    ["SAME", "size", { "transpose-same": (n, k, s) => [n * s] }],
-    ["VALID", "size", {
-      "transpose-valid": (n, k, s, d) => [(n - 1n) * s + extentOf(k, d)],
-      "keras-transpose-valid": (n, k, s, d) => [n * s + max(0n, extentOf(k, d) - s)],
-    }],
-  ];
-  const recipes = Object.fromEntries(groups.flatMap(([padding, gives, each]) =>
-    Object.entries(each).map(([id, of]) => [id, { padding, gives, of }])));
-
-  // Whether a recipe's windows, outputs or size are those of TensorFlow's rule.
-  function agrees({ padding, gives, of }, { size: n, kernel: k, stride: s, dilation: d }) {
-    const [value, after] = of(n, k, s, d);
-    const outputs = (size, total) => (size + total - extentOf(k, d) + s) / s;
-    if (gives === "size") return (padding === "SAME" ? ceil(value, s) : outputs(value, 0n)) === n;
-    const right = resolve(n, k, s, d, padding);
-    if (gives === "outputs") return value === right.outputs;
-    return value === right.before && outputs(n, value + after) === right.outputs;
-  }
-
-  return { resolve, first, unread, torch, numpy, recipes, agrees };
-})();
+// The page that shows what same.js computes: controls, a drawing, words, and what to write elsewhere.
 
 (() => {
-  const root = globalThis.document?.getElementById("explorer");
-  if (!root) return;
+  const root = document.getElementById("explorer");
   const { resolve, first, unread, torch, numpy, recipes, agrees } = globalThis.npconvSame;
   const known = JSON.parse(document.getElementById("same-recipes").textContent);
   const STEPS = { size: ["n", 64], kernel: ["k", 16], stride: ["s", 8], dilation: ["d", 8] };
   const PADS = { before: ["b", 16], after: ["a", 16] };
   const state = { n: "10", k: "3", s: "2", d: "1", p: "SAME", b: "1", a: "1", i: "0" };
-  const MODES = { SAME: "SAME", VALID: "VALID", explicit: "explicit" };
 
   function element(parent, name, attributes = {}, text = "") {
-    const space = parent.namespaceURI.endsWith("svg") || name === "svg" ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
+    const space = name === "svg" ? "http://www.w3.org/2000/svg" : parent.namespaceURI;
     const made = parent.appendChild(document.createElementNS(space, name));
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     made.textContent = text;
@@ -158,9 +21,9 @@ globalThis.npconvSame = (() => {
   function field(parent, name, key, least, most) {
     const row = element(parent, "div", { class: "field" });
     element(row, "label", { for: `same-${key}` }, name);
-    const shared = { min: least, max: most, step: 1 };
-    const slider = element(row, "input", { type: "range", "aria-label": `${name}, slider`, ...shared });
-    const number = element(row, "input", { id: `same-${key}`, inputmode: "numeric", autocomplete: "off" });
+    const ends = { min: least, max: most };
+    const slider = element(row, "input", { type: "range", "aria-label": `${name}, slider`, ...ends });
+    const number = element(row, "input", { type: "number", id: `same-${key}`, min: least });
     for (const input of [slider, number])
       input.addEventListener("input", () => change({ [key]: input.value }, input));
     return { row, slider, number };
@@ -170,10 +33,10 @@ globalThis.npconvSame = (() => {
   form.addEventListener("submit", (event) => event.preventDefault());
   const fields = {};
   for (const [name, [key, most]] of Object.entries(STEPS))
-    fields[key] = field(form, name, key, name === "size" ? 0 : 1, most);
+    fields[key] = field(form, `${name} ${key}`, key, name === "size" ? 0 : 1, most);
   const modes = element(form, "fieldset");
   element(modes, "legend", {}, "padding");
-  for (const mode of Object.keys(MODES)) {
+  for (const mode of ["SAME", "VALID", "explicit"]) {
     const label = element(modes, "label");
     const radio = element(label, "input", { type: "radio", name: "same-padding", value: mode });
     label.append(` ${mode}`);
@@ -182,31 +45,29 @@ globalThis.npconvSame = (() => {
   for (const [name, [key, most]] of Object.entries(PADS)) fields[key] = field(form, name, key, 0, most);
   const drawing = element(root, "div", { class: "drawing" });
   fields.i = field(root, "output", "i", 0, 0);
-  const words = element(root, "div", { class: "words", role: "status", "aria-live": "polite" });
+  const live = { role: "status", "aria-live": "polite", "aria-atomic": "false" };
+  const words = element(root, "div", { class: "words", ...live });
   const calls = element(root, "div", { class: "calls" });
-  const table = element(root, "div", { class: "table-wrapper" });
+  const details = element(root, "details");
+  const summary = element(details, "summary");
+  const table = element(details, "table");
 
   function change(values, source) {
     Object.assign(state, values);
     update(source);
-    const hash = new URLSearchParams(shared()).toString();
+    // What a link has to say: pads only where they count.
+    const kept = Object.entries(state).filter(([key]) => !"ab".includes(key) || state.p === "explicit");
     try {
-      history.replaceState(null, "", `#${hash}`);
-    } catch {
-      location.replace(`#${hash}`);
-    }
+      history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
+    } catch {} // Safari allows a hundred in half a minute; the next change will say it
   }
 
-  // What a link has to say: pads only where they count.
-  function shared() {
-    return Object.entries(state).filter(([key]) => !"ab".includes(key) || state.p === "explicit");
-  }
-
-  function follow() {
+  function follow(event) {
     const given = new URLSearchParams(location.hash.slice(1));
-    if (given.has("n"))
-      for (const key of Object.keys(state)) if (given.has(key)) state[key] = given.get(key);
-    update();
+    const ours = given.has("n"); // not a heading's
+    for (const key of Object.keys(state)) if (ours && given.has(key)) state[key] = given.get(key);
+    if (ours || !event) update();
+    if (ours) root.scrollIntoView();
   }
 
   function update(source) {
@@ -226,10 +87,19 @@ globalThis.npconvSame = (() => {
       const name = error.message.split(":")[0];
       const [key] = { ...STEPS, ...PADS }[name] ?? [];
       if (key) fields[key].number.setAttribute("aria-invalid", "true");
-      words.replaceChildren();
-      element(words, "p", { class: "wrong" }, `This cannot be: ${error.message}.`);
-      for (const part of [drawing, calls, table]) part.replaceChildren();
+      say([`This cannot be: ${error.message}.`], "wrong");
+      for (const part of [drawing, fields.i.row, calls, details]) part.hidden = true;
     }
+  }
+
+  // Lines that have not changed are left alone, so that only the others are read out.
+  function say(lines, kind = "") {
+    while (words.children.length > lines.length) words.lastChild.remove();
+    lines.forEach((line, at) => {
+      const part = words.children[at] ?? element(words, "p");
+      part.className = kind;
+      if (part.textContent !== line) part.textContent = line;
+    });
   }
 
   const plural = (count, name) => `${count} ${name}${count === 1n || count === 1 ? "" : "s"}`;
@@ -241,27 +111,27 @@ globalThis.npconvSame = (() => {
     if (source !== fields.i.number) state.i = fields.i.number.value = String(output);
     fields.i.slider.max = String(last);
     fields.i.slider.value = String(output);
-    fields.i.row.hidden = axis.outputs < 1n;
+    for (const part of [drawing, fields.i.row, calls]) part.hidden = axis.outputs < 1n;
     const missed = axis.outputs > 0n ? unread(axis) : [];
-    words.replaceChildren();
-    for (const line of sentences(axis, output, missed)) element(words, "p", {}, line);
+    say(sentences(axis, output, missed));
     draw(axis, output, new Set(missed));
     calls.replaceChildren();
-    if (axis.outputs > 0n) {
-      call("PyTorch, both axes alike, channels first", torch(axis));
-      call("NumPy, this axis", numpy(axis));
-    }
+    call("PyTorch, both axes alike, channels first", torch(axis));
+    call("NumPy, this axis", numpy(axis));
     judge(axis);
   }
 
   function sentences(axis, output, missed) {
     const { size, kernel, dilation, before, after, outputs, extent } = axis;
-    const wide = dilation > 1n ? `${plural(kernel, "tap")}, ${dilation} pixels apart, reach over ${plural(extent, "pixel")}` : `${plural(kernel, "tap")} reach over as many pixels`;
-    if (outputs < 0n) return [`No convolution: ${wide}, two strides or more beyond the ${size + before + after} there are. npconv and TensorFlow refuse it.`];
-    const lines = [`${plural(outputs, "output")}. Pads: ${before} before, ${after} after. The kernel's ${wide}.`];
+    const spread = dilation > 1n ? `, ${dilation} pixels apart, reach over K = ${extent} pixels` : "";
+    const taps = `${plural(kernel, "tap")}${spread}`;
+    if (outputs < 0n)
+      return [`No convolution: the kernel (${taps}) exceeds the ${size + before + after} pixels by two strides or more. npconv and TensorFlow refuse it.`];
+    const lines = [`${plural(outputs, "output")}. Pads: ${before} before, ${after} after. The kernel: ${taps}.`];
     if (outputs === 0n) return [`${lines[0]} The result is empty.`];
     const start = first(axis, output);
-    lines.push(`Output ${output} reads from pixel ${start} to ${start + extent - 1n}${dilation > 1n ? `, every ${dilation}` : ""}; the first pixel is 0, and what is outside 0 to ${size - 1n} is zeros.`);
+    const inside = size ? `the image's are 0 to ${size - 1n}, the others zeros` : "all zeros";
+    lines.push(`Output ${output} reads pixels ${start} to ${start + extent - 1n}${dilation > 1n ? `, every ${dilation}` : ""}: ${inside}.`);
     if (missed === null) lines.push("Pixels never read are not counted at this size.");
     else if (missed.length) {
       const named = missed.slice(0, 8).join(", ") + (missed.length > 8 ? ", ..." : "");
@@ -273,8 +143,8 @@ globalThis.npconvSame = (() => {
   function call(name, code) {
     const box = element(calls, "div", { class: "call" });
     element(box, "span", {}, name);
-    element(element(box, "pre", { tabindex: 0 }), "code", {}, code);
-    const button = element(box, "button", { type: "button", "aria-label": `Copy the call for ${name}` }, "Copy");
+    element(element(box, "pre", { tabindex: 0, role: "region", "aria-label": name }), "code", {}, code);
+    const button = element(box, "button", { type: "button", "aria-label": `Copy: ${name}` }, "Copy");
     button.addEventListener("click", () => {
       navigator.clipboard?.writeText(code).then(() => (button.textContent = "Copied"));
     });
@@ -308,8 +178,6 @@ globalThis.npconvSame = (() => {
     const bottom = top + high + 12 + rows * line + 30;
     const x = (pixel) => left + (pixel - lo) * cell;
     const svg = element(drawing, "svg", { viewBox: `0 0 ${width} ${bottom + high + 4}`, width, role: "img", "aria-label": `${axis.before} pads, ${axis.size} pixels, ${axis.after} pads; below, the windows of outputs ${from} to ${from + rows - 1}, that of output ${current} marked` });
-    const pattern = element(element(svg, "defs"), "pattern", { id: "same-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
-    element(pattern, "rect", { width: 2, height: 6, class: "hatch" });
     const text = (at, y, words, kind = "", anchor = "middle") => element(svg, "text", { x: at, y, class: kind, "text-anchor": anchor }, words);
     // What is drawn of pixels from `pixel` on, cut at the ends of what is shown.
     function box(kind, pixel, length, y, height) {
@@ -362,24 +230,23 @@ globalThis.npconvSame = (() => {
     table.replaceChildren();
     const padding = state.p === "VALID" ? "VALID" : "SAME";
     const rows = known.filter(({ id }) => recipes[id]?.padding === padding && recipes[id].gives !== "size");
-    if (!rows.length || axis.size < 1n) return;
+    details.hidden = !rows.length || axis.size < 1n;
+    if (details.hidden) return;
     const right = rows.filter(({ id }) => agrees(recipes[id], axis)).length;
-    const list = element(table, "table");
-    element(list, "caption", {}, `Of ${rows.length} recipes for ${padding}, ${right} are right here`);
-    const head = element(element(list, "thead"), "tr");
+    summary.textContent = `Of ${rows.length} recipes for ${padding}, ${right} are right here`;
+    const head = element(element(table, "thead"), "tr");
     for (const name of ["recipe", "here", "for all sizes"]) element(head, "th", { scope: "col" }, name);
-    const body = element(list, "tbody");
-    for (const { id, name, formula, verdict, holds_when: when, counterexample } of rows) {
+    const body = element(table, "tbody");
+    for (const { id, name, formula, verdict, holds_when: when, exactly, counterexample } of rows) {
       const values = recipes[id].of(axis.size, axis.kernel, axis.stride, axis.dilation);
       const given = recipes[id].gives === "pads" ? `pads ${values.join(" and ")}` : plural(values[0], "output");
       const row = element(body, "tr");
       element(element(row, "th", { scope: "row" }, `${name} `), "code", {}, formula);
       element(row, "td", {}, `${agrees(recipes[id], axis) ? "✓ right" : "✗ wrong"}: ${given}`);
-      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ right if ${when}. `);
+      const general = element(row, "td", {}, verdict === "proved" ? "✓ proved" : `✗ refuted; right ${exactly ? "only where" : "where"} ${when}. `);
       if (!counterexample) continue;
       const [n, k, s, d] = counterexample.map(String);
-      const button = element(general, "button", { type: "button" }, `Show ${n}, ${k}, ${s}, ${d}`);
-      button.setAttribute("aria-label", `Show size ${n}, kernel ${k}, stride ${s}, dilation ${d}`);
+      const button = element(general, "button", { type: "button" }, `Show n=${n}, k=${k}, s=${s}, d=${d}`);
       button.addEventListener("click", () => {
         change({ n, k, s, d, p: padding, i: "0" });
         root.scrollIntoView();

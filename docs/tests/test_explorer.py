@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from html import unescape
 from itertools import product
@@ -18,10 +19,13 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import npconv
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # for parity; an installed npconv wins
 from npconv._geometry import Axis
+from parity.theorems.recipes import RECIPES, right
 
 SITE = Path(__file__).resolve().parents[2] / "build" / "docs"
-SCRIPT = (SITE / "_static" / "explorer.js").read_text("utf-8")
+SCRIPT = (SITE / "_static" / "same.js").read_text("utf-8")
 NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 LIMIT = 2**31 - 1
@@ -116,9 +120,9 @@ def differing(folder: Path, scripts: list[str]) -> list[list[Setting]]:
 
 def test_the_numbers_are_npconvs(tmp_path: Path) -> None:
     distinct = len(set(map(str, SETTINGS)))
-    print(f"{distinct} distinct settings")
     assert distinct >= 4000
     assert differing(tmp_path, [SCRIPT]) == [[]]
+    print(f"the explorer's numbers are npconv's in {distinct:,} distinct settings, up to {LIMIT}")
 
 
 PLANTED = {
@@ -162,21 +166,23 @@ def test_what_it_says_is_so(tmp_path: Path) -> None:
         assert eval(code, names).tolist() == right.ravel().tolist(), code
 
 
-REFUSED = [
-    ([-1, 1, 1, 1, "SAME"], "size: expected a whole number from 0 to 2147483647, received -1"),
-    ([1, 0, 1, 1, "SAME"], "kernel: expected a whole number from 1 to 2147483647, received 0"),
-    ([1, 1, 2.5, 1, "SAME"], "stride: expected a whole number from 1 to 2147483647, received 2.5"),
-    ([1, 1, 1, 2**31, 0], f"dilation: expected a whole number from 1 to {LIMIT}, received {2**31}"),
-    ([1, 1, 1, 1, ["", 0]], f"before: expected a whole number from 0 to {LIMIT}, received nothing"),
-    ([1, 1, 1, 1, "same"], "padding: expected SAME, VALID or two pads, received same"),
-]
-
-
-def test_what_cannot_be_is_refused_in_words(tmp_path: Path) -> None:
-    tried = """given.map((one) => { try { return same.resolve(...one); }
-        catch (error) { return [error.name, error.message]; } })"""
-    (found,) = answers(tmp_path, [SCRIPT], tried, [setting for setting, _ in REFUSED])
-    assert found == [["RangeError", words] for _, words in REFUSED]
+def test_recipes_are_the_provers(tmp_path: Path) -> None:
+    """What each gives, and whether that is right, in small and large settings."""
+    settings = [one[:4] for one in SETTINGS if one[0] > 0 and one[4] == "SAME"]
+    planted = SCRIPT.replace("both(k / 2n)", "both((k - 1n) / 2n)")
+    found, wrong = answers(
+        tmp_path, [SCRIPT, planted],
+        "Object.fromEntries(Object.entries(same.recipes).map(([id, recipe]) => [id,"
+        " [recipe.padding, ...given.map((one) => [...recipe.of(...one.map(BigInt)),"
+        " same.agrees(recipe, same.resolve(...one, 'SAME'))])]]))",
+        settings,
+    )  # fmt: skip
+    assert {id for id in found if found[id] != wrong[id]} == {"half-kernel"}
+    assert found.keys() == {recipe.id for recipe in RECIPES}
+    for recipe in RECIPES:
+        values = [[*map(str, recipe.function(*one)), right(recipe, *one)] for one in settings]
+        assert found[recipe.id] == [recipe.padding, *values], recipe.id
+    print(f"{len(RECIPES)} recipes give the same in Python, in {len(settings):,} settings each")
 
 
 SHOWN = {
@@ -184,9 +190,14 @@ SHOWN = {
     "n=7&k=2&s=3&d=1&p=VALID": "3 pixels never read: 2, 5, 6.",
     "n=5&k=3&s=1&d=2&p=explicit&b=1&a=2": "4 outputs. Pads: 1 before, 2 after.",
     "n=2147483647&k=2147483647&s=2&d=2147483647&p=SAME": "1073741824 outputs.",
-    "n=3&k=3&s=1&d=3&p=VALID": "two strides or more beyond the 3 there are",
+    "n=3&k=3&s=1&d=3&p=VALID": "exceeds the 3 pixels by two strides or more",
     "n=2&k=3&s=1&d=1&p=VALID": "0 outputs.",
     "n=many": "This cannot be: size: expected a whole number",
+    "n=-1": "size: expected a whole number from 0 to 2147483647, received -1.",
+    "n=1&k=0": "kernel: expected a whole number from 1 to 2147483647, received 0.",
+    "n=1&k=1&s=2.5": "stride: expected a whole number from 1 to 2147483647, received 2.5.",
+    f"n=1&s=1&d={2**31}": f"dilation: expected a whole number from 1 to {LIMIT}, received {2**31}.",
+    "n=1&d=1&p=explicit&b=": "before: expected a whole number from 0 to 2147483647, received noth",
     "n=1&k=1&s=1&d=1&p=%3Cb%3E": "This cannot be: padding: expected SAME, VALID or two pads",
 }
 VISIT = """<pre id="answer"></pre><script>

@@ -95,6 +95,10 @@ def run(arguments: argparse.Namespace) -> verdict.Verdict:
 
     console = Console()
     token = " ".join(arguments.token)
+    if token.startswith("theorem "):
+        from parity.theorems.command import replayed
+
+        return replayed(token, console)
     settings = options.settings(arguments)
     try:
         example = claims.parse(token)

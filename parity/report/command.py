@@ -29,6 +29,7 @@ from parity.speed.layers import Layer
 from parity.store.store import Store
 from parity.sweep import command as sweep
 from parity.sweep.run import run_sweep
+from parity.theorems import command as prove
 
 _LAYERS = ("resnet50", "small", "mobilenetv2", "questions", "depthwise", "transposes", "c3d")
 _SECONDS = 1.0
@@ -162,6 +163,10 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
     names, control = (list(MUTANTS)[::_FEW_MUTANTS], 0.01) if quick else (list(MUTANTS), 0.25)
     hunted = mutants.hunt(console, names, seed=0, settings=given, control=control)
     sampled = _sampled(given, console, quick=quick)
+    theorems = None
+    if given.scope.is_npconv:
+        console.rule("theorems")
+        theorems = prove.measured(given, console, quick=quick)
     times = speed.times(chosen, speed.measurement(arguments), console)
     speed.show(times, console)
     if arguments.store:
@@ -169,7 +174,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> document.Repor
             store.record_run(sweep.recorded(swept, given.scope))
             store.record_run(fuzz.recorded(explored, given.scope))
             store.record_run(speed.recorded(times, given.scope, speed.exit_code(times)))
-    return document.joined(swept, explored, hunted, sampled, times, quick=quick)
+    return document.joined(swept, explored, hunted, sampled, theorems, times, quick=quick)
 
 
 def supported(nets: Iterable[str], scope: Scope) -> list[Layer]:

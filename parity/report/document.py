@@ -22,13 +22,14 @@ from parity.speed.agreement import DISAGREES, NOT_COMPARED
 from parity.speed.records import Speed
 from parity.sweep.found import Swept
 from parity.sweep.run import exit_code
+from parity.theorems.records import Proved
 
 
 @dataclass(frozen=True)
 class Proof:
     """What was compared; failures and doubts are those of the errors by output.
 
-    `parts` are the exit codes; there is no ledger where the subject is not npconv.
+    `parts` are the exit codes; ledger and theorems are those of npconv alone.
     """
 
     parts: dict[str, int]
@@ -39,6 +40,7 @@ class Proof:
     doubts: list[str]
     mutants: Hunt
     ledger: Ledger | None
+    theorems: Proved | None
 
     @property
     def verdict(self) -> str:
@@ -57,7 +59,7 @@ class Report:
     proof: Proof
     speed: Speed
     parts: dict[str, int]
-    format: Literal["parity report 4"] = "parity report 4"
+    format: Literal["parity report 5"] = "parity report 5"
 
     @property
     def verdict(self) -> str:
@@ -74,8 +76,9 @@ class Report:
 
 
 def joined(
-    sweep: Swept, campaign: Record, hunt: Hunt, samples: Samples, speed: Speed, *, quick: bool
-) -> Report:
+    sweep: Swept, campaign: Record, hunt: Hunt, samples: Samples, theorems: Proved | None,
+    speed: Speed, *, quick: bool,
+) -> Report:  # fmt: skip
     """Join what the report is made of, and say what comes of it.
 
     One part that disagrees makes it disagreement; else one that is mistrusted, or a photograph or
@@ -94,6 +97,8 @@ def joined(
     }
     if samples.ledger:
         codes["ledger"] = samples.ledger.exit_code
+    if theorems:
+        codes["theorems"] = theorems.exit_code
     compared = dict(codes)
     verdicts = [one.agreement.verdict for one in samples.real_input] or [NOT_COMPARED]
     wrong, unclear = (
@@ -117,6 +122,7 @@ def joined(
             samples.doubts,
             hunt,
             samples.ledger,
+            theorems,
         ),
         speed=speed,
         parts=codes,

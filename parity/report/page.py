@@ -20,6 +20,7 @@ from parity.speed.agreement import AGREEING
 from parity.speed.records import TOO_BUSY
 from parity.speed.rows import FORCED, NOISE, PLAIN
 from parity.speed.statistics import LOOKS
+from parity.theorems.command import summary
 
 _OUTCOMES = {
     "agreement": "they agree",
@@ -52,6 +53,7 @@ def render(report: Report) -> str:
     return engine.get_template("page.html.jinja").render(
         report=report,
         proof=report.proof,
+        summary=summary,
         speed=report.speed,
         theme=Markup(plots.THEME),
         outcome=_OUTCOMES[report.verdict],

@@ -41,8 +41,8 @@ class Bridged:
     compared: int = 0
     seconds: float = 0.0
     went_round: int = 0
-    operations: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
+    operations: dict[str, int] = field(default_factory=Counter)
+    refused: dict[str, int] = field(default_factory=Counter)
     disagreements: list[str] = field(default_factory=list)
 
     def told(self, name: str, axes: Any, expected: Callable[[], Any], got: Any) -> None:

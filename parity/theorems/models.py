@@ -11,10 +11,10 @@ import builtins
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from parity.theorems.symbolic import both
+from parity.theorems.symbolic import both, product_grows
 from parity.theorems.theorem import Check, modelled
 
-__all__ = ["Range", "length", "modelled", "ranges"]
+__all__ = ["Range", "Turn", "compare", "length", "modelled", "ranges"]
 
 Turn = Any
 """The number of a turn: an integer, or a function of the ``Range`` which returns one."""
@@ -62,3 +62,11 @@ def ranges(check: Check, *turns: Turn) -> Callable[..., Range]:
         return number
 
     return lambda *bounds: Range(bounds, turn)
+
+
+def compare(check: Check, by: Any, *values: Any) -> None:
+    """Let it be known that products by a natural number are in the order of the values."""
+    for one in values:
+        for other in values:
+            if one is not other:
+                check.lemma(product_grows(one, other, by))

@@ -27,12 +27,38 @@ class Planted(NamedTuple):
 
 
 _AXIS = "npconv._geometry.Axis"
+_RESOLVE, _SIZES = f"{_AXIS}.resolve", f"{_AXIS}.sizes"
+_RULE, _TAKEN = (
+    "outputs_and_pads_are_tensorflows",
+    "transposes_take_the_sizes_that_give_their_input",
+)
 _SPAN, _MEETING = (
     "span_reads_what_the_definition_says",
     "meeting_gives_the_outputs_that_meet_pixels",
 )
+_PARTS, _RUNS, _TILES = (f"npconv._engine.plan.{name}" for name in ("parts", "runs", "tiles"))
+_LARGEST = "npconv._engine.plan.largest"
+_FOLLOW, _ONE_PART, _IN_A_RUN, _ASCEND, _WHOLE, _CHANNELS = (
+    "parts_follow_each_other", "each_place_is_in_one_part", "each_output_is_in_a_run",
+    "runs_ascend", "runs_are_contiguous", "tiles_have_every_channel_of_a_run_once",
+)  # fmt: skip
+
+_NEEDED = "(outputs - 1) * stride + extent - size"
 
 ROWS = (
+    Planted("same_rounds_down", _RESOLVE, "-(-size // stride)", "size // stride", _RULE),
+    Planted("same_without_max", _RESOLVE, f"max(0, {_NEEDED})", _NEEDED, _RULE),
+    Planted("same_forgets_stride", _RESOLVE, "(outputs - 1) * stride", "(size - 1)", _RULE),
+    Planted("same_lower", _RESOLVE, "total // 2, total -", "-(-total // 2), total +", _RULE),
+    Planted("extent_too_long", _RESOLVE, "(kernel - 1) * dilation + 1", "kernel * dilation", _RULE),
+    Planted("extent_of_kernel", _RESOLVE, "(kernel - 1) * dilation + 1", "kernel", _RULE),
+    Planted("floor_for_truncation", _RESOLVE, "if room >= 0 else -(-room // stride)", "", _RULE),
+    Planted("pads_after_forgotten", _RESOLVE, "before + after - extent", "before - extent", _RULE),
+    Planted("a_window_too_few", _RESOLVE, "extent + stride\n", "extent + stride - 1\n", _RULE),
+    Planted("sizes_least_of_many", _SIZES, "(1 if outputs else 2)", "1", _TAKEN),
+    Planted("sizes_one_too_large", _SIZES, "outputs * stride - 1", "outputs * stride", _TAKEN),
+    Planted("sizes_of_same_too_small", _SIZES, "- 1) * stride + 1)", "- 1) * stride)", _TAKEN),
+    Planted("sizes_without_pads", _SIZES, "else sum(padding)", "else padding[0]", _TAKEN),
     Planted("span_without_last_tap", f"{_AXIS}.span", "k1 - 1 - k0", "k1 - 2 - k0", _SPAN),
     Planted("span_by_stride", f"{_AXIS}.span", "k0 * self.dilation", "k0 * self.stride", _SPAN),
     Planted("span_pads_after", f"{_AXIS}.span", "- self.before", "- self.after", _SPAN),
@@ -42,6 +68,18 @@ ROWS = (
     Planted("meeting_one_beyond", f"{_AXIS}.meeting", "self.size - 1 +", "self.size +", _MEETING),
     Planted("meeting_without_dilation", f"{_AXIS}.meeting", "tap * self.dilation", "tap", _MEETING),
     Planted("meeting_every_pixel", f"{_AXIS}.meeting", "1, self.stride)", "1, 1)", _MEETING),
+    Planted("parts_lose_the_rest", _PARTS, "1) * size // count", "1) * (size // count)", _FOLLOW),
+    Planted("parts_without_last", _PARTS, "range(count)", "range(count - 1)", _FOLLOW),
+    Planted("parts_may_be_empty", _PARTS, "min(size, count)", "count", _FOLLOW),
+    Planted("parts_with_gaps", _PARTS, "[(i * size", "[((i * size + 1)", _ONE_PART),
+    Planted("runs_cut_below_several", _RUNS, "-(-count // sizes[0])", "count", _WHOLE),
+    Planted("runs_begin_at_one", _RUNS, "(0, size)", "(1, size)", _IN_A_RUN),
+    Planted("runs_with_axes_swapped", _RUNS, "(one, *others)", "(others[0], one)", _ASCEND),
+    Planted("largest_rounded_down", _LARGEST, "-(-size // max", "(size // max", _WHOLE),
+    Planted("largest_counts_down", _LARGEST, "-(-count // size)", "count // size", _WHOLE),
+    Planted("tiles_split_groups", _TILES, "unit = channels // groups if", "unit = 1 if", _CHANNELS),
+    Planted("tiles_forget_rows", _TILES, "stop + prod", "prod", _CHANNELS),
+    Planted("tiles_count_groups", _TILES, "hi * unit", "hi", _CHANNELS),
 )  # fmt: skip
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from npconv import _geometry
 from parity.theorems import tensorflow
 from parity.theorems.symbolic import both, implies, product_grows, same
-from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, theorem
+from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, Domain, theorem
 
 PADDINGS = ("SAME", "VALID", "EXPLICIT")
 _RESOLVE = "npconv._geometry.Axis.resolve"
-_ANY = {
+_ANY: dict[str, Domain] = {
     "size": NATURAL,
     "kernel": NATURAL,
     "stride": POSITIVE,
@@ -133,12 +133,16 @@ def nothing_leaves_int64(check: Check, **given: Any) -> None:
     check.lemma(product_grows(given["dilation"], _INT31, _INT31))
     least, most = tensorflow.INT64
 
+    values: list[Any] = []
+
     def seen(value: Any) -> Any:
-        check.holds(both(least <= value, value <= most), "it fits")
+        values.append(value)
         return value
 
     tensorflow.window(**given, seen=seen)
     tensorflow.gradient(**given, seen=seen)
+    check.holds(both(*(least <= one for one in values)), "none is too small")
+    check.holds(both(*(one <= most for one in values)), "none is too large")
 
 
 @theorem(_RESOLVE, size=NATURAL, kernel=POSITIVE, stride=POSITIVE)
@@ -154,7 +158,7 @@ def conv3d_differs_where_pixels_are_left(check: Check, size: Any, kernel: Any, s
     check.holds(same(axis.before == before, left < 2), "pads differ exactly there")
 
 
-@theorem(small=INTEGER, large=INTEGER, by=NATURAL)
+@theorem(small=INTEGER, large=INTEGER, by=INTEGER)
 def products_grow(check: Check, small: Any, large: Any, by: Any) -> None:
     """Of small < large and by >= 0 follows small * by + by <= large * by: the proofs' lemma."""
     check.holds(product_grows(small, large, by), "the lemma")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconv import _geometry
-from parity.theorems.symbolic import both, implies, same
+from parity.theorems.symbolic import both, implies, product_grows, same
 from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, theorem
 
 
@@ -29,7 +29,7 @@ def span_reads_what_the_definition_says(
     for small, large, by in (
         (o0 - 1, output, stride), (output, o1, stride), (k0 - 1, tap, dilation), (tap, k1, dilation)
     ):  # fmt: skip
-        check.lemma(implies(small < large, small * by + by <= large * by))
+        check.lemma(product_grows(small, large, by))
     span = axis.span((o0, o1), (k0, k1))
     place = (output - o0) * stride + (tap - k0) * dilation
     pixel = output * stride + tap * dilation - before
@@ -60,7 +60,7 @@ def meeting_gives_the_outputs_that_meet_pixels(
     met = both(o0 <= output, output < o1, pixel >= 0, pixel < size)
     given = both(outputs.start <= output - o0, output - o0 < outputs.stop)
     for small, large in _pairs(outputs.start + o0, outputs.stop + o0, output):
-        check.lemma(implies(small < large, small * stride + stride <= large * stride))
+        check.lemma(product_grows(small, large, stride))
     check.holds(same(met, given), "the outputs are those that meet pixels")
     place = output - o0 - outputs.start
     check.holds(

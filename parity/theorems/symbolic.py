@@ -200,12 +200,17 @@ class Int:
         return f"Int({self.term})"
 
 
+class Fact(Truth):
+    """A truth for which there is a proof."""
+
+
 def product_grows(small: Any, large: Any, by: Any) -> Any:
     """State that ``small < large`` makes ``small * by`` less than ``large * by`` by ``by`` or more.
 
-    True for every ``by >= 0``.
+    True for every ``by >= 0``, which is part of what is stated.
     """
-    return implies(small < large, small * by + by <= large * by)
+    stated = implies(both(small < large, by >= 0), small * by + by <= large * by)
+    return Fact(stated.term) if isinstance(stated, Truth) else stated
 
 
 def implies(one: Truth | bool, other: Truth | bool) -> Any:

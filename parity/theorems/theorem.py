@@ -31,7 +31,7 @@ class Check(Protocol):
         """State what is true under the assumptions; it is known then."""
 
     def lemma(self, statement: Any, /) -> None:
-        """Use an instance of ``product_grows``, which is proved by itself."""
+        """Use what ``product_grows`` states, which is proved by itself."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,49 @@ def replay(one: Theorem, **values: Any) -> int:
     return check.statements
 
 
+def token(name: str, values: Mapping[str, Any], planted: str = "") -> str:
+    """Write a theorem and integers in a line, as ``parity replay`` takes it.
+
+    >>> token("windows_fit", {"size": 5, "padding": "SAME"})
+    'theorem windows_fit size=5 padding=SAME'
+    """
+    more = {"planted": planted} if planted else {}
+    return " ".join(["theorem", name, *(f"{key}={one}" for key, one in {**values, **more}.items())])
+
+
+def parse(text: str) -> tuple[str, dict[str, Any], str]:
+    """Read what `token` writes: the theorem's name, the values, and what is planted.
+
+    Raises
+    ------
+    ValueError
+        If it is none, saying what is expected.
+    """
+    kind, name, *parts = [*text.split(), "", ""][: max(2, len(text.split()))]
+    if kind != "theorem" or name not in THEOREMS:
+        raise ValueError(f"expected 'theorem' and one of {', '.join(THEOREMS)}, received {text!r}")
+    one, values, planted = THEOREMS[name], {}, ""
+    for part in parts:
+        key, _, value = part.partition("=")
+        domain = one.domains.get(key)
+        if key == "planted":
+            planted = value
+        elif isinstance(domain, tuple) and value in map(str, domain):
+            values[key] = next(each for each in domain if str(each) == value)
+        elif isinstance(domain, str) and value.removeprefix("-").isdecimal():
+            values[key] = int(value)
+        else:
+            raise ValueError(f"{name} takes {_domains(one)}; received {part!r}")
+    if missing := [key for key in one.domains if key not in values]:
+        raise ValueError(f"{name} takes {_domains(one)}; {', '.join(missing)} is missing")
+    return name, values, planted
+
+
+def _domains(one: Theorem) -> str:
+    said = ("|".join(map(str, d)) if isinstance(d, tuple) else d for d in one.domains.values())
+    return ", ".join(f"{key}={words}" for key, words in zip(one.domains, said, strict=True))
+
+
 @dataclass
 class Proof:
     """What became of a theorem."""
@@ -154,6 +197,9 @@ class Proving:
 
         self.proof.statements += 1
         known = symbolic.path().known
+        if not symbolic.path().possible(symbolic.truth(symbolic.negated(statement)).term):
+            symbolic.path().add(symbolic.truth(statement).term)
+            return  # found out at once, as the solver of the path knows it all already
         said, model = symbolic.refute(known, statement)
         if said == "refuted":
             values, least = _smallest(known, statement, self.integers, model)
@@ -165,6 +211,8 @@ class Proving:
     def lemma(self, statement: Any, /) -> None:  # noqa: D102
         from parity.theorems import symbolic
 
+        if statement is not True and not isinstance(statement, symbolic.Fact):
+            raise TypeError("only product_grows is known to be true")
         symbolic.path().add(symbolic.truth(statement).term)
 
 
@@ -186,16 +234,20 @@ def size(values: Mapping[str, Any]) -> int:
     return sum(abs(one) for one in values.values() if isinstance(one, int))
 
 
+def _total(integers: Mapping[str, Any]) -> Any:
+    """Return the same of symbolic integers."""
+    import z3
+
+    return z3.Sum([z3.If(one.term < 0, -one.term, one.term) for one in integers.values()])
+
+
 def _smallest(
     known: list[Any], statement: Any, integers: Mapping[str, Any], model: Any
 ) -> tuple[dict[str, int], bool]:
     """Return the smallest integers against a statement on a path, and whether they surely are."""
-    import z3
-
     from parity.theorems import symbolic
 
-    values, least = _values(integers, model), 0
-    total = z3.Sum([z3.If(one.term < 0, -one.term, one.term) for one in integers.values()])
+    values, least, total = _values(integers, model), 0, _total(integers)
     while least < size(values):
         # Small bounds are decided at once, and most counterexamples are small.
         bound = min(size(values) - 1, max(least, 2 * least + 1))
@@ -223,6 +275,8 @@ def prove(one: Theorem) -> Proof:
                 integers[name] = symbolic.Int.named(name)
                 if domain in _LEAST:
                     symbolic.path().add(integers[name].term >= _LEAST[domain])
+            if against:  # smaller integers alone are worth more of the search
+                symbolic.path().add(_total(integers) < min(size(each) for _, each in against))
 
         def body(integers: dict[str, Any] = integers, case: dict[str, object] = case) -> None:
             try:

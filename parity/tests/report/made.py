@@ -27,6 +27,9 @@ from parity.sweep.found import OfDtype, OfLayers, Remark, Swept
 from parity.sweep.heading import Heading
 from parity.sweep.layers import Grids
 from parity.tests.speed import planted
+from parity.theorems.bridge import Bridged
+from parity.theorems.records import OfRecipe, Proved, Refutation
+from parity.theorems.theorem import Proof
 
 SIDES = ("subject", "TensorFlow")
 NAMES = {"subject": "<npconv>", "TensorFlow": "<TF>"}
@@ -159,11 +162,30 @@ def samples(**changes: Any) -> Samples:
     return replace(Samples(real_input(), [errors()], ledger()), **changes)
 
 
+def theorems(**changes: Any) -> Proved:
+    """Return a theorem that is proved, a mistake that is refuted, and a bridge that holds."""
+    proof = Proof("<fits>", "<All> fit.", ("<npconv>",), paths=3, statements=7)
+    wrong = Refutation(
+        "<mistake>", "<npconv>", "<fits>", "refuted", "<no>", "<token>", True, True, 0.1
+    )
+    bridge = Bridged(compared=9, refused={"<negative>": 2})
+    return replace(
+        Proved([proof], [wrong], [OfRecipe("x", None, 0.1)], bridge, [], [], 1.0), **changes
+    )
+
+
 def report(*, quick: bool = False, times: Speed | None = None, **parts: Any) -> Report:
-    """Return the whole, some parts of which are given: sweep, campaign, hunt, samples."""
-    made = {"sweep": sweep(), "campaign": campaign(), "hunt": hunt(), "samples": samples(), **parts}
+    """Return the whole, some parts of which are given: sweep, campaign, hunt, samples, theorems."""
+    made: dict[str, Any] = {
+        "sweep": sweep(),
+        "campaign": campaign(),
+        "hunt": hunt(),
+        "samples": samples(),
+    }
+    made |= {"theorems": theorems(), **parts}
     return document.joined(**made, speed=times or speed(), quick=quick)
 
 
+OPEN = Proof("<open>", "<Who> knows.", (), verdict="unknown", words="<unknown>")
 REMARK, DISAGREES = Remark("<token>", "<reason>"), Failure("exact", "<token>", "<reason>")
 DEATH = Crash("<token>", "subject", "<killed>", -6)

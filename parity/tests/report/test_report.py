@@ -26,7 +26,7 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
     report = made.report(quick=True)
     document.write(report, tmp_path / "report.json")
     assert document.read(tmp_path / "report.json") == report
-    assert msgspec.json.schema(Report)["$defs"]["Proof"]["required"]
+    assert msgspec.json.schema(Report)["$defs"]["Report"]["required"]
 
 
 def test_a_report_with_a_hole_is_refused(tmp_path: Path) -> None:
@@ -70,11 +70,13 @@ WRONG: dict[str, dict[str, Any]] = {
         "samples": made.samples(real_input=made.real_input(made.agreement("DISAGREES")))
     },
     "layer": {"times": made.speed("DISAGREES")},
+    "theorems": {"theorems": made.theorems(crashes=["<gone>"])},
 }
 UNCLEAR: dict[str, dict[str, Any]] = {
     "sweep": {"sweep": made.sweep(doubts=["<doubt>"])},
     "campaign": {"campaign": made.campaign(exit_code=3, doubts=["<doubt>"])},
     "errors": {"samples": made.samples(doubts=["float32: TensorFlow raises"])},
+    "theorems": {"theorems": made.theorems(theorems=[made.OPEN])},
     "photograph": {
         "samples": made.samples(real_input=made.real_input(made.agreement("not compared")))
     },

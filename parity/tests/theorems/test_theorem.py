@@ -98,3 +98,14 @@ def test_a_theorem_runs_on_ordinary_integers() -> None:
     assert replay(one, **values, k1=3, output=2, tap=1) > 3
     with pytest.raises(Outside):
         replay(one, **values, k1=3, output=3, tap=1)
+
+
+def test_only_what_is_proved_is_a_lemma() -> None:
+    def body(check: Check, x: Any, y: Any) -> None:
+        check.lemma(symbolic.implies(x < y, x * 2 < y))
+        check.holds(y > x, "so it seems")
+
+    with pytest.raises(TypeError, match="product_grows"):
+        proof_of(body, x=INTEGER, y=INTEGER)
+    negative = symbolic.product_grows(1, 2, -1)
+    assert negative is True  # it says nothing of these

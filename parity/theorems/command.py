@@ -1,0 +1,193 @@
+"""``python -m parity prove``: npconv's geometry, proved for all sizes by z3.
+
+The shipped functions run on symbolic integers, each way that they can go.  Wrong versions of them
+have to be refuted, and TensorFlow's rule, as transcribed for the proofs, is held against compiled
+TensorFlow.  What is not covered: NumPy's indexing, BLAS, and rounding, which the claims are about.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from parity.cli import options, terminal
+from parity.model.settings import Settings
+from parity.model.verdict import AGREEMENT, DISAGREEMENT, DISAGREES, DOUBTED, Verdict, WrongCall
+
+if TYPE_CHECKING:
+    from parity.theorems.records import Proved
+
+_GEOMETRIES = 40_000
+_FEW = 8  # in a quick report, one theorem and mistake in so many
+_MISSING = "proofs need z3: pip install z3-solver"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("names", nargs="*", metavar="THEOREM", help="which alone (default: all)")
+    parser.add_argument(
+        "--planted", nargs="*", metavar="MISTAKE", help="which mistakes to refute (default: all)"
+    )
+    parser.add_argument(
+        "--geometries",
+        type=int,
+        default=_GEOMETRIES,
+        metavar="N",
+        help=f"of which TensorFlow is asked; 0 for none (default: {_GEOMETRIES:,})",
+    )
+    parser.add_argument("--seed", type=int, help="what these are drawn from (default: a new one)")
+    parser.add_argument(
+        "--pages",
+        type=Path,
+        metavar="DIR",
+        help="also write recipes.md and recipes.json",
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the results")
+    options.add_processes(parser)
+
+
+def run(arguments: argparse.Namespace) -> Verdict:
+    """Prove and print; return 1 if anything is refuted, 3 if something was not found out."""
+    _need_z3()
+    from parity.theorems import run as proofs
+    from parity.theorems.planted import ROWS, by_name
+    from parity.theorems.recipes import by_id
+    from parity.theorems.theorem import THEOREMS
+
+    def chosen(given: list[str] | None, known: list[str], what: str) -> list[str]:
+        if wrong := {*(given or [])} - {*known}:
+            raise WrongCall(f"{what}: expected some of {', '.join(known)}; received {wrong}")
+        return known if given is None else given
+
+    mistakes = arguments.planted
+    if arguments.names and mistakes is None:
+        mistakes = [row.name for row in ROWS if row.theorem in arguments.names]
+    console = terminal.console()
+    found = proofs.proved(
+        options.settings(arguments),
+        chosen(arguments.names or None, [*THEOREMS], "THEOREM"),
+        chosen(mistakes, [*by_name()], "--planted"),
+        [] if arguments.names else [*by_id()],
+        0 if arguments.names else arguments.geometries,
+        _fresh() if arguments.seed is None else arguments.seed,
+    )
+    show(found, console)
+    if arguments.pages:
+        for name, text in proofs.pages(found.recipes).items():
+            (arguments.pages / name).write_text(text, encoding="utf-8")
+    if arguments.output:
+        arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    return found.told()
+
+
+def measured(settings: Settings, console: Console, *, quick: bool) -> Proved | None:
+    """Prove for a report, of a quick one a few; None, and a word, where z3 is missing."""
+    if not find_spec("z3"):
+        console.print(f"left out: {_MISSING}", markup=False)
+        return None
+    from parity.theorems import run as proofs
+    from parity.theorems.planted import by_name
+    from parity.theorems.recipes import by_id
+    from parity.theorems.theorem import THEOREMS
+
+    names, mistakes = [*THEOREMS][:: _FEW if quick else 1], [*by_name()][:: _FEW if quick else 1]
+    recipes = [*by_id()][:: _FEW if quick else 1]
+    geometries = _GEOMETRIES // (_FEW**2 if quick else 1)
+    found = proofs.proved(settings, names, mistakes, recipes, geometries, _fresh())
+    console.print(summary(found), highlight=False, markup=False, soft_wrap=True)
+    _warn(found, console)
+    return found
+
+
+def replayed(token: str, console: Console) -> Verdict:
+    """Hold a theorem against the integers of a token, of what is planted if the token says so."""
+    _need_z3()
+    from parity.theorems import run as proofs
+    from parity.theorems.planted import by_name, planted
+    from parity.theorems.records import PROVED
+    from parity.theorems.theorem import THEOREMS, parse
+
+    try:
+        name, values, mistake = parse(token)
+        row = by_name()[mistake] if mistake else None
+    except KeyError as error:
+        raise WrongCall(f"planted: expected one of {', '.join(by_name())}") from error
+    except ValueError as error:
+        raise WrongCall(str(error)) from error
+    with planted(row) if row else nullcontext():
+        said = proofs.outcome(THEOREMS[name], values)
+    holds = said == PROVED
+    words = "holds" if holds else f"{DISAGREES}: {said}"
+    console.print(f"{token}\n{THEOREMS[name].statement}\n{words}", markup=False, soft_wrap=True)
+    return Verdict.of(
+        AGREEMENT if holds else DISAGREEMENT, token, failures=[] if holds else [(name, said)]
+    )
+
+
+def _need_z3() -> None:
+    if not find_spec("z3"):
+        raise WrongCall(_MISSING)
+
+
+def _fresh() -> int:
+    return int(np.random.SeedSequence().generate_state(1)[0])
+
+
+def show(found: Proved, console: Console) -> None:
+    """Print the theorems, the mistakes and what TensorFlow said."""
+    table = Table("theorem", title="for all integers", box=None)
+    for heading in ("verdict", "paths", "statements", "seconds"):
+        table.add_column(heading, justify="right")
+    for one in found.theorems:
+        counts = f"{one.paths:,}", f"{one.statements:,}", f"{one.seconds:.1f}"
+        table.add_row(one.name, one.verdict, *counts)
+    console.print(table)
+    table = Table("planted", "smallest integers against it", title="mistakes", box=None)
+    for row in found.planted:
+        shown = row.token if row.found else f"{DISAGREES}: {row.verdict} {row.words}"
+        table.add_row(row.name, shown.removeprefix("theorem "))
+    console.print(table)
+    _warn(found, console)
+    console.print(summary(found), highlight=False, markup=False, soft_wrap=True)
+
+
+def _warn(found: Proved, console: Console) -> None:
+    for name, said in found.failures:
+        console.print(f"{DISAGREES} {name}: {said}", style="red", markup=False, soft_wrap=True)
+    for said in found.doubts:
+        console.print(f"{DOUBTED}: {said}", style="yellow", markup=False, soft_wrap=True)
+
+
+def summary(found: Proved) -> str:
+    """Say all of it in a few lines."""
+    proved = [one for one in found.theorems if one.verdict == "proved"]
+    refuted = [one for one in found.planted if one.found]
+    smallest = sum(one.smallest for one in refuted)
+    paths, said = (sum(getattr(one, what) for one in proved) for what in ("paths", "statements"))
+    of = f"{len(proved)} of {len(found.theorems)} theorems proved"
+    wrong = f"{len(refuted)} of {len(found.planted)} mistakes refuted and replayed"
+    lines = [
+        f"{of}, {paths:,} paths, {said:,} statements",
+        f"{wrong}, {smallest} by what is surely the smallest",
+    ]
+    if found.recipes:
+        right = sum(one.against is None for one in found.recipes)
+        wrong = f"{len(found.recipes) - right} by the smallest setting against them refuted"
+        lines.append(f"{len(found.recipes)} recipes for SAME and VALID: {right} proved, {wrong}")
+    if found.bridge:
+        bridge = found.bridge
+        refused = sum(bridge.refused.values())
+        lines.append(
+            f"TensorFlow's rule and compiled TensorFlow: {bridge.compared:,} geometries in"
+            f" {bridge.seconds:.0f} s, {refused:,} of them refused, as foreseen, for"
+            f" {len(bridge.refused)} reasons; {len(bridge.disagreements)} disagreements"
+        )
+    return "\n".join([*lines, f"{found.seconds:.0f} s"])
