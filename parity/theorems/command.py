@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pages",
         type=Path,
         metavar="DIR",
-        help="also write recipes.md and recipes.json",
+        help="also write the pages that docs has of it",
     )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the results")
     options.add_processes(parser)
@@ -180,7 +180,7 @@ def summary(found: Proved) -> str:
     ]
     if found.recipes:
         right = sum(one.against is None for one in found.recipes)
-        wrong = f"{len(found.recipes) - right} by the smallest setting against them refuted"
+        wrong = f"{len(found.recipes) - right} refuted by the smallest setting"
         lines.append(f"{len(found.recipes)} recipes for SAME and VALID: {right} proved, {wrong}")
     if found.bridge:
         bridge = found.bridge

@@ -34,6 +34,24 @@ MODULES = (cuts, sizes, spans)
 """What is imported is proved."""
 
 
+PAGE = """\
+# What is proved
+
+The geometry of a convolution is integer arithmetic. These statements about it hold for **all**
+integers: any size, kernel, stride, dilation, padding, any way to cut the work. `parity prove` runs
+npconv's own functions on symbolic integers, each way that they can go, and has
+[z3](https://github.com/Z3Prover/z3) look for integers against each statement; there are none. Wrong
+versions of the functions are planted too, and have to be refuted by the smallest integers, which
+`parity replay` shows. TensorFlow's rule is a transcription, held against compiled TensorFlow in
+every run.
+
+Taken for granted: z3 and Python; that a loop may be looked at turn by turn where its turns carry
+nothing but what is stated; that TensorFlow is what was transcribed. Not covered: NumPy's indexing,
+BLAS, and rounding. These are what the claims of the suite are about.
+
+| Theorem | Statement | Of |
+| --- | --- | --- |"""
+
 Result = Proof | Refutation | OfRecipe | Bridged
 
 
@@ -98,7 +116,19 @@ def answered(settings: Settings, task: Task) -> Result:
 def pages(recipes: Sequence[OfRecipe]) -> dict[str, str]:
     """Return what the pages of the documentation say of all recipes, by the names of the files."""
     judged = [Judged(by_id()[one.id], one.against, one.seconds) for one in recipes]
-    return {"recipes.md": table(judged), "recipes.json": as_json(judged)}
+    rows = [
+        f"| {_words(one.name)} | {one.statement} | {_about(one)} |" for one in THEOREMS.values()
+    ]
+    theorems = "\n".join([PAGE, *rows, ""])
+    return {"recipes.md": table(judged), "recipes.json": as_json(judged), "theorems.md": theorems}
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _about(one: Theorem) -> str:
+    return ", ".join(f"`{name.removeprefix('npconv.')}`" for name in one.about)
 
 
 def stale(recipes: Sequence[OfRecipe]) -> list[str]:
