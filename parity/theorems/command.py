@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="what these are drawn from (default: a new one)")
     parser.add_argument(
+        "--again", action="store_true", help="also ask another solver, cvc5, about every statement"
+    )
+    parser.add_argument(
         "--pages",
         type=Path,
         metavar="DIR",
@@ -57,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Verdict:
     """Prove and print; return 1 if anything is refuted, 3 if something was not found out."""
     _need_z3()
+    if arguments.again and not find_spec("cvc5"):
+        raise WrongCall("--again needs cvc5: pip install cvc5")
     from parity.theorems import run as proofs
     from parity.theorems.planted import ROWS, by_name
     from parity.theorems.recipes import by_id
@@ -78,6 +83,7 @@ def run(arguments: argparse.Namespace) -> Verdict:
         [] if arguments.names else [*by_id()],
         0 if arguments.names else arguments.geometries,
         _fresh() if arguments.seed is None else arguments.seed,
+        again=arguments.again,
     )
     show(found, console)
     if arguments.pages:
@@ -174,8 +180,10 @@ def summary(found: Proved) -> str:
     paths, said = (sum(getattr(one, what) for one in proved) for what in ("paths", "statements"))
     of = f"{len(proved)} of {len(found.theorems)} theorems proved"
     wrong = f"{len(refuted)} of {len(found.planted)} mistakes refuted and replayed"
+    confirmed = sum(one.confirmed for one in proved)
+    again = f", {confirmed:,} of which cvc5 proves too" if confirmed else ""
     lines = [
-        f"{of}, {paths:,} paths, {said:,} statements",
+        f"{of}, {paths:,} paths, {said:,} statements{again}",
         f"{wrong}, {smallest} by what is surely the smallest",
     ]
     if found.recipes:

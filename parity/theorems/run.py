@@ -62,6 +62,7 @@ class Task:
     theorem: str = ""
     planted: str = ""
     recipe: str = ""
+    again: bool = False
     geometries: int = 0
     seed: int = 0
 
@@ -73,11 +74,15 @@ def proved(
     recipes: Sequence[str],
     geometries: int,
     seed: int,
+    *,
+    again: bool = False,
 ) -> Proved:
-    """Prove theorems, refute mistakes, judge recipes, compare geometries."""
+    """Prove theorems, `again` by another solver, refute mistakes, judge recipes, ask TensorFlow."""
     start = time.monotonic()
     tasks = [Task(geometries=geometries, seed=seed)] if geometries else []
-    tasks += [Task(name) for name in theorems] + [Task(planted=name) for name in mistakes]
+    tasks += [Task(name, again=again) for name in theorems] + [
+        Task(planted=name) for name in mistakes
+    ]
     tasks += [Task(recipe=name) for name in recipes]
     found: dict[Task, Result] = {}
     crashes: list[str] = []
@@ -110,7 +115,9 @@ def answered(settings: Settings, task: Task) -> Result:
     if task.recipe:
         (one,) = judge([by_id()[task.recipe]])
         return OfRecipe(task.recipe, one.against, one.seconds)
-    return prove(THEOREMS[task.theorem]) if task.theorem else refuted(task.planted)
+    if task.planted:
+        return refuted(task.planted)
+    return prove(THEOREMS[task.theorem], again=task.again)
 
 
 def pages(recipes: Sequence[OfRecipe]) -> dict[str, str]:
