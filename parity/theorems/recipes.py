@@ -226,7 +226,7 @@ RECIPES = (
         lambda n, k, s, d: ((n - 1) // s + 1,), (KERAS_SIZES,), gives=OUTPUTS),
     Recipe("floor-outputs", "Outputs, rounded down", "outputs = n // s",
         lambda n, k, s, d: (n // s,),
-        ("https://blog.youkuaiyun.com/qq_29547673/article/details/90237295",),
+        ("https://github.com/onnx/onnx/issues/749",),
         "s divides n", lambda n, k, s, d: n % s == 0, gives=OUTPUTS),
     Recipe("same-outputs", "Outputs, as the name says", "outputs = n", lambda n, k, s, d: (n,),
         (TF + "issues/48137",),
@@ -266,3 +266,8 @@ RECIPES = (
         "size = n*s + max(K - s, 0)", lambda n, k, s, d: (n * s + max(reach(k, d) + 1 - s, 0),),
         (KERAS_TRANSPOSE,), padding="VALID", gives=SIZE),
 )  # fmt: skip
+
+
+def by_id() -> dict[str, Recipe]:
+    """Return the recipes by their ids."""
+    return {one.id: one for one in RECIPES}
