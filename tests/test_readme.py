@@ -47,8 +47,9 @@ def test_the_pages_examples_run():
     assert shown >= 9
 
 
-def test_a_wrong_example_is_found(tmp_path):
+def test_a_wrong_example_is_found(tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text("```python\nx = 1\n```\n\n```\n>>> x\n2\n```\n")
     with pytest.raises(AssertionError):
         run(page)
+    assert "Expected:\n    2\nGot:\n    1\n" in capsys.readouterr().out

@@ -220,7 +220,7 @@ def _undilated(axis: Axis) -> Axis:
 
 def _of_two(kind: str) -> str:
     """Return the kind of data whose sums of sums are exact, of those that are to be."""
-    return "small" if kind in ("lattice", "distinct", "finite") else kind
+    return "small" if kind in ("lattice", "distinct", "uniform", "finite") else kind
 
 
 def paddings(scope: Scope) -> tuple[str, ...]:

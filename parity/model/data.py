@@ -107,6 +107,56 @@ def distinct(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> 
     return _distinct(rng, input, filters, dtype, terms, (2**sum_bits, 2**element_bits))
 
 
+def uniform(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
+    """Draw integers independently, each of `widest` as likely as any other, for `survival`.
+
+    The sums stay exact in every order; those of int32, which has its whole range, modulo 2**32.
+    """
+    if dtype.name == "int32":
+        return _whole_range(rng, input), _whole_range(rng, filters)
+    largest = widest(dtype, terms)
+    return (
+        _integers(rng, largest, input).astype(dtype),
+        _integers(rng, largest, filters).astype(dtype),
+    )
+
+
+def widest(dtype: Any, terms: int) -> int:
+    """Return the largest integer that both arrays may have: n * max|x| * max|w| is exact.
+
+    As `distinct`, and so that sums of float16 are finite: infinities would hide differences.
+    """
+    sum_bits, element_bits = _LATTICE_BITS[dtype.name]
+    largest = int(np.finfo(np.float16).max) if dtype.name == "float16" else 2**sum_bits
+    return max(1, min(math.isqrt(largest // max(1, terms)), 1 << element_bits))
+
+
+def survival(dtype: Any, terms: int) -> float:
+    """Return what bounds the chance that a wrong bilinear form passes one draw of `uniform`.
+
+    Let a result be a bilinear form of the two arrays, whatever the data, and not the right one, but
+    of no more products, so that it is exact as well.  The difference, the sum of c[p,q] x[p] w[q],
+    is a polynomial that is not 0.  Some x[p] is multiplied by a linear form in w that is not 0; it
+    becomes 0 for one value of a w[q] at most, given the others: with a chance of 1 / |S|.  Else
+    the whole is 0 for one value of x[p] at most: 2 / |S| in all (Schwartz and Zippel).
+
+    int32 counts modulo 2**32, where there are divisors of 0.  If some c[p,q] is odd, the factor of
+    x[p] is uniform; with a chance of 2**-(v+1) it has v factors 2, and then the whole is 0 for 2**v
+    values of x[p] at most.  The sum over v from 0 to 31, and 2**-32 for a factor 0, is 17 / 2**32.
+    (If 2**k divides every c, the same holds modulo 2**(32-k); that of a c other than 0 with |c|
+    below 2**k is no such multiple.)  Sums of halves are rounded, which hides differences: 1.
+    """
+    if dtype.name == "int32":
+        return _of_ring(32)
+    if dtype.itemsize == 2:
+        return 1.0
+    return 2 / (2 * widest(dtype, terms) + 1)
+
+
+def _of_ring(bits: int) -> float:
+    return (bits + 2) * 0.5 ** (bits + 1)
+
+
 def finite(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -> Arrays:
     """Draw integers as `distinct` does, smaller in float16, where its sums may overflow.
 
@@ -175,9 +225,12 @@ def cancelling(rng: Rng, input: Shape, filters: Shape, dtype: Any, terms: int) -
 
 KINDS: dict[str, Callable[[Rng, Shape, Shape, Any, int], Arrays]] = {
     kind.__name__: kind
-    for kind in (lattice, bounded, special, normal, distinct, finite, small, ones, ties, cancelling)
+    for kind in (
+        *(lattice, bounded, special, normal, distinct, uniform),
+        *(finite, small, ones, ties, cancelling),
+    )
 }
-EXACT = ("lattice", "distinct", "finite", "small", "ones")
+EXACT = ("lattice", "distinct", "uniform", "finite", "small", "ones")
 """The kinds whose sums are exact in every order of summation."""
 
 

@@ -7,6 +7,10 @@ numbers of channels and outputs at which real kernels branch cannot all be combi
 a few thousand layers (`parity.sweep.covering`).  Under ``--every K`` each geometry and each layer
 is kept with a chance of one in K; then every value is still met, but no longer every pair.
 
+Every geometry is compared in float32 and in float64: in one of them with channels last, in the
+other with channels first, which without any pattern (a subject that has but one of the formats is
+asked twice).  Of the other dtypes there is a part.
+
 Every other operation has a grid of small geometries of its own, on one, two or three axes: fewer
 sizes than conv2d's, and each image with some of the numbers of channels, others each time.  What
 TensorFlow computes is compared with it, and each `parity.sweep.compare.SUMMED`-th group of these
@@ -37,6 +41,13 @@ What is left to chance is measured by faults planted in a sample
 strides).  Of the single outputs that were read wrongly 1 in 4,000 was right by chance in float32,
 1 in 700 in float16 and 1 in 900 in bfloat16, where rounding to 11 and 8 bits hides small
 differences; of the geometries, with all of their outputs, 1 in 40,000 in each.
+
+In float64 the data are of the kind ``uniform``: drawn independently, each integer of some 2**25 as
+likely as any other, so that `parity.model.data.survival` bounds the chance that *any* wrong
+bilinear form passes, not only one that reads wrongly: below 1e-7 for a small geometry, where the
+argument above leaves 1 in 7 n + 33 for ``distinct`` data.  That one single product is always seen
+is sure no more there, but for this chance; in float32 it stays so, as all of the above does.  What
+is proved thus, and what it assumes, a sweep says in a sentence.
 
 In the second grid there are more elements than integers: so that a sum of n products stays exact,
 n max|x| max|w| is at most 2**24 (of a float16 that has to be finite, 65504), which leaves 60 for

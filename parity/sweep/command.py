@@ -142,6 +142,8 @@ def show(swept: Swept, console: Console, *scopes: Scope) -> None:
             f"{layers.compared:,} of them are ordinary layers, {layers.disagreements:,} disagree;"
             f" complete: {', '.join(layers.complete) or 'not, thinned'}"
         )
+    if swept.for_all_data:
+        say(swept.for_all_data)
     for one in swept.first:
         say(f"DISAGREES: {one.token}\n  {one.reason}", "red")
         say(f"  {again(one.token)}")

@@ -14,7 +14,8 @@ from parity.claims import exact
 from parity.claims.check import Subject, failure, not_supported, sums_in_halves, under_test
 from parity.engine import note
 from parity.examples import corners
-from parity.model.case import Array, Case
+from parity.model import data
+from parity.model.case import DTYPES, Array, Case
 from parity.model.settings import Settings
 from parity.oracles import bounds, compare, eigen
 from parity.search import reduce
@@ -33,7 +34,7 @@ EXACT = "the exact sums"
 
 def block(settings: Settings, task: Block) -> Found:
     """Compare one block of a grid."""
-    note.example(task.groups[0].cases(task.formats[0])[0].token())
+    note.example(task.groups[0].cases(task.groups[0].formats[0])[0].token())
     return compared(task, under_test(task.scope), eigen.prepared)
 
 
@@ -61,15 +62,13 @@ def compared(task: Block, conv2d: Subject, oracle: Oracle) -> Found:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of depthwise strides with dilations
         for group in task.groups:
-            _compare(group, task.formats, conv2d, oracle, found)
+            _compare(group, conv2d, oracle, found)
     found.wall, found.cpu = time.perf_counter() - wall, time.process_time() - cpu
     return found
 
 
-def _compare(
-    group: Group, formats: tuple[str, ...], conv2d: Subject, oracle: Oracle, found: Found
-) -> None:
-    sides = [group.cases(data_format) for data_format in formats]
+def _compare(group: Group, conv2d: Subject, oracle: Oracle, found: Found) -> None:
+    sides = [group.cases(data_format) for data_format in group.formats]
     note.example(sides[0][0].token())
     arrays = [cases[0].arrays() for cases in sides]
     batches = list(_batches(sides, arrays))
@@ -170,6 +169,11 @@ def _judge(
     found.outputs += expected.size
     found.answered += by == note.ORACLE
     found.nonzero += int(np.count_nonzero(expected))
+    if case.kind == "uniform":
+        chance = data.survival(DTYPES[case.dtype], case.terms)
+        found.uniform += 1
+        found.chance += chance
+        found.likeliest = max(found.likeliest, chance)
     for name in corners.classes(case):
         found.classes[name] = found.classes.get(name, 0) + 1
 

@@ -21,8 +21,10 @@ Pair = tuple[int, ...]
 Pads = tuple[int, ...]
 Values = tuple[int, ...]
 
+WHOLE = ("float32", "float64")
+"""The dtypes of every geometry, one of them in one data format and the other in the other."""
 LATTICE = 20
-"""Of every dtype but the first: each LATTICE-th geometry, and all of one channel and one filter."""
+"""Of every other dtype: each LATTICE-th geometry, and all of one channel and one filter."""
 ALONE = 8
 """Of what TensorFlow does not compute: each ALONE-th geometry of those."""
 
@@ -36,10 +38,16 @@ class Step(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Calls that share their arrays: one of them, in NHWC, and the steps of all."""
+    """Calls that share their arrays: one in NHWC, the steps of all, and their data formats."""
 
     first: Case
     steps: tuple[Step, ...]
+    formats: tuple[str, ...] = FORMATS
+
+    @property
+    def size(self) -> int:
+        """How many geometries these are."""
+        return len(self.steps) * len(self.formats)
 
     def cases(self, data_format: str) -> list[Case]:
         """Return every call as a case; the data depend on the shapes alone."""
@@ -55,8 +63,9 @@ class Group(NamedTuple):
 class Grid:
     """Every geometry within some limits; `of` gives those of a subject.
 
-    The first dtype is compared on every geometry that TensorFlow computes, what it does not as
-    `ALONE` says, the other dtypes as `LATTICE` says; of all one in `every`, spread over all axes.
+    Every geometry that TensorFlow computes is compared in float32 and float64 (`sides`), in other
+    dtypes as `LATTICE` says; what TensorFlow does not compute as `ALONE` says; of all one in
+    `every`, spread over all axes.
     Heights and widths differ, so that no fault can hide behind a square; a width of 8 gives two
     outputs to the longest kernel at the longest stride.  The paddings: SAME, VALID, pads on all
     sides, unequal pads, and pads that hold whole windows.
@@ -138,7 +147,8 @@ class Grid:
     def chosen(self) -> Iterator[Group]:
         """Yield what is compared, the whole grid in the first dtype before the others."""
         of, numbers = OPERATIONS[self.operation], self.channel_numbers()
-        for salt, dtype in enumerate(self.dtypes):
+        for dtype in self.dtypes:
+            salt = 0 if dtype in whole(self.dtypes) else self.dtypes.index(dtype)
             for place, (image, kernel) in enumerate(self.images()):
                 places, steps = _valid(self, image, kernel)
                 for number in self._combined(place, len(numbers)):
@@ -148,21 +158,24 @@ class Grid:
                     shares = _shares(self, dtype, groups)[places] / one_in
                     # Another sub-lattice for every dtype.
                     kept = scattered(places + np.uint64(salt * 10**9 + seed * 1000)) < shares
-                    if kept.any():
-                        first = Case(
-                            input_shape=(1 + seed % 2 if self.batches else 1, *image, ins),
-                            filters_shape=(
-                                *kernel,
-                                *((ins, outs // ins) if of.depthwise else (ins // groups, outs)),
-                            ),
-                            dtype=dtype,
-                            kind=_kind(of, dtype, seed),
-                            seed=seed,
-                            strides=(1,) * of.axes,
-                            operation=self.operation,
-                            pointwise=_pointwise(outs, seed) if len(of.arrays) > 2 else None,
-                        )
-                        yield from _by_arrays(first, compress(steps, kept))
+                    if not kept.any():
+                        continue
+                    first = Case(
+                        input_shape=(1 + seed % 2 if self.batches else 1, *image, ins),
+                        filters_shape=(
+                            *kernel,
+                            *((ins, outs // ins) if of.depthwise else (ins // groups, outs)),
+                        ),
+                        dtype=dtype,
+                        kind=_kind(of, dtype, seed),
+                        seed=seed,
+                        strides=(1,) * of.axes,
+                        operation=self.operation,
+                        pointwise=_pointwise(outs, seed) if len(of.arrays) > 2 else None,
+                    )
+                    for formats, mine in sides(self, dtype, places + np.uint64(seed * 1000)):
+                        if (kept & mine).any():
+                            yield from _by_arrays(first, compress(steps, kept & mine), formats)
 
     def left_out(self) -> int:
         """Return how many combinations of the first dtype are no valid calls (or not asked for)."""
@@ -198,6 +211,8 @@ _OF_AXES: dict[int, dict[str, Any]] = {
 def _kind(of: Operation, dtype: str, seed: int) -> str:
     """Return the kind of data; of halves that TensorFlow sums in halves each other is small."""
     in_halves = dtype in HALVES and not of.wide_halves
+    if dtype == "float64" and len(of.arrays) == 2:
+        return "uniform"
     return "small" if len(of.arrays) > 2 or (in_halves and seed // 2 % 2) else "distinct"
 
 
@@ -207,12 +222,32 @@ def _pointwise(middle: int, seed: int) -> tuple[int, int]:
     return middle // groups, groups * (1 + seed // 2 % 2)
 
 
-def _by_arrays(first: Case, steps: Iterable[Step]) -> Iterator[Group]:
+def whole(dtypes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of some dtypes of which a grid is whole."""
+    return tuple(one for one in WHOLE if one in dtypes) or dtypes[:1]
+
+
+def sides(grid: Any, dtype: str, places: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield data formats, and which of some places are compared in them in one dtype.
+
+    Where a grid is whole in both dtypes and has both formats, each place has one pair of them and
+    the two that are left over are another's, without a pattern.
+    """
+    both = whole(grid.dtypes)
+    if dtype not in both or len(both) == 1 or len(grid.formats) == 1:
+        yield grid.formats, np.ones(len(places), bool)
+        return
+    crossed = scattered(places + np.uint64(10**13)) < 0.5
+    for number, name in enumerate(grid.formats):
+        yield (name,), crossed == (number == both.index(dtype))
+
+
+def _by_arrays(first: Case, steps: Iterable[Step], formats: tuple[str, ...]) -> Iterator[Group]:
     """Yield the calls by what they are given: the arrays of a gradient depend on its step."""
     if first.of.gives == "output":
-        yield Group(first, tuple(steps))
+        yield Group(first, tuple(steps), formats)
     else:
-        yield from (Group(first, (step,)) for step in steps)
+        yield from (Group(first, (step,), formats) for step in steps)
 
 
 @cache

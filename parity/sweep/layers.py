@@ -12,10 +12,10 @@ import numpy as np
 from parity.examples.layers import Details, case
 from parity.model.subject import DTYPES, FORMATS, Scope
 from parity.sweep.covering import PLAIN, TRIPLES, covering
-from parity.sweep.grid import Grid, Group, Step, scattered
+from parity.sweep.grid import Grid, Group, Step, scattered, sides, whole
 
 SHARE = 5
-"""Of every dtype but the first: each SHARE-th layer."""
+"""Of every dtype but float32 and float64: each SHARE-th layer."""
 GEOMETRIES, LAYERS = 1400, 150
 """What a block of each grid has at least: about a second's work."""
 
@@ -24,8 +24,9 @@ GEOMETRIES, LAYERS = 1400, 150
 class Layers:
     """The layers within some limits that meet what `parity.sweep.covering` says.
 
-    The first dtype is compared on every layer, the others as `SHARE` says; of both one in `every`,
-    each as likely to be kept as any other, and nothing is complete any more.
+    Each layer is compared in float32 and float64 (`parity.sweep.grid.sides`), in others as `SHARE`
+    says; of all one in `every`, each as likely to be kept as any other, and nothing is complete any
+    more.
     """
 
     dtypes: tuple[str, ...] = DTYPES
@@ -39,16 +40,19 @@ class Layers:
         places = np.arange(len(layers), dtype=np.uint64)
         # What no kernel asks for varies from layer to layer without any pattern.
         chances = (scattered(places + np.uint64(10**12)) * 2**32).astype(int).tolist()
-        for salt, dtype in enumerate(self.dtypes):
+        for dtype in self.dtypes:
+            salt = 0 if dtype in whole(self.dtypes) else self.dtypes.index(dtype)
             one_in = self.every * (SHARE if salt else 1)
             kept = scattered(places + np.uint64(salt * 10**9)) < 1 / one_in
-            for place in np.flatnonzero(kept).tolist():
-                pads, columns, rows, groups = chances[place].to_bytes(4)
-                details = Details(
-                    groups, (rows, columns), pads, dtype=dtype, kind="finite", seed=place
-                )
-                made = case(layers[place], details)
-                yield Group(made, (Step(made.strides, made.dilations, made.padding),))
+            kind = "uniform" if dtype == "float64" else "finite"
+            for formats, mine in sides(self, dtype, places):
+                for place in np.flatnonzero(kept & mine).tolist():
+                    pads, columns, rows, groups = chances[place].to_bytes(4)
+                    sizes = groups, (rows, columns), pads
+                    details = Details(*sizes, dtype=dtype, kind=kind, seed=place)
+                    made = case(layers[place], details)
+                    step = Step(made.strides, made.dilations, made.padding)
+                    yield Group(made, (step,), formats)
 
     @property
     def complete(self) -> tuple[str, ...]:
@@ -63,7 +67,6 @@ class Block(NamedTuple):
 
     number: int
     dtype: str
-    formats: tuple[str, ...]
     groups: tuple[Group, ...]
     of_layers: bool = False
     scope: Scope = Scope()
@@ -71,14 +74,14 @@ class Block(NamedTuple):
     @property
     def size(self) -> int:
         """How many geometries are compared."""
-        return len(self.formats) * sum(len(group.steps) for group in self.groups)
+        return sum(group.size for group in self.groups)
 
     def without(self, token: str) -> Block:
         """Return the block but for the group that the case of `token` is of, if it is of one."""
         left = (
             group
             for group in self.groups
-            if not any(case.token() == token for one in self.formats for case in group.cases(one))
+            if not any(case.token() == token for one in group.formats for case in group.cases(one))
         )
         return self._replace(groups=tuple(left))
 
@@ -107,19 +110,19 @@ class Grids:
         blocks: list[Block] = []
         for scope, grid in parts:
             of_layers = grid is self.layers
-            size = (LAYERS if of_layers else GEOMETRIES) / len(scope.formats)
+            size = LAYERS if of_layers else GEOMETRIES
             for dtype, groups in groupby(grid.chosen(), lambda group: group.first.dtype):
                 for part in _cut(groups, size):
-                    block = Block(len(blocks), dtype, scope.formats, part, of_layers, scope)
+                    block = Block(len(blocks), dtype, part, of_layers, scope)
                     blocks.append(block)
         return sorted(blocks, key=lambda block: not block.of_layers)
 
 
-def _cut(groups: Iterable[Group], size: float) -> Iterator[tuple[Group, ...]]:
+def _cut(groups: Iterable[Group], size: int) -> Iterator[tuple[Group, ...]]:
     part: list[Group] = []
     for group in groups:
         part.append(group)
-        if sum(len(one.steps) for one in part) >= size:
+        if sum(one.size for one in part) >= size:
             yield tuple(part)
             part = []
     if part:

@@ -19,7 +19,17 @@ from parity.model.subject import Scope
 from parity.model.verdict import DISAGREEMENT, INTERRUPTED, WrongCall, verdict
 from parity.store.store import Store, StoreError
 from parity.sweep import compare
-from parity.sweep.found import LISTED, Counts, Found, OfDtype, OfLayers, OfOperation, Remark, Swept
+from parity.sweep.found import (
+    LISTED,
+    Counts,
+    Found,
+    OfDtype,
+    OfLayers,
+    OfOperation,
+    Remark,
+    Swept,
+    for_all_data,
+)  # fmt: skip
 from parity.sweep.heading import Heading
 from parity.sweep.layers import Block, Grids
 
@@ -101,6 +111,7 @@ def run_sweep(
     parts.sort(key=lambda found: found.block)
     whole = Counts().including(parts)
     classes = sum((Counter(found.classes) for found in parts), Counter())
+    likeliest = max((found.likeliest for found in parts), default=0.0)
     deaths = [(number, crash) for number, crash in crashes if crash.of_subject]
     swept = Swept(
         **vars(heading),
@@ -133,6 +144,10 @@ def run_sweep(
         first=_first(parts, deaths),
         simplest=None if interrupted else _simplest(parts, settings, scopes),
         doubts=[],
+        uniform=whole.uniform,
+        chance=whole.chance,
+        likeliest=likeliest,
+        for_all_data=for_all_data(whole.uniform, likeliest, whole.chance),
     )
     known, gone = _judged(settings.known, swept)
     said = doubts(swept, scopes, parts, [crash for _, crash in crashes])

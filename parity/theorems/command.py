@@ -44,6 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of which TensorFlow is asked; 0 for none (default: {_GEOMETRIES:,})",
     )
     parser.add_argument("--seed", type=int, help="what these are drawn from (default: a new one)")
+    parser.add_argument(
+        "--again", action="store_true", help="also ask another solver, cvc5, about every statement"
+    )
+    parser.add_argument(
+        "--pages",
+        type=Path,
+        metavar="DIR",
+        help="also write the pages that docs has of it",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the results")
     options.add_processes(parser)
 
@@ -51,8 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Verdict:
     """Prove and print; return 1 if anything is refuted, 3 if something was not found out."""
     _need_z3()
+    if arguments.again and not find_spec("cvc5"):
+        raise WrongCall("--again needs cvc5: pip install cvc5")
     from parity.theorems import run as proofs
     from parity.theorems.planted import ROWS, by_name
+    from parity.theorems.recipes import by_id
     from parity.theorems.theorem import THEOREMS
 
     def chosen(given: list[str] | None, known: list[str], what: str) -> list[str]:
@@ -68,10 +80,15 @@ def run(arguments: argparse.Namespace) -> Verdict:
         options.settings(arguments),
         chosen(arguments.names or None, [*THEOREMS], "THEOREM"),
         chosen(mistakes, [*by_name()], "--planted"),
+        [] if arguments.names else [*by_id()],
         0 if arguments.names else arguments.geometries,
         _fresh() if arguments.seed is None else arguments.seed,
+        again=arguments.again,
     )
     show(found, console)
+    if arguments.pages:
+        for name, text in proofs.pages(found.recipes).items():
+            (arguments.pages / name).write_text(text, encoding="utf-8")
     if arguments.output:
         arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     return found.told()
@@ -84,11 +101,13 @@ def measured(settings: Settings, console: Console, *, quick: bool) -> Proved | N
         return None
     from parity.theorems import run as proofs
     from parity.theorems.planted import by_name
+    from parity.theorems.recipes import by_id
     from parity.theorems.theorem import THEOREMS
 
     names, mistakes = [*THEOREMS][:: _FEW if quick else 1], [*by_name()][:: _FEW if quick else 1]
+    recipes = [*by_id()][:: _FEW if quick else 1]
     geometries = _GEOMETRIES // (_FEW**2 if quick else 1)
-    found = proofs.proved(settings, names, mistakes, geometries, _fresh())
+    found = proofs.proved(settings, names, mistakes, recipes, geometries, _fresh())
     console.print(summary(found), highlight=False, markup=False, soft_wrap=True)
     _warn(found, console)
     return found
@@ -161,10 +180,16 @@ def summary(found: Proved) -> str:
     paths, said = (sum(getattr(one, what) for one in proved) for what in ("paths", "statements"))
     of = f"{len(proved)} of {len(found.theorems)} theorems proved"
     wrong = f"{len(refuted)} of {len(found.planted)} mistakes refuted and replayed"
+    confirmed = sum(one.confirmed for one in proved)
+    again = f", {confirmed:,} of which cvc5 proves too" if confirmed else ""
     lines = [
-        f"{of}, {paths:,} paths, {said:,} statements",
+        f"{of}, {paths:,} paths, {said:,} statements{again}",
         f"{wrong}, {smallest} by what is surely the smallest",
     ]
+    if found.recipes:
+        right = sum(one.against is None for one in found.recipes)
+        wrong = f"{len(found.recipes) - right} refuted by the smallest setting"
+        lines.append(f"{len(found.recipes)} recipes for SAME and VALID: {right} proved, {wrong}")
     if found.bridge:
         bridge = found.bridge
         refused = sum(bridge.refused.values())

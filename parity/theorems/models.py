@@ -11,10 +11,13 @@ import builtins
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from parity.theorems.symbolic import both, product_grows
+from parity.theorems.symbolic import Int, both, path, product_grows, truth
 from parity.theorems.theorem import Check, Domain, modelled
 
-__all__ = ["Range", "Turn", "along", "compare", "each", "length", "modelled", "ranges"]
+__all__ = [
+    "Range", "Turn", "along", "compare", "each", "greatest", "least", "length", "modelled",
+    "ranges",
+]  # fmt: skip
 
 Turn = Any
 """The number of a turn: an integer, or a function of the ``Range`` which returns one."""
@@ -23,18 +26,33 @@ Turn = Any
 class Range:
     """The integers from ``start``, by ``step``, before ``stop``; iterated, those of one turn."""
 
-    def __init__(self, bounds: tuple[Any, ...], turn: Callable[[Range], Any]) -> None:
+    def __init__(self, bounds: tuple[Any, ...], turn: Callable[[Range], Any] | None = None) -> None:
         self.start, self.stop = bounds[:2] if len(bounds) > 1 else (0, *bounds)
         self.step = bounds[2] if len(bounds) > 2 else 1
         self._turn = turn
 
     def __iter__(self) -> Iterator[Any]:
+        assert self._turn is not None, "a range that is only measured"
         yield self.start + self._turn(self) * self.step
 
     @property
     def length(self) -> Any:
         """As ``len`` of a range, whose step must be positive."""
-        return max(0, -((self.start - self.stop) // self.step))
+        return greatest(0, -((self.start - self.stop) // self.step))
+
+
+def least(one: Any, other: Any) -> Any:
+    """Return the ``min`` of two without asking which, which would make two ways of one."""
+    if not isinstance(one, Int) and not isinstance(other, Int):
+        return min(one, other)
+    found = path().fresh("least")
+    path().add(truth(both(found <= one, found <= other, (found == one) | (found == other))).term)
+    return found
+
+
+def greatest(one: Any, other: Any) -> Any:
+    """Return the ``max`` of two, likewise."""
+    return -least(-one, -other)
 
 
 def length(of: Any) -> Any:

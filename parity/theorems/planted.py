@@ -42,6 +42,28 @@ _FOLLOW, _ONE_PART, _IN_A_RUN, _ASCEND, _WHOLE, _CHANNELS = (
     "parts_follow_each_other", "each_place_is_in_one_part", "each_output_is_in_a_run",
     "runs_ascend", "runs_are_contiguous", "tiles_have_every_channel_of_a_run_once",
 )  # fmt: skip
+_STRIDE, _DILATION, _IN_PHASES, _APART, _FOLDED, _WIDE, _SPREAD = (
+    "npconv._phases._along_stride", "npconv._phases._along_dilation", "npconv._phases.in_phases",
+    "npconv._phases.apart", "npconv._gradients.folded", "npconv._engine.toeplitz._widened",
+    "npconv._engine.toeplitz.spread",
+)  # fmt: skip
+_MET, _NO_MORE, _DISJOINT, _PHASE, _PHASES, _PLAIN, _SAME_PLACE, _BLOCK, _STAND = (
+    "each_tap_that_meets_a_pixel_is_in_a_part", "a_part_adds_nothing_else",
+    "parts_share_no_pixel_and_no_tap", "each_output_is_in_its_phase",
+    "phases_have_the_outputs_of_tensorflow", "other_axes_need_no_phases",
+    "folded_columns_are_the_same_elements", "blocks_read_what_their_outputs_read",
+    "filters_stand_where_their_outputs_read",
+)  # fmt: skip
+_REACH, _READ, _FRAME, _VIEW, _TAPS = (
+    f"npconv._blocks.{name}" for name in ("reach", "read", "_frame", "_view", "Block.taps")
+)
+_BAND, _CHANNEL, _FIRST, _PATCHES, _LEAD, _MATRIX, _MERGED = (
+    "bands_hold_what_the_definition_says", "bands_have_the_images_and_channels",
+    "blocks_begin_at_their_first_pixel", "taps_meet_each_pixel_once",
+    "views_lead_to_what_the_definition_says", "views_that_are_matrices_lead_to_the_same",
+    "one_stride_walks_merged_axes",
+)  # fmt: skip
+_ALIKE = "(strides[-2] == shape[-1] * item or"
 
 _NEEDED = "(outputs - 1) * stride + extent - size"
 
@@ -80,6 +102,53 @@ ROWS = (
     Planted("tiles_split_groups", _TILES, "unit = channels // groups if", "unit = 1 if", _CHANNELS),
     Planted("tiles_forget_rows", _TILES, "stop + prod", "prod", _CHANNELS),
     Planted("tiles_count_groups", _TILES, "hi * unit", "hi", _CHANNELS),
+    Planted("stride_without_gcd", _STRIDE, "// gcd(stride, axis.dilation)", "", _MET),
+    Planted("stride_first_pixel_off", _STRIDE, "tap - axis.before) %", "tap) %", _MET),
+    Planted("stride_one_target", _STRIDE, "* tap - axis.before) %", "- axis.before) %", _DISJOINT),
+    Planted("stride_not_reversed", _STRIDE, "- spacing * (taps - 1)", "", _NO_MORE),
+    Planted("stride_pads_swapped", _STRIDE, "start - lo, hi", "hi - stop, hi", _MET),
+    Planted("stride_spacing_dilated", _STRIDE, "* step // stride", "", _NO_MORE),
+    Planted("stride_a_part_lost", _STRIDE, "min(step,", "min(step - 1,", _MET),
+    Planted("stride_reads_before_first", _STRIDE, "max(lo, 0)", "lo", _NO_MORE),
+    Planted("dilation_a_phase_lost", _DILATION, "axis.outputs)):", "axis.outputs - 1)):", _PHASE),
+    Planted("dilation_before_forgotten", _DILATION, "number - axis.before", "number", _PHASE),
+    Planted("dilation_kept", _DILATION, "axis.stride, 1,", "axis.stride, step,", _PHASE),
+    Planted("phases_without_zeros", _IN_PHASES, "* dilation - rest", "* dilation", _PHASES),
+    Planted("phases_same_of_stride", _IN_PHASES, "1, dilation, ", "stride, dilation, ", _PHASES),
+    Planted("apart_where_both", _APART, "and any(", "and all(", _PLAIN),
+    Planted("folded_with_pads", _FOLDED, "not before and ", "", _SAME_PLACE),
+    Planted("folded_with_rest", _FOLDED, "size == outputs", "size >= outputs", _SAME_PLACE),
+    Planted("folded_groups", _FOLDED, " or geometry.groups > 1", "", _SAME_PLACE),
+    Planted("blocks_of_kernels", _WIDE, "1) * axis.stride, axis", "1), axis", _BLOCK),
+    Planted("blocks_too_few", _WIDE, "-(-axis.outputs //", "(axis.outputs //", _BLOCK),
+    Planted("blocks_pads_too_few", _WIDE, "1) * stride", "1) * axis.stride", _BLOCK),
+    Planted("blocks_negative_pads", _WIDE, "max(0, ", "max(-kernel, ", _BLOCK),
+    Planted("spread_without_stride", _SPREAD, "b * axis.stride", "b", _STAND),
+    Planted("spread_by_dilation", _SPREAD, "b * axis.stride", "b * axis.dilation", _STAND),
+    Planted("spread_reversed", _SPREAD, "[count : count + 2]", "[count + 1 : 0 : -1][:2]", _STAND),
+    Planted("bands_beyond_image", _REACH, "slice(a + lo, a + hi)", "slice(a, a + hi)", _BAND),
+    Planted("borders_without_rest", _REACH, "(hi, length))", "(lo, hi))", _BAND),
+    Planted("borders_overlap", _REACH, "(*inside[: 2 + i],", "(*inside[:2], *[every] * i,", _BAND),
+    Planted("bands_of_outputs", _REACH, "Axis.span, geometry.axes, places, kernel", "Axis.span, geometry.axes, places, places", _BAND),
+    Planted("bands_without_last_channel", _REACH, "c1 - c0)", "c1 - c0 - 1)", _CHANNEL),
+    Planted("bands_of_all_channels", _REACH, "((0, every), own)", "((0, every), every)", _CHANNEL),
+    Planted("bands_of_all_images", _REACH, "(slice(n0, n1),", "(slice(0, n1),", _CHANNEL),
+    Planted("offset_without_groups", _READ, "groups[0] * geometry.filter_channels +", "", _FIRST),
+    Planted("offset_of_whole_kernels", _READ, "+ taps[-1][0])", ")", _FIRST),
+    Planted("images_though_padded", _READ, "bool(band.borders)", "len(band.borders) > 1", _FIRST),
+    Planted("bands_larger_than_patches", _FRAME, "<= groups * rows * columns", "<= 2 * groups * rows * columns", _FIRST),
+    Planted("matrix_of_first_group", _FRAME, "if groups > 1 else", "if groups > 2 else", _FIRST),
+    Planted("views_dilated_outputs", _VIEW, "pixel * axis.stride", "pixel * axis.dilation", _LEAD),
+    Planted("views_strided_taps", _VIEW, "pixel * axis.dilation", "pixel * axis.stride", _LEAD),
+    Planted("views_mix_groups", _VIEW, "image * sizes[1] if", "image if", _LEAD),
+    Planted("views_merged_unchecked", _VIEW, _ALIKE, "(strides[-2] >= shape[-1] * item or", _LEAD),
+    Planted("columns_in_place_unchecked", _VIEW, "column in (item, 0)", "column is not None", _MATRIX),
+    Planted("rows_of_few", _VIEW, "row if rows > 1 else", "row if rows > 2 else", _MATRIX),
+    Planted("merged_without_check", "npconv._geometry.merged", "!= stride * length", "< stride * length", _MERGED),
+    Planted("merged_of_last", "npconv._geometry.merged", "length *= size", "length = size", _MERGED),
+    Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _PATCHES),
+    Planted("taps_that_meet_one", _TAPS, "one.start < one.stop", "one.start + 1 < one.stop", _PATCHES),
+    Planted("taps_swap_slices", _TAPS, "*[one for one, _ in met], *own", "*[one for _, one in met], *own", _PATCHES),
 )  # fmt: skip
 
 

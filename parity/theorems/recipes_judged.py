@@ -23,14 +23,13 @@ TRIED = 12
 PAGE = """\
 # Recipes for SAME
 
-Formulas that circulate for the padding and the output size of a convolution along one axis, held
-against TensorFlow's rule for **all** integers from 1: size n, kernel k, stride s, dilation d, with
-the dilated extent K = (k-1)\\*d + 1. Those called *proved* are right for every setting, as z3 says;
-the others have the smallest setting against them (the least n+k+s+d; all smaller ones were tried),
-what they give there, and a condition for which z3 says that they are right *where* it is met, or
-*only where* it is. Pads are right if the windows are TensorFlow's, that is the zeros before and the
-number of outputs; the size of a transpose is right if TensorFlow takes it. `//` rounds down, `%`
-leaves what is not negative. `parity prove` makes this page, and fails where it is another.
+Formulas that circulate for the padding and the outputs of a convolution along one axis, held
+against TensorFlow's rule for **all** integers from 1: size n, kernel k, stride s, dilation d; K is
+the dilated extent (k-1)\\*d + 1. What is *proved* is right everywhere, as z3 says; the others have
+the smallest setting against them (the least n+k+s+d; all smaller ones were tried) and a condition:
+right *where* it is met, or *only where* (and there), as z3 says. Pads are right if they make
+TensorFlow's windows: as many zeros before, as many outputs; a transpose's size, if TensorFlow takes
+it. `//` rounds down, `%` is what is left. `parity prove` holds this page against the proofs.
 
 | Recipe | Formula | Verdict | Smallest n, k, s, d against it | It gives | Right is |
 | --- | --- | --- | --- | --- | --- |

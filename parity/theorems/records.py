@@ -38,12 +38,23 @@ class Refutation:
 
 
 @dataclass(frozen=True)
+class OfRecipe:
+    """A recipe whose claim is proved, and the smallest setting against it, if it has one."""
+
+    id: str
+    against: tuple[int, int, int, int] | None
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Proved:
-    """All of it."""
+    """All of it; `stale` are pages of the documentation that say something else."""
 
     theorems: list[Proof]
     planted: list[Refutation]
+    recipes: list[OfRecipe]
     bridge: Bridged | None
+    stale: list[str]
     crashes: list[str]
     seconds: float
 
@@ -57,6 +68,7 @@ class Proved:
         ]
         found += [(one.name, f"planted, {one.verdict}") for one in self.planted if not one.found]
         found += [("bridge", said) for said in (self.bridge.disagreements if self.bridge else [])]
+        found += [(page, "is not what parity prove --pages writes") for page in self.stale]
         return found + [("crash", said) for said in self.crashes]
 
     @property
@@ -78,6 +90,7 @@ class Proved:
         proved = [one for one in self.theorems if one.verdict == PROVED]
         agreeing = [(one.name, f"{one.paths} paths") for one in proved]
         agreeing += [(one.name, f"refuted: {one.token}") for one in self.planted if one.found]
+        agreeing += [(one.id, "a recipe, right where it says so") for one in self.recipes]
         return Verdict.of(
             self.exit_code,
             "theorems about npconv's geometry",

@@ -1,19 +1,22 @@
-"""Proofs of all theorems, refutations of what is planted, and what compiled TensorFlow says."""
+"""Proofs of theorems and recipes, refutations of what is planted, and what TensorFlow says."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from parity import engine
 from parity.engine import Outcome, note
 from parity.model.case import Case
 from parity.model.settings import Settings
-from parity.theorems import cuts, sizes, spans
+from parity.theorems import cuts, phases, placed, reads, sizes, spans, views
 from parity.theorems.bridge import Bridged, compare
 from parity.theorems.planted import by_name, planted
-from parity.theorems.records import PROVED, REFUTED, Proved, Refutation
+from parity.theorems.recipes import RECIPES, by_id
+from parity.theorems.recipes_judged import Judged, as_json, judge, table
+from parity.theorems.records import PROVED, REFUTED, OfRecipe, Proved, Refutation
 from parity.theorems.theorem import (
     POSITIVE,
     THEOREMS,
@@ -26,16 +29,40 @@ from parity.theorems.theorem import (
     token,
 )
 
-MODULES = (cuts, sizes, spans)
+DOCS = Path(__file__).parents[2] / "docs"
+MODULES = (cuts, phases, placed, reads, sizes, spans, views)
 """What is imported is proved."""
+
+
+PAGE = """\
+# What is proved
+
+The geometry of a convolution is integer arithmetic. These statements about it hold for **all**
+integers: any size, kernel, stride, dilation, padding, any way to cut the work. `parity prove` runs
+npconv's own functions on symbolic integers, each way that they can go, and has
+[z3](https://github.com/Z3Prover/z3) look for integers against each statement; there are none. Wrong
+versions of the functions are planted too, and have to be refuted by the smallest integers, which
+`parity replay` shows. TensorFlow's rule is a transcription, held against compiled TensorFlow in
+every run.
+
+Taken for granted: z3 and Python; that a loop may be looked at turn by turn where its turns carry
+nothing but what is stated; that TensorFlow is what was transcribed. Not covered: NumPy's indexing,
+BLAS, and rounding. These are what the claims of the suite are about.
+
+| Theorem | Statement | Of |
+| --- | --- | --- |"""
+
+Result = Proof | Refutation | OfRecipe | Bridged
 
 
 @dataclass(frozen=True)
 class Task:
-    """A theorem to prove, a mistake to refute, or so many geometries to ask TensorFlow about."""
+    """A theorem to prove, a mistake to refute, a recipe to judge, or geometries for TensorFlow."""
 
     theorem: str = ""
     planted: str = ""
+    recipe: str = ""
+    again: bool = False
     geometries: int = 0
     seed: int = 0
 
@@ -44,41 +71,81 @@ def proved(
     settings: Settings,
     theorems: Sequence[str],
     mistakes: Sequence[str],
+    recipes: Sequence[str],
     geometries: int,
     seed: int,
+    *,
+    again: bool = False,
 ) -> Proved:
-    """Prove theorems, refute mistakes, compare geometries."""
+    """Prove theorems, `again` by another solver, refute mistakes, judge recipes, ask TensorFlow."""
     start = time.monotonic()
     tasks = [Task(geometries=geometries, seed=seed)] if geometries else []
-    tasks += [Task(name) for name in theorems] + [Task(planted=name) for name in mistakes]
-    found: list[Proof | Refutation | Bridged] = []
+    tasks += [Task(name, again=again) for name in theorems] + [
+        Task(planted=name) for name in mistakes
+    ]
+    tasks += [Task(recipe=name) for name in recipes]
+    found: dict[Task, Result] = {}
     crashes: list[str] = []
 
-    def one(outcome: Outcome[Task, Proof | Refutation | Bridged]) -> None:
+    def heard(outcome: Outcome[Task, Result]) -> None:
         if outcome.result is None:
             crashes.append(str(outcome.crash))
         else:
-            found.append(outcome.result)
+            found[outcome.task] = outcome.result
 
-    engine.run(answered, tasks, settings, one)
-    order = {name: place for place, name in enumerate((*THEOREMS, *by_name()))}
+    engine.run(answered, tasks, settings, heard)
+    results = [found[task] for task in tasks if task in found]
+    judged = [one for one in results if isinstance(one, OfRecipe)]
     return Proved(
-        sorted((each for each in found if isinstance(each, Proof)), key=lambda x: order[x.name]),
-        sorted(
-            (each for each in found if isinstance(each, Refutation)), key=lambda x: order[x.name]
-        ),
-        next((each for each in found if isinstance(each, Bridged)), None),
+        [one for one in results if isinstance(one, Proof)],
+        [one for one in results if isinstance(one, Refutation)],
+        judged,
+        next((one for one in results if isinstance(one, Bridged)), None),
+        stale(judged) if len(judged) == len(RECIPES) else [],
         crashes,
         time.monotonic() - start,
     )
 
 
-def answered(settings: Settings, task: Task) -> Proof | Refutation | Bridged:
+def answered(settings: Settings, task: Task) -> Result:
     """Do one of them."""
-    note.example(task.theorem or task.planted or f"{task.geometries} geometries")
+    note.example(task.theorem or task.planted or task.recipe or f"{task.geometries} geometries")
     if task.geometries:
         return compare(task.geometries, task.seed)
-    return prove(THEOREMS[task.theorem]) if task.theorem else refuted(task.planted)
+    if task.recipe:
+        (one,) = judge([by_id()[task.recipe]])
+        return OfRecipe(task.recipe, one.against, one.seconds)
+    if task.planted:
+        return refuted(task.planted)
+    return prove(THEOREMS[task.theorem], again=task.again)
+
+
+def pages(recipes: Sequence[OfRecipe]) -> dict[str, str]:
+    """Return what the pages of the documentation say of all recipes, by the names of the files."""
+    judged = [Judged(by_id()[one.id], one.against, one.seconds) for one in recipes]
+    rows = [
+        f"| {_words(one.name)} | {one.statement} | {_about(one)} |" for one in THEOREMS.values()
+    ]
+    theorems = "\n".join([PAGE, *rows, ""])
+    return {"recipes.md": table(judged), "recipes.json": as_json(judged), "theorems.md": theorems}
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _about(one: Theorem) -> str:
+    return ", ".join(f"`{name.removeprefix('npconv.')}`" for name in one.about)
+
+
+def stale(recipes: Sequence[OfRecipe]) -> list[str]:
+    """Return the pages of a checkout that say something else."""
+    files = {DOCS / name: text for name, text in pages(recipes).items()}
+    return [
+        f"docs/{file.name}"
+        for file, text in files.items()
+        if DOCS.is_dir() and not (file.is_file() and file.read_text("utf-8") == text)
+    ]
 
 
 def refuted(name: str) -> Refutation:

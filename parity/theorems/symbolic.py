@@ -20,6 +20,7 @@ import z3
 
 # In z3's steps, some two million a second: seconds would make a proof hang on the machine.
 _QUICK = 4_000_000  # to find out whether a way can be gone; if that is not found out, it is gone
+_SECOND = 200_000  # in cvc5's, some tens of thousands a second
 _PATIENT = (10_000_000, 60_000_000)  # for a goal, of one solver and of the others
 
 
@@ -284,3 +285,20 @@ def refute(known: list[z3.BoolRef], goal: Truth | bool) -> tuple[str, Any]:
         if answer == z3.sat:
             return "refuted", solver.model()
     return "unknown", None
+
+
+def asked_again(known: list[z3.BoolRef], goal: Truth | bool) -> str:
+    """Ask another solver, cvc5, for integers against a goal: "unsat" if there are none."""
+    import cvc5
+
+    stated = z3.Solver()
+    stated.add(*known, z3.Not(truth(goal).term))
+    solver = cvc5.Solver()
+    solver.setOption("rlimit-per", str(_SECOND))
+    parser = cvc5.InputParser(solver)
+    text = f"(set-logic ALL)\n{stated.to_smt2()}"
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "goal")
+    names, said = parser.getSymbolManager(), ""
+    while not (command := parser.nextCommand()).isNull():
+        said += command.invoke(solver, names)
+    return said.strip()

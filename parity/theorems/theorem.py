@@ -171,6 +171,7 @@ class Proof:
     verdict: str = "proved"  # or "refuted", "unknown", "vacuous"
     paths: int = 0
     statements: int = 0
+    confirmed: int = 0  # of the statements, by cvc5
     seconds: float = 0.0
     words: str = ""
     counterexample: dict[str, Any] = field(default_factory=dict)
@@ -181,8 +182,8 @@ class Proof:
 class Proving:
     """A check of symbolic integers, on one path."""
 
-    def __init__(self, proof: Proof, integers: Mapping[str, Any]) -> None:
-        self.proof, self.integers = proof, integers
+    def __init__(self, proof: Proof, integers: Mapping[str, Any], *, again: bool) -> None:
+        self.proof, self.integers, self.again = proof, integers, again
 
     def assume(self, condition: Any, /) -> None:  # noqa: D102
         from parity.theorems import symbolic
@@ -197,6 +198,11 @@ class Proving:
 
         self.proof.statements += 1
         known = symbolic.path().known
+        if self.again:
+            said = symbolic.asked_again(known, statement)
+            self.proof.confirmed += said == "unsat"
+            if said == "sat":
+                self.proof.unknown.append(f"{words} (cvc5 has integers against it)")
         if not symbolic.path().possible(symbolic.truth(symbolic.negated(statement)).term):
             symbolic.path().add(symbolic.truth(statement).term)
             return  # found out at once, as the solver of the path knows it all already
@@ -261,8 +267,11 @@ def _smallest(
     return values, True
 
 
-def prove(one: Theorem) -> Proof:
-    """Prove a theorem, or refute it by the smallest integers against it."""
+def prove(one: Theorem, *, again: bool = False) -> Proof:
+    """Prove a theorem, or refute it by the smallest integers against it.
+
+    ``again`` asks another solver about every statement as well.
+    """
     from parity.theorems import symbolic
 
     proof, start = Proof(one.name, one.statement, one.about), time.monotonic()
@@ -280,7 +289,7 @@ def prove(one: Theorem) -> Proof:
 
         def body(integers: dict[str, Any] = integers, case: dict[str, object] = case) -> None:
             try:
-                one.body(Proving(proof, integers), **case, **integers)
+                one.body(Proving(proof, integers, again=again), **case, **integers)
             except _Against as found:
                 against.append((found, {**case, **found.values}))
 

@@ -28,7 +28,7 @@ from parity.sweep.heading import Heading
 from parity.sweep.layers import Grids
 from parity.tests.speed import planted
 from parity.theorems.bridge import Bridged
-from parity.theorems.records import Proved, Refutation
+from parity.theorems.records import OfRecipe, Proved, Refutation
 from parity.theorems.theorem import Proof
 
 SIDES = ("subject", "TensorFlow")
@@ -90,6 +90,7 @@ def sweep(**changes: Any) -> Swept:
         first=[],
         simplest=None,
         doubts=[],
+        for_all_data="For all data: <words>",
     )
     return replace(found, **changes)
 
@@ -168,7 +169,9 @@ def theorems(**changes: Any) -> Proved:
         "<mistake>", "<npconv>", "<fits>", "refuted", "<no>", "<token>", True, True, 0.1
     )
     bridge = Bridged(compared=9, refused={"<negative>": 2})
-    return replace(Proved([proof], [wrong], bridge, [], 1.0), **changes)
+    return replace(
+        Proved([proof], [wrong], [OfRecipe("x", None, 0.1)], bridge, [], [], 1.0), **changes
+    )
 
 
 def report(*, quick: bool = False, times: Speed | None = None, **parts: Any) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,7 +17,7 @@ from parity.engine import note
 from parity.examples import corners
 from parity.model import geometry
 from parity.model.case import Array, Case
-from parity.model.subject import DTYPES, FORMATS, Scope
+from parity.model.subject import DTYPES, Scope
 from parity.oracles import eigen
 from parity.sweep.compare import Oracle, compared
 from parity.sweep.found import LISTED, Found
@@ -27,15 +28,16 @@ from parity.tests.sweep import subjects
 
 def some(dtype: str = "float32", every: int = 20, **limits: Any) -> Block:
     """Return a block of an image of 6 x 3 under a kernel of 3 x 2."""
-    grid = Grid(dtypes=DTYPES, sizes=((6,), (3,)), every=every, **limits)
+    dtypes = ("float32",) if dtype == "float32" else DTYPES
+    grid = Grid(dtypes=dtypes, sizes=((6,), (3,)), every=every, **limits)
     groups = [one for one in grid.chosen() if one.first.dtype == dtype]
     kernel = tuple(one for one in groups if one.first.filters_shape[:2] == (3, 2))
-    return Block(7, dtype, FORMATS, kernel)
+    return Block(7, dtype, kernel)
 
 
 def cases(block: Block) -> list[Case]:
     """Return the cases of a block in the order in which they are compared."""
-    formats = [[group.cases(one) for one in block.formats] for group in block.groups]
+    formats = [[group.cases(one) for one in group.formats] for group in block.groups]
     return [case for sides in formats for both in zip(*sides, strict=True) for case in both]
 
 
@@ -78,6 +80,21 @@ def test_a_fault_of_one_class_is_found_in_each_of_its_geometries_and_nowhere_els
     assert found.disagreements == len(wrong) > 100
     assert [one.token for one in found.listed] == wrong[:LISTED]
     assert "bit-identical" in found.listed[0].reason
+
+
+def test_a_form_that_is_wrong_in_one_coefficient_is_found() -> None:
+    def wrong(input: Array, filters: Array, **named: Any) -> Array:
+        right = npconv.conv2d(input, filters, **named)
+        right.flat[-1] += input.flat[0] * filters.flat[-1]
+        return right
+
+    block = some("float64", every=2)
+    found = on(block, wrong)
+    assert found.disagreements == found.compared == found.uniform == block.size > 50
+    terms = [case.terms for case in cases(block)]
+    chances = [2 / (2 * math.isqrt(2**53 // one) + 1) for one in terms]
+    assert found.likeliest == max(chances)
+    assert found.chance == pytest.approx(sum(chances))
 
 
 @pytest.mark.parametrize(

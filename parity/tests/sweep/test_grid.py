@@ -13,7 +13,8 @@ import pytest
 from parity.examples import corners
 from parity.model import geometry
 from parity.model.case import Case
-from parity.model.subject import Scope
+from parity.model.operation import OPERATIONS
+from parity.model.subject import DTYPES, FORMATS, Scope
 from parity.sweep import run
 from parity.sweep.grid import Grid
 
@@ -21,32 +22,64 @@ from parity.sweep.grid import Grid
 def cases(grid: Grid, every: int = 1) -> list[Case]:
     """Return every case of one group in so many."""
     groups = list(grid.chosen())[::every]
-    return [case for group in groups for one in grid.formats for case in group.cases(one)]
+    return [case for group in groups for one in group.formats for case in group.cases(one)]
 
 
 def test_the_number_of_geometries() -> None:
     grid = Grid()
     counted: Counter[str] = Counter()
     for group in grid.chosen():
-        counted[group.first.dtype] += len(grid.formats) * len(group.steps)
+        counted[group.first.dtype] += group.size
     assert counted == {
-        "float32": 1_032_834,
-        "float64": 140_870,
+        "float32": 516_417,
+        "float64": 516_417,
         "int32": 140_658,
         "float16": 140_830,
         "bfloat16": 140_598,
     }
     axes = (*grid.sizes, *grid.kernels, *grid.strides, *grid.dilations)
     everything = math.prod(map(len, axes)) * 5 * 11 * 2
-    assert counted["float32"] + grid.left_out() == everything
+    assert counted["float32"] + counted["float64"] + grid.left_out() == everything
     assert len(grid.channel_numbers()) == 11  # in_channels, out_channels and common divisors
 
 
-def test_the_tokens_of_conv2d_are_what_they_were_before_the_other_operations() -> None:
+@pytest.mark.parametrize(
+    ("dtypes", "expected"), [(("float32",), "abaa6c2c88a02b30"), (DTYPES, "d0d766f02b4d4bba")]
+)
+def test_the_tokens_of_conv2d_are_what_they_were(dtypes: tuple[str, ...], expected: str) -> None:
     checksum = blake2b(digest_size=8)
-    for case in cases(Grid(every=100)):
+    for case in cases(Grid(dtypes=dtypes, every=100)):
         checksum.update(f"{case.token()}\n".encode())
-    assert checksum.hexdigest() == "6fc942a658895792"
+    assert checksum.hexdigest() == expected
+
+
+def calls(grid: Grid, dtype: str, data_format: str) -> Counter[str]:
+    """Return the calls of a grid in a dtype and a format, by what does not depend on these."""
+    groups = [one for one in grid.chosen() if one.first.dtype == dtype]
+    found = [one for one in groups if data_format in one.formats]
+    tokens = [case.token() for group in found for case in group.cases("NHWC")]
+    return Counter(token.partition(" NHWC ")[2].rpartition(" ")[0] for token in tokens)
+
+
+def test_each_geometry_is_compared_in_float32_in_one_format_and_in_float64_in_the_other() -> None:
+    grid = Grid(every=200)
+    single, double = (
+        [calls(grid, dtype, one) for one in FORMATS] for dtype in ("float32", "float64")
+    )
+    assert single == double[::-1]
+    assert 0.45 < single[0].total() / (single[0] + single[1]).total() < 0.55
+    assert max((single[0] + single[1]).values()) == 1
+    whole = calls(Grid(dtypes=("float32",), every=200), "float32", "NCHW")
+    assert single[0] + single[1] == whole
+    alone = Grid(formats=("NCHW",), every=200)
+    assert calls(alone, "float32", "NCHW") == calls(alone, "float64", "NCHW") == whole
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_data_in_float64_are_drawn_for_all_data_but_for_two_filters(name: str) -> None:
+    grid = Grid.of(Scope(operation=name, dtypes=("float64",)), every=50)
+    kinds = {group.first.kind for group in grid.chosen()}
+    assert kinds == ({"small"} if name == "separable_conv2d" else {"uniform"})
 
 
 def test_geometries_are_valid_distinct_and_complete() -> None:

@@ -133,10 +133,13 @@ def test_groups_are_what_their_kind_says(layer: Layer) -> None:
 def test_each_dtype_has_its_share_and_the_first_is_whole() -> None:
     chosen = {dtype: {one.seed for one in cases(Layers(), dtype)} for dtype in DTYPES}
     whole = len(covering(Scope()))
-    assert len(chosen["float32"]) == whole
-    for dtype in DTYPES[1:]:
-        assert 0.9 < len(chosen[dtype]) * SHARE / whole < 1.1
-    assert len({frozenset(one) for one in chosen.values()}) == len(DTYPES)
+    assert len(chosen["float32"]) == len(chosen["float64"]) == whole
+    others = [chosen[dtype] for dtype in DTYPES if not dtype.startswith("float") or "16" in dtype]
+    assert all(0.9 < len(one) * SHARE / whole < 1.1 for one in others)
+    assert len({frozenset(one) for one in others}) == 3
+    in_formats = {(group.first.dtype, group.formats): group for group in Layers(every=50).chosen()}
+    for dtype in ("float32", "float64"):
+        assert {formats for one, formats in in_formats if one == dtype} == {("NHWC",), ("NCHW",)}
 
 
 def test_every_thins_without_a_pattern() -> None:
@@ -185,11 +188,12 @@ def test_npconv_agrees_in_each_dtype_and_a_fault_is_told() -> None:
     groups = list(Layers().chosen())
     for dtype in DTYPES:
         some = tuple(one for one in groups if one.first.dtype == dtype)[::150]
-        found = on(Block(0, dtype, FORMATS, some), npconv.conv2d)
-        assert (found.compared, found.disagreements) == (2 * len(some), 0)
+        found = on(Block(0, dtype, some), npconv.conv2d)
+        assert (found.compared, found.disagreements) == (sum(one.size for one in some), 0)
+        assert found.uniform == (found.compared if dtype == "float64" else 0)
         assert found.nonzero > 0.5 * found.outputs > 0
-    group = next(one for one in groups if one.first.input_shape[0] == 8)
-    found = on(Block(0, "float32", FORMATS, (group,)), wrong_where(lambda sizes: sizes.batch == 8))
+    group = next(one for one in groups if one.first.input_shape[0] == 8)._replace(formats=FORMATS)
+    found = on(Block(0, "float32", (group,)), wrong_where(lambda sizes: sizes.batch == 8))
     assert found.disagreements == 2
     assert Case.parse(found.listed[0].token) == group.first
 

@@ -143,7 +143,7 @@ def hidden(case: Case) -> Iterator[tuple[str, bool]]:
             yield name, np.array_equal(convolved(case, x, w, changed), right)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 def test_planted_faults_are_seen_wherever_they_change_what_is_read(dtype: str) -> None:
     met: Counter[str] = Counter()
     missed: list[str] = []
@@ -165,6 +165,7 @@ def test_planted_faults_are_seen_wherever_they_change_what_is_read(dtype: str) -
     assert axes == [*map(set, expected), {1, 2}, {1, 2}, {"SAME", "VALID", "explicit"}]
     assert met.keys() == FAULTS.keys()
     assert min(met.values()) >= 100, met
+    assert dtype != "float64" or not missed  # one in ten million may be
     # One in 40,000 was hidden when it was measured on one geometry in a hundred, in each dtype.
     assert len(missed) <= sum(met.values()) / 5_000, missed
 

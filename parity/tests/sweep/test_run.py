@@ -23,7 +23,16 @@ from parity.model.subject import Scope
 from parity.model.verdict import WrongCall
 from parity.store.store import Store
 from parity.sweep import command, heading, run
-from parity.sweep.found import LISTED, Found, OfDtype, OfLayers, OfOperation, Remark, Swept
+from parity.sweep.found import (
+    LISTED,
+    Found,
+    OfDtype,
+    OfLayers,
+    OfOperation,
+    Remark,
+    Swept,
+    for_all_data,
+)
 from parity.sweep.heading import Heading
 from parity.sweep.layers import Grids
 from parity.sweep.run import exit_code, run_sweep
@@ -287,3 +296,16 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(
         progress(0, 4000)
         progress(1234, 4000)
     assert shown in file.getvalue()
+
+
+def test_what_is_proved_for_all_data_is_said_with_numbers_rounded_up() -> None:
+    said = for_all_data(1234, 5.5501e-8, 4.4e-3)
+    assert "below 5.6e-08 at any one of 1,234 geometries, and below 4.4e-03" in said
+    assert "control flow that does not look at data" in said
+    assert "below 1 at any of them" in for_all_data(9, 0.5, 4.5)
+    assert for_all_data(0, 0.0, 0.0) == ""
+    for dtypes, some in ((("float32",), False), (("float32", "float64"), True)):
+        swept = run_sweep(Settings(scope=Scope(dtypes=dtypes)), every=20_000)
+        assert bool(swept.uniform) == bool(swept.for_all_data) == some
+        assert swept.chance <= swept.uniform * swept.likeliest
+        assert swept.uniform == (swept.by_dtype["float64"].compared if some else 0)

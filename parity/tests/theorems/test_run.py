@@ -14,6 +14,7 @@ import msgspec
 
 from parity.__main__ import main
 from parity.model.case import Case
+from parity.model.settings import Settings
 from parity.model.subject import load
 from parity.theorems import records, run
 from parity.theorems.theorem import THEOREMS, Proof, parse, token
@@ -49,7 +50,7 @@ def test_a_mistake_about_axes_makes_calls_wrong() -> None:
 
 
 def test_verdicts() -> None:
-    right = records.Proved([Proof("a", "", ())], [], None, [], 0.0)
+    right = records.Proved([Proof("a", "", ())], [], [], None, [], [], 0.0)
     assert right.exit_code == 0
     open_ = Proof("b", "", (), verdict="unknown", words="who knows")
     assert replace(right, theorems=[open_]).exit_code == 3
@@ -60,6 +61,24 @@ def test_verdicts() -> None:
     unlike = replace(survived, verdict="refuted")  # by integers that refute nothing
     assert replace(right, planted=[unlike]).exit_code == 1
     assert replace(right, crashes=["gone"]).exit_code == 1
+    assert replace(right, stale=["docs/recipes.md"]).exit_code == 1
+
+
+def test_a_page_that_says_something_else_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = run.answered(Settings(), run.Task(recipe="tensorflow-max"))
+    assert isinstance(one, records.OfRecipe)
+    found = [one]
+    monkeypatch.setattr(run, "DOCS", tmp_path)
+    assert run.stale(found) == ["docs/recipes.md", "docs/recipes.json", "docs/theorems.md"]
+    for name, text in run.pages(found).items():
+        (tmp_path / name).write_text(text)
+    assert run.stale(found) == []
+    assert run.stale([replace(one, against=(1, 2, 1, 1))]) == [
+        "docs/recipes.md",
+        "docs/recipes.json",
+    ]
 
 
 def test_a_token_comes_back() -> None:
@@ -77,7 +96,7 @@ def test_a_token_comes_back() -> None:
     [
         ("theorem", "one of"),
         ("theorem of_pythagoras a=1", "one of"),
-        ("theorem products_grow small=1 large=x by=2", "by=natural; received 'large=x'"),
+        ("theorem products_grow small=1 large=x by=2", "by=integer; received 'large=x'"),
         ("theorem products_grow small=1 by=2", "large is missing"),
         ("theorem windows_fit padding=same", "padding=SAME|VALID|EXPLICIT"),
     ],

@@ -109,3 +109,13 @@ def test_only_what_is_proved_is_a_lemma() -> None:
         proof_of(body, x=INTEGER, y=INTEGER)
     negative = symbolic.product_grows(1, 2, -1)
     assert negative is True  # it says nothing of these
+
+
+def test_another_solver_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cvc5")
+    one = spans.span_reads_what_the_definition_says
+    proof = prove(one, again=True)
+    assert (proof.verdict, proof.confirmed) == ("proved", proof.statements)
+    assert symbolic.asked_again([], symbolic.Int.named("x") > 3) == "sat"
+    monkeypatch.setattr(symbolic, "asked_again", lambda known, goal: "sat")
+    assert prove(one, again=True).verdict == "unknown"

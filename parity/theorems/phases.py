@@ -1,0 +1,306 @@
+"""Phases: convolutions that make up one of which every r-th pixel, or output, is one by itself."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Any
+
+from npconv import _gradients, _phases
+from npconv._geometry import Axis, Geometry
+from parity.theorems import tensorflow
+from parity.theorems.models import Range, greatest, least, length, ranges
+from parity.theorems.symbolic import Int, both, path, product_grows, same
+from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, Domain, modelled, theorem
+
+
+class _Steps:
+    """The greatest common divisor of stride and dilation, and what it leaves of both.
+
+    There are u and v with u * step + v * spacing == 1 and 0 <= u < spacing; all positive integers
+    have such, and the divisor that has them is the greatest.
+    """
+
+    gcd: Any
+    step: Any
+    spacing: Any
+    u: Any
+    v: Any
+
+    def __init__(self, check: Check, axis: Axis) -> None:
+        self.check, self.axis, stride, dilation = check, axis, axis.stride, axis.dilation
+        if isinstance(stride, Int):
+            names = ("gcd", "step", "spacing", "u", "v")
+            self.gcd, self.step, self.spacing, self.u, self.v = map(path().fresh, names)
+            check.assume(both(self.gcd > 0, self.step > 0, self.spacing > 0))
+            check.assume(both(stride == self.gcd * self.step, dilation == self.gcd * self.spacing))
+            check.assume(both(self.u >= 0, self.u < self.spacing))
+            check.assume(self.u * self.step + self.v * self.spacing == 1)
+        else:
+            self.gcd = gcd(stride, dilation)
+            self.step, self.spacing = stride // self.gcd, dilation // self.gcd
+            self.u = pow(self.step, -1, self.spacing)
+            self.v = (1 - self.u * self.step) // self.spacing
+        # As the function divides, without a rest.
+        step = stride // self.gcd
+        self.equal(step, self.step, self.gcd)
+        self.equal(dilation * step // stride, self.spacing, stride)
+        check.holds(dilation * self.step == self.spacing * stride, "steps and spacings")
+
+    def equal(self, one: Any, other: Any, by: Any) -> None:
+        """State that two factors are equal whose products by the same are."""
+        self.check.lemma(product_grows(one, other, by))
+        self.check.lemma(product_grows(other, one, by))
+        self.check.holds(one == other, "equal products have equal factors")
+
+    def model(self, one: Any, other: Any) -> Any:
+        """Return the divisor in place of ``gcd``."""
+        right = both(one == self.axis.stride, other == self.axis.dilation)
+        self.check.holds(right, "the gcd is that of the axis")
+        return self.gcd
+
+
+class _Class:
+    """The taps of an axis that are a step apart."""
+
+    def __init__(self, steps: _Steps, which: Any) -> None:
+        self.steps, self.which, axis = steps, which, steps.axis
+        self.skipped, self.first = divmod(axis.dilation * which - axis.before, axis.stride)
+
+    def place(self, output: Any, number: Any) -> Any:
+        """Return the number of the pixel that an output meets under a tap of a number."""
+        steps, axis = self.steps, self.steps.axis
+        one, other = axis.dilation * steps.step, steps.spacing * axis.stride
+        steps.check.holds(number * one == number * other, "as many steps and spacings")
+        return output + number * steps.spacing + self.skipped
+
+    def known(self, number: Any, place: Any) -> None:
+        """Say what is known of products, of a tap and a pixel."""
+        steps, axis = self.steps, self.steps.axis
+        last = (self.first + axis.before - axis.dilation * self.which) // axis.stride
+        steps.equal(last, -self.skipped, axis.stride)
+        self.pixels = Range((self.first, axis.size, axis.stride)).length
+        self.taps = Range((self.which, axis.kernel, axis.stride // steps.gcd)).length
+        _within(steps.check, number, self.taps, steps.step)
+        _within(steps.check, number, self.taps, steps.spacing)
+        _within(steps.check, place, self.pixels, axis.stride)
+
+    def parts(self, turn: Any) -> list[_phases._Along]:
+        """Run the function, whose loop has one turn."""
+        loops, steps = ranges(self.steps.check, turn), self.steps
+        choices = {"min": least, "max": greatest}
+        with modelled(_phases, range=loops, len=length, gcd=steps.model, **choices):
+            return _phases._along_stride(steps.axis)
+
+
+def _within(check: Check, one: Any, size: Any, by: Any) -> None:
+    """Say what is known of products of a number that is from 0 on and less than a size, or not."""
+    for small, large in ((one, size), (size - 1, one), (one, 0), (-1, one), (one, size - 1)):
+        check.lemma(product_grows(small, large, by))
+
+
+_AXIS: dict[str, Domain] = {
+    "size": NATURAL, "kernel": POSITIVE, "stride": POSITIVE, "dilation": POSITIVE,
+    "before": INTEGER, "outputs": NATURAL,
+}  # fmt: skip
+
+
+@theorem("npconv._phases._along_stride", **_AXIS, output=NATURAL, tap=NATURAL)
+def each_tap_that_meets_a_pixel_is_in_a_part(
+    check: Check, output: Any, tap: Any, **given: Any
+) -> None:
+    """What output o adds to pixel o * stride + k * dilation - before under tap k, a part adds.
+
+    It is the part of the tap's class. It has the pixel among its targets and the tap among its
+    taps, and its convolution, of stride 1 and reversed taps, reads the output there.
+    """
+    axis = Axis(**given, after=0)
+    pixel = tensorflow.reads(output, tap, axis.stride, axis.dilation, axis.before)
+    check.assume(both(output < axis.outputs, tap < axis.kernel, pixel >= 0, pixel < axis.size))
+    steps = _Steps(check, axis)
+    number, which = divmod(tap, axis.stride // steps.gcd)
+    one = _Class(steps, which)
+    place = one.place(output, number)
+    one.known(number, place)
+    check.holds(pixel == place * axis.stride + one.first, "the number of the pixel")
+    check.holds(both(place >= 0, place < one.pixels), "the pixel is one of them")
+    check.holds(both(number >= 0, number < one.taps), "the tap is in its class")
+    parts = one.parts(lambda _: which)
+    check.holds(len(parts) == 1, "the class has a part")
+    for part, source, taps, target in parts:
+        check.holds(
+            both(target.start + place * target.step == pixel, target.start >= 0), "the target"
+        )
+        check.holds(both(taps.start + number * taps.step == tap, taps.start >= 0), "the tap")
+        check.holds(both(target.stop == axis.size, taps.stop == axis.kernel), "and their ends")
+        turned = part.kernel - 1 - number
+        check.holds(both(turned >= 0, place < part.outputs), "both are the convolution's")
+        reads = tensorflow.reads(place, turned, part.stride, part.dilation, part.before)
+        check.holds(source.start + reads == output, "it reads the output")
+        check.holds(both(reads >= 0, reads < part.size), "and no padding")
+
+
+@theorem("npconv._phases._along_stride", **_AXIS, which=NATURAL, number=NATURAL, place=NATURAL)
+def a_part_adds_nothing_else(
+    check: Check, which: Any, number: Any, place: Any, **given: Any
+) -> None:
+    """What a part multiplies is an output and a tap that meet the target, or padding.
+
+    It is padding exactly where there is no such output, so that zeros stand for nothing else. The
+    pads make as many pixels as there are targets, and none is negative.
+    """
+    axis = Axis(**given, after=0)
+    one = _Class(_Steps(check, axis), which)
+    one.known(number, place)
+    parts = one.parts(which)
+    if not parts:
+        return
+    part, source, taps, target = parts[0]
+    check.assume(both(number < part.kernel, place < part.outputs))
+    turned = part.kernel - 1 - number
+    reads = tensorflow.reads(place, turned, part.stride, part.dilation, part.before)
+    output, tap = source.start + reads, taps.start + number * taps.step
+    check.holds(one.place(output, number) == place, "the number of the pixel")
+    pixel = tensorflow.reads(output, tap, axis.stride, axis.dilation, axis.before)
+    check.holds(pixel == target.start + place * target.step, "they meet the target")
+    check.holds(both(pixel >= 0, pixel < axis.size, target.start >= 0), "which is a pixel")
+    check.holds(both(tap >= 0, tap < axis.kernel, taps.start >= 0), "by a tap")
+    there = both(reads >= 0, reads < part.size)
+    check.holds(same(there, both(output >= 0, output < axis.outputs)), "all outputs are there")
+    check.holds(both(part.before >= 0, part.after >= 0), "pads are not negative")
+    made = part.size + part.before + part.after - (part.kernel - 1) * part.dilation
+    check.holds(made == part.outputs, "as many as there are targets")
+    check.holds(both(source.start >= 0, source.stop <= axis.outputs), "the source is there")
+    check.holds(source.stop - source.start == part.size, "and of the part's size")
+
+
+@theorem("npconv._phases._along_stride", **_AXIS, first=NATURAL, second=NATURAL)
+def parts_share_no_pixel_and_no_tap(check: Check, first: Any, second: Any, **given: Any) -> None:
+    """Targets of two parts have no pixel in common, and their classes no tap.
+
+    Both are progressions of one step each, whose first members differ and are less than the step.
+    """
+    check.assume(first < second)
+    axis = Axis(**given, after=0)
+    steps = _Steps(check, axis)
+    ones, others = _Class(steps, first), _Class(steps, second)
+    if not (found := ones.parts(first)) or not (more := others.parts(second)):
+        return
+    (*_, taps, target), (*_, classes, another) = found[0], more[0]
+    check.holds(both(taps.start != classes.start, taps.step == classes.step), "the classes are two")
+    for of in (taps, classes):
+        check.holds(both(of.start >= 0, of.start < of.step), "of one step")
+    for at in (target, another):
+        check.holds(both(at.step == axis.stride, at.start >= 0, at.start < at.step), "pixels, too")
+    if target.start == another.start:  # then the step would divide what the taps are apart
+        apart, strides = second - first, others.skipped - ones.skipped
+        a, b = steps.step, steps.spacing
+        check.holds((b * apart - a * strides) * steps.gcd == 0, "whole strides")
+        steps.equal(b * apart, a * strides, steps.gcd)
+        times = steps.u * apart + steps.v * strides
+        check.holds(steps.v * (b * apart) == steps.v * (a * strides), "and times v")
+        check.holds((steps.u * a + steps.v * b) * apart == apart, "by Bezout")
+        check.holds(times * a == apart, "a multiple of the step")
+        check.lemma(product_grows(0, times, a))
+        check.lemma(product_grows(times, 0, a))
+    check.holds(target.start != another.start, "the targets are two")
+
+
+@theorem("npconv._phases._along_dilation", **_AXIS, output=NATURAL, tap=NATURAL)
+def each_output_is_in_its_phase(check: Check, output: Any, tap: Any, **given: Any) -> None:
+    """Output o is one of phase o % dilation, and reads there what TensorFlow's rule says.
+
+    Where the rule says padding, the phase reads padding. Each phase begins at an output of its own
+    within the first dilation, so that an output is in no other.
+    """
+    axis = Axis(**given, after=0)
+    check.assume(both(output < axis.outputs, tap < axis.kernel))
+    number, which = divmod(output, axis.dilation)
+    with modelled(_phases, range=ranges(check, lambda _: which), len=length, min=least):
+        found = _phases._along_dilation(axis)
+    part, source, taps, target = found[0]
+    check.holds(both(target.start == which, target.step == axis.dilation), "outputs of a phase")
+    check.holds(target.start + number * target.step == output, "of which it is one")
+    _within(check, number, part.outputs, axis.dilation)
+    check.holds(both(number >= 0, number < part.outputs), "and computed")
+    check.holds(both(taps == slice(None), part.kernel == axis.kernel), "by all taps")
+    reads = tensorflow.reads(number, tap, part.stride, part.dilation, part.before)
+    pixel = tensorflow.phased_reads(output, tap, axis.stride, axis.dilation, axis.before)
+    check.holds(source.start + reads * source.step == pixel, "the pixel is TensorFlow's")
+    check.holds(both(source.start >= 0, source.start < axis.dilation), "from within the first step")
+    _within(check, reads, part.size, axis.dilation)
+    inside = both(reads >= 0, reads < part.size)
+    check.holds(same(inside, both(pixel >= 0, pixel < axis.size)), "padding is read for padding")
+
+
+@theorem(
+    "npconv._phases.in_phases", padding=("SAME", "VALID", "EXPLICIT"),
+    **{**_AXIS, "before": NATURAL, "outputs": NATURAL}, after=NATURAL,
+)  # fmt: skip
+def phases_have_the_outputs_of_tensorflow(
+    check: Check, padding: str, before: Any, after: Any, outputs: Any, **given: Any
+) -> None:
+    """Where strides count in phases, pads and number of outputs are those of TensorFlow's rule."""
+    pads = (before, after) if padding == "EXPLICIT" else padding
+    axis = _phases.in_phases(Axis(**given, before=before, after=after, outputs=outputs), pads)
+    rule = tensorflow.phased(**given, padding=padding, before=before, after=after)
+    check.holds(axis.outputs == rule[0], "the outputs")
+    check.holds(both(axis.before == rule[1], axis.after == rule[2]), "the pads")
+    for name, value in given.items():
+        check.holds(getattr(axis, name) == value, f"{name} is as before")
+
+
+@theorem(
+    "npconv._phases.apart", stride=POSITIVE, other_stride=POSITIVE,
+    dilation=POSITIVE, other_dilation=POSITIVE, output=NATURAL, tap=NATURAL, before=INTEGER,
+)  # fmt: skip
+def other_axes_need_no_phases(
+    check: Check, stride: Any, other_stride: Any, dilation: Any, other_dilation: Any,
+    output: Any, tap: Any, before: Any,
+) -> None:  # fmt: skip
+    """Where no phases are made, TensorFlow's rule for phases reads what a convolution reads.
+
+    Phases are made where one of two axes has a stride, and one a dilation.
+    """
+    steps = (stride, dilation), (other_stride, other_dilation)
+    axes = tuple(Axis(1, 1, *step, 0, 0, 1) for step in steps)
+    if _phases.apart(Geometry(axes, 1, 1, 1)):
+        check.holds((stride > 1) | (other_stride > 1), "a stride")
+        check.holds((dilation > 1) | (other_dilation > 1), "a dilation")
+        return
+    for step in steps:
+        _within(check, output, output // step[1], step[1])
+        reads = tensorflow.reads(output, tap, *step, before)
+        check.holds(tensorflow.phased_reads(output, tap, *step, before) == reads, "the pixel")
+
+
+@theorem(
+    "npconv._gradients.folded", **_AXIS, channels=POSITIVE, groups=POSITIVE, filters=POSITIVE,
+    output=NATURAL, tap=NATURAL, channel=NATURAL,
+)  # fmt: skip
+def folded_columns_are_the_same_elements(
+    check: Check, channels: Any, groups: Any, filters: Any, output: Any, tap: Any, channel: Any,
+    **given: Any,
+) -> None:  # fmt: skip
+    """Folded columns lie where they lay: a tap of an output's channel is a channel of that output.
+
+    Of images, of which an output's are neighbours, as of filters. A row has as many elements.
+    """
+    axis = Axis(**given, after=0)
+    check.assume(both(output < axis.outputs, tap < axis.kernel, channel < channels))
+    geometry = Geometry((axis,), channels * groups, channels, filters)
+    check.holds(geometry.groups == groups, "the groups")
+    folded = _gradients.folded(geometry)
+    if folded is geometry:
+        return
+    check.holds(groups == 1, "channels of one group")
+    one, width = folded.axes[0], folded.in_channels
+    pixel = tensorflow.reads(output, tap, axis.stride, axis.dilation, axis.before)
+    check.holds(both(pixel >= 0, pixel < axis.size), "no padding")
+    check.holds(one.size * width == axis.size * channels, "as many elements")
+    check.holds(one.kernel * folded.filter_channels == axis.kernel * channels, "of a filter, too")
+    check.holds(both(folded.out_channels == filters, one.outputs == axis.outputs), "the outputs")
+    moved = tap * channels + channel  # which is its place in the filters, too
+    check.lemma(product_grows(tap, axis.kernel, channels))
+    check.holds(both(moved >= 0, moved < width), "a channel of the output")
+    reads = tensorflow.reads(output, 0, one.stride, one.dilation, one.before)
+    check.holds(reads * width + moved == pixel * channels + channel, "the element of the pixel")
