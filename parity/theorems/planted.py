@@ -63,7 +63,8 @@ _BAND, _CHANNEL, _FIRST, _PATCHES, _LEAD, _MATRIX, _MERGED = (
     "views_lead_to_what_the_definition_says", "views_that_are_matrices_lead_to_the_same",
     "one_stride_walks_merged_axes",
 )  # fmt: skip
-_ALIKE = "(strides[-2] == shape[-1] * item or"
+_MERGE = "npconv._geometry.merged"
+_ALIKE = "(strides[-2]"
 
 _NEEDED = "(outputs - 1) * stride + extent - size"
 
@@ -129,26 +130,19 @@ ROWS = (
     Planted("bands_beyond_image", _REACH, "slice(a + lo, a + hi)", "slice(a, a + hi)", _BAND),
     Planted("borders_without_rest", _REACH, "(hi, length))", "(lo, hi))", _BAND),
     Planted("borders_overlap", _REACH, "(*inside[: 2 + i],", "(*inside[:2], *[every] * i,", _BAND),
-    Planted("bands_of_outputs", _REACH, "Axis.span, geometry.axes, places, kernel", "Axis.span, geometry.axes, places, places", _BAND),
+    Planted("bands_of_outputs", _REACH, "axes, places, kernel", "axes, places, places", _BAND),
     Planted("bands_without_last_channel", _REACH, "c1 - c0)", "c1 - c0 - 1)", _CHANNEL),
     Planted("bands_of_all_channels", _REACH, "((0, every), own)", "((0, every), every)", _CHANNEL),
     Planted("bands_of_all_images", _REACH, "(slice(n0, n1),", "(slice(0, n1),", _CHANNEL),
     Planted("offset_without_groups", _READ, "groups[0] * geometry.filter_channels +", "", _FIRST),
     Planted("offset_of_whole_kernels", _READ, "+ taps[-1][0])", ")", _FIRST),
-    Planted("images_though_padded", _READ, "bool(band.borders)", "len(band.borders) > 1", _FIRST),
-    Planted("bands_larger_than_patches", _FRAME, "<= groups * rows * columns", "<= 2 * groups * rows * columns", _FIRST),
+    Planted("bands_too_large", _FRAME, "<= groups * rows", "<= 2 * groups * rows", _FIRST),
     Planted("matrix_of_first_group", _FRAME, "if groups > 1 else", "if groups > 2 else", _FIRST),
-    Planted("views_dilated_outputs", _VIEW, "pixel * axis.stride", "pixel * axis.dilation", _LEAD),
-    Planted("views_strided_taps", _VIEW, "pixel * axis.dilation", "pixel * axis.stride", _LEAD),
-    Planted("views_mix_groups", _VIEW, "image * sizes[1] if", "image if", _LEAD),
-    Planted("views_merged_unchecked", _VIEW, _ALIKE, "(strides[-2] >= shape[-1] * item or", _LEAD),
-    Planted("columns_in_place_unchecked", _VIEW, "column in (item, 0)", "column is not None", _MATRIX),
-    Planted("rows_of_few", _VIEW, "row if rows > 1 else", "row if rows > 2 else", _MATRIX),
-    Planted("merged_without_check", "npconv._geometry.merged", "!= stride * length", "< stride * length", _MERGED),
-    Planted("merged_of_last", "npconv._geometry.merged", "length *= size", "length = size", _MERGED),
+    Planted("merged_without_check", _MERGE, "!= stride * length", "< stride * length", _MERGED),
+    Planted("merged_of_last", _MERGE, "length *= size", "length = size", _MERGED),
     Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _PATCHES),
-    Planted("taps_that_meet_one", _TAPS, "one.start < one.stop", "one.start + 1 < one.stop", _PATCHES),
-    Planted("taps_swap_slices", _TAPS, "*[one for one, _ in met], *own", "*[one for _, one in met], *own", _PATCHES),
+    Planted("taps_that_meet_one", _TAPS, ".start < one.stop", ".start + 1 < one.stop", _PATCHES),
+    Planted("taps_swap_slices", _TAPS, "one, _ in met], *own", "_, one in met], *own", _PATCHES),
 )  # fmt: skip
 
 

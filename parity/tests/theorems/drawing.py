@@ -13,7 +13,7 @@ _DRAWS = 400_000
 def hold(one: Theorem, wanted: int = 200, **most: int) -> dict[str, Any]:
     """Hold a theorem against so many draws that it speaks of; print how many it does not.
 
-    Parameters are up to 4, or what `most` says of them. Returns the last draw.
+    Parameters are up to 4, or what `most` says of them, whichever the axis. Returns the last draw.
     """
     random, held = Random(one.name), 0
     for number in range(_DRAWS):
@@ -23,7 +23,7 @@ def hold(one: Theorem, wanted: int = 200, **most: int) -> dict[str, Any]:
                 values[name] = random.choice(domain)
             else:
                 least = {INTEGER: -3, POSITIVE: 1}.get(domain, 0)
-                values[name] = random.randint(least, most.get(name, 4))
+                values[name] = random.randint(least, most.get(name.rstrip("0123456789"), 4))
         try:
             held += replay(one, **values) > 0
         except Outside:
