@@ -8,7 +8,7 @@ from typing import Any
 from npconv import _gradients, _phases
 from npconv._geometry import Axis, Geometry
 from parity.theorems import tensorflow
-from parity.theorems.models import Range, greatest, least, length, ranges
+from parity.theorems.models import Range, compare, greatest, least, length, ranges
 from parity.theorems.symbolic import Int, both, path, product_grows, same
 from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, Domain, modelled, theorem
 
@@ -80,9 +80,9 @@ class _Class:
         steps.equal(last, -self.skipped, axis.stride)
         self.pixels = Range((self.first, axis.size, axis.stride)).length
         self.taps = Range((self.which, axis.kernel, axis.stride // steps.gcd)).length
-        _within(steps.check, number, self.taps, steps.step)
-        _within(steps.check, number, self.taps, steps.spacing)
-        _within(steps.check, place, self.pixels, axis.stride)
+        compare(steps.check, steps.step, number, self.taps, self.taps - 1, 0, -1)
+        compare(steps.check, steps.spacing, number, self.taps, self.taps - 1, 0, -1)
+        compare(steps.check, axis.stride, place, self.pixels, self.pixels - 1, 0, -1)
 
     def parts(self, turn: Any) -> list[_phases._Along]:
         """Run the function, whose loop has one turn."""
@@ -90,12 +90,6 @@ class _Class:
         choices = {"min": least, "max": greatest}
         with modelled(_phases, range=loops, len=length, gcd=steps.model, **choices):
             return _phases._along_stride(steps.axis)
-
-
-def _within(check: Check, one: Any, size: Any, by: Any) -> None:
-    """Say what is known of products of a number that is from 0 on and less than a size, or not."""
-    for small, large in ((one, size), (size - 1, one), (one, 0), (-1, one), (one, size - 1)):
-        check.lemma(product_grows(small, large, by))
 
 
 _AXIS: dict[str, Domain] = {
@@ -220,14 +214,14 @@ def each_output_is_in_its_phase(check: Check, output: Any, tap: Any, **given: An
     part, source, taps, target = found[0]
     check.holds(both(target.start == which, target.step == axis.dilation), "outputs of a phase")
     check.holds(target.start + number * target.step == output, "of which it is one")
-    _within(check, number, part.outputs, axis.dilation)
+    compare(check, axis.dilation, number, part.outputs, part.outputs - 1, 0, -1)
     check.holds(both(number >= 0, number < part.outputs), "and computed")
     check.holds(both(taps == slice(None), part.kernel == axis.kernel), "by all taps")
     reads = tensorflow.reads(number, tap, part.stride, part.dilation, part.before)
     pixel = tensorflow.phased_reads(output, tap, axis.stride, axis.dilation, axis.before)
     check.holds(source.start + reads * source.step == pixel, "the pixel is TensorFlow's")
     check.holds(both(source.start >= 0, source.start < axis.dilation), "from within the first step")
-    _within(check, reads, part.size, axis.dilation)
+    compare(check, axis.dilation, reads, part.size, part.size - 1, 0, -1)
     inside = both(reads >= 0, reads < part.size)
     check.holds(same(inside, both(pixel >= 0, pixel < axis.size)), "padding is read for padding")
 
@@ -268,7 +262,7 @@ def other_axes_need_no_phases(
         check.holds((dilation > 1) | (other_dilation > 1), "a dilation")
         return
     for step in steps:
-        _within(check, output, output // step[1], step[1])
+        compare(check, step[1], output, output // step[1])
         reads = tensorflow.reads(output, tap, *step, before)
         check.holds(tensorflow.phased_reads(output, tap, *step, before) == reads, "the pixel")
 

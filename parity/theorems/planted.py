@@ -47,12 +47,23 @@ _STRIDE, _DILATION, _IN_PHASES, _APART, _FOLDED, _WIDE, _SPREAD = (
     "npconv._phases.apart", "npconv._gradients.folded", "npconv._engine.toeplitz._widened",
     "npconv._engine.toeplitz.spread",
 )  # fmt: skip
+_SCATTER, _PIECES, _KN2ROW, _PLANES, _PATCHES, _WINOGRAD, _FFT = (
+    "npconv._engine.toeplitz.scatter", "npconv._engine.toeplitz._pieces",
+    "npconv._engine.kn2row._met", "npconv._engine.depthwise._planes",
+    "npconv._engine.depthwise.patches_of", "npconv._engine.winograd.Winograd._windows",
+    "npconv._engine.fft._windows",
+)  # fmt: skip
 _MET, _NO_MORE, _DISJOINT, _PHASE, _PHASES, _PLAIN, _SAME_PLACE, _BLOCK, _STAND = (
     "each_tap_that_meets_a_pixel_is_in_a_part", "a_part_adds_nothing_else",
     "parts_share_no_pixel_and_no_tap", "each_output_is_in_its_phase",
     "phases_have_the_outputs_of_tensorflow", "other_axes_need_no_phases",
     "folded_columns_are_the_same_elements", "blocks_read_what_their_outputs_read",
     "filters_stand_where_their_outputs_read",
+)  # fmt: skip
+_ONCE, _ADDED, _HOLD, _READ, _WINDOWS = (
+    "each_output_is_written_once", "planes_are_added_where_outputs_read",
+    "planes_hold_what_a_tap_reads", "depthwise_patches_are_what_outputs_read",
+    "windows_are_what_blocks_read",
 )  # fmt: skip
 
 _NEEDED = "(outputs - 1) * stride + extent - size"
@@ -116,6 +127,23 @@ ROWS = (
     Planted("spread_without_stride", _SPREAD, "b * axis.stride", "b", _STAND),
     Planted("spread_by_dilation", _SPREAD, "b * axis.stride", "b * axis.dilation", _STAND),
     Planted("spread_reversed", _SPREAD, "[count : count + 2]", "[count + 1 : 0 : -1][:2]", _STAND),
+    Planted("scatter_from_first", _SCATTER, "slice(lo * side, lo", "slice(first * side, lo", _ONCE),
+    Planted("scatter_whole_blocks", _SCATTER, "(hi - lo) * size))", "(hi - lo) * side))", _ONCE),
+    Planted("pieces_lose_the_cut", _PIECES, "whole < hi", "whole < lo", _ONCE),
+    Planted("pieces_round_up", _PIECES, "outputs // side)", "-(-outputs // side))", _ONCE),
+    Planted("kn2row_without_dilation", _KN2ROW, "k * axis.dilation", "k", _ADDED),
+    Planted("kn2row_turned", _KN2ROW, "(*tap, ", "(*tap[::-1], ", _ADDED),
+    Planted("kn2row_from_the_end", _KN2ROW, "[k * axis", "[(axis.kernel - 1 - k) * axis", _ADDED),
+    Planted("planes_by_outputs", _PLANES, "-skipped", "skipped", _HOLD),
+    Planted("planes_without_dilation", _PLANES, "tap * axis.dilation", "tap", _HOLD),
+    Planted("planes_one_too_short", _PLANES, "-((first -", "((-first +", _HOLD),
+    Planted("patches_strides_of_taps", _PATCHES, "pixel * axis.dilation", "pixel", _READ),
+    Planted("patches_of_one_plane", _PATCHES, "len(band) > 1", "len(band) > 2", _READ),
+    Planted("patches_from_channel", _PATCHES, "start * pixels[-1]", "start * item", _READ),
+    Planted("winograd_windows_apart", _WINOGRAD, "row * self.outputs", "row * self.side", _WINDOWS),
+    Planted("fft_windows_swapped", _FFT, "row * block[0], pixel * block[1]",
+            "row * block[1], pixel * block[0]", _WINDOWS),
+    Planted("blocks_too_long", _WIDE, "(outputs - 1) * axis", "outputs * axis", _WINDOWS),
 )  # fmt: skip
 
 
