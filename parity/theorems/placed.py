@@ -108,8 +108,9 @@ def filters_stand_where_their_outputs_read(
     check.holds(groups * filters // groups == filters, "the filters of one")
     flat = Recorded((prod(kernel) * channels, groups * filters))
     with modelled(toeplitz, np=SimpleNamespace(zeros=zeros), as_strided=strided):
-        toeplitz.spread(flat, geometry, block)  # type: ignore[arg-type]
+        matrix = toeplitz.spread(flat, geometry, block)  # type: ignore[arg-type]
     result, view = made
+    check.holds(matrix.shape[0] == prod(result.shape[: rank + 1]), "a row for each tap and channel")
     right = (*kernel, channels, groups, *block, filters)
     check.holds(both(*map(eq, view.shape, right)), "all that is written")
     assert view.written is not None
