@@ -15,6 +15,7 @@ from npconv._engine import depthwise, fft, kn2row, toeplitz, winograd
 from npconv._geometry import Axis, Geometry, Range, Span
 from parity.theorems import tensorflow
 from parity.theorems.models import compare, greatest, least, ranges
+from parity.theorems.phases import AXIS
 from parity.theorems.recorded import NUMPY, Recorded
 from parity.theorems.symbolic import both, implies, negated, product_grows, same
 from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, Domain, modelled, theorem
@@ -38,36 +39,33 @@ def _span(axis: Axis, outputs: Range) -> Span:
 
 @theorem(
     "npconv._engine.toeplitz._widened",
-    size=NATURAL, kernel=POSITIVE, stride=POSITIVE, dilation=POSITIVE, before=INTEGER,
-    after=INTEGER, outputs=POSITIVE, side=POSITIVE, output=NATURAL, tap=NATURAL,
+    **AXIS, after=INTEGER, side=POSITIVE, output=NATURAL, tap=NATURAL,
 )  # fmt: skip
 def blocks_read_what_their_outputs_read(
-    check: Check, size: Any, kernel: Any, stride: Any, dilation: Any, before: Any,
-    after: Any, outputs: Any, side: Any, output: Any, tap: Any,
-) -> None:  # fmt: skip
+    check: Check, side: Any, output: Any, tap: Any, **given: Any
+) -> None:
     """Output b of a block reads under tap b * stride + k what the original does under tap k.
 
     There are blocks for all outputs, none has no output, and the pads are as before at the
     beginning, and no more than the last block needs at the end, unless it needs none.
     """
-    check.assume(both(output < outputs, tap < kernel))
-    if dilation > 1:
-        check.assume(kernel == 1)  # else a block is one output
-    axis = Axis(size, kernel, stride, dilation, before, after, outputs)
+    axis = Axis(**given)
+    check.assume(both(output < axis.outputs, tap < axis.kernel))
+    if axis.dilation > 1:
+        check.assume(axis.kernel == 1)  # else a block is one output
     wide = toeplitz._widened(axis, side)
     block, place = divmod(output, side)
-    check.lemma(product_grows(place, side, stride))
-    check.lemma(product_grows(place - 1, side, stride))
-    moved = place * stride + tap
+    check.lemma(product_grows(place, side, axis.stride))
+    moved = place * axis.stride + tap
     check.holds(both(moved >= 0, moved < wide.kernel), "the tap is one of the block's")
     check.holds(both(block >= 0, block < wide.outputs), "the block is one of them")
-    check.holds((wide.outputs - 1) * side < outputs, "no block is without outputs")
-    pixel = output * stride + tap * dilation - before
-    reads = block * wide.stride + moved * wide.dilation - wide.before
+    check.holds((wide.outputs - 1) * side < axis.outputs, "no block is without outputs")
+    pixel = tensorflow.reads(output, tap, axis.stride, axis.dilation, axis.before)
+    reads = tensorflow.reads(block, moved, wide.stride, wide.dilation, wide.before)
     check.holds(reads == pixel, "it reads the pixel")
-    check.holds(wide.before == before, "pads at the beginning are kept")
+    check.holds(wide.before == axis.before, "pads at the beginning are kept")
     if side > 1:
-        over = (wide.outputs - 1) * wide.stride + wide.kernel - size - before
+        over = (wide.outputs - 1) * wide.stride + wide.kernel - axis.size - axis.before
         check.holds(both(wide.after >= over, wide.after >= 0), "pads at the end are enough")
         check.holds((wide.after == 0) | (wide.after == over), "and no more")
 
@@ -199,11 +197,7 @@ def planes_are_added_where_outputs_read(check: Check, **axes: Any) -> None:
         check.holds(part.stop - part.start == count, "as many as outputs")
 
 
-@theorem(
-    "npconv._engine.depthwise._planes",
-    size=NATURAL, kernel=POSITIVE, stride=POSITIVE, dilation=POSITIVE, before=INTEGER,
-    outputs=NATURAL, output=NATURAL, tap=NATURAL,
-)  # fmt: skip
+@theorem("npconv._engine.depthwise._planes", **AXIS, output=NATURAL, tap=NATURAL)
 def planes_hold_what_a_tap_reads(check: Check, output: Any, tap: Any, **given: Any) -> None:
     """Output o reads in the plane of its tap what the definition says, next to output o + 1.
 
