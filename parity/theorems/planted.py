@@ -37,6 +37,7 @@ _SPAN, _MEETING = (
     "meeting_gives_the_outputs_that_meet_pixels",
 )
 _PARTS, _RUNS, _TILES = (f"npconv._engine.plan.{name}" for name in ("parts", "runs", "tiles"))
+_SHARES, _CUT_ONCE = "npconv._filter_gradients._shares", "filters_are_cut_once"
 _LARGEST = "npconv._engine.plan.largest"
 _FOLLOW, _ONE_PART, _IN_A_RUN, _ASCEND, _WHOLE, _CHANNELS = (
     "parts_follow_each_other", "each_place_is_in_one_part", "each_output_is_in_a_run",
@@ -103,6 +104,9 @@ ROWS = (
     Planted("tiles_split_groups", _TILES, "unit = channels // groups if", "unit = 1 if", _CHANNELS),
     Planted("tiles_forget_rows", _TILES, "stop + prod", "prod", _CHANNELS),
     Planted("tiles_count_groups", _TILES, "hi * unit", "hi", _CHANNELS),
+    Planted("shares_of_other_axis", _SHARES, "parts(shape[-1],", "parts(shape[-3],", _CUT_ONCE),
+    Planted("shares_by_groups", _SHARES, "whole[:-3], one", "whole[:-2], one", _CUT_ONCE),
+    Planted("shares_lose_a_tap", _SHARES, "runs(shape[:-2]", "runs((*shape[:-3], 1)", _CUT_ONCE),
     Planted("stride_without_gcd", _STRIDE, "// gcd(stride, axis.dilation)", "", _MET),
     Planted("stride_first_pixel_off", _STRIDE, "tap - axis.before) %", "tap) %", _MET),
     Planted("stride_one_target", _STRIDE, "* tap - axis.before) %", "- axis.before) %", _DISJOINT),
