@@ -141,11 +141,8 @@ def prepare(
         taps = tuple((0, length) for length in lengths)
         band = reach(plan.geometry, tile.outputs, (0, 1), (*taps, tile.channels))
         pixels = fill(scratch.take("band", band.shape, _FLOAT64), band, images, scratch)[0]
-        # (n, *pixels, C) -> (n, rows, columns, *lengths, C)
-        image, row, pixel, item = pixels.strides
-        shape = (*(hi - lo for lo, hi in tile.outputs), *lengths, pixels.shape[-1])
-        strides = (image, row * tall, pixel * wide, row, pixel, item)
-        values: Array = np.ndarray(shape, _FLOAT64, pixels, 0, strides)
+        sides = tuple(hi - lo for lo, hi in tile.outputs)
+        values = _windows(pixels, sides, lengths, plan.block)
         values = np.fft.fft(np.fft.rfft(values, axis=-2), axis=-3)
         own = (
             _transformed(weights[:, first:last], *how) if every is None else every[..., first:last]
@@ -165,6 +162,16 @@ def prepare(
         return True
 
     return work
+
+
+def _windows(
+    pixels: Array, sides: tuple[int, ...], lengths: tuple[int, ...], block: tuple[int, ...]
+) -> Array:
+    """Return what the blocks read: (n, *pixels, C) -> (n, rows, columns, *lengths, C)."""
+    image, row, pixel, item = pixels.strides
+    strides = (image, row * block[0], pixel * block[1], row, pixel, item)
+    shape = *sides, *lengths, pixels.shape[-1]
+    return np.ndarray(shape, pixels.dtype, pixels, 0, strides)
 
 
 def _transformed(weights: Array, kernel: tuple[int, ...], lengths: tuple[int, ...]) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from npconv._blocks import reach
+from npconv._blocks import Index, reach
 from npconv._engine.casting import cast, cast_bytes
 from npconv._engine.kept import Kept, made
 from npconv._engine.numbers import Numbers, filter_bytes, itemsize, numbers
@@ -89,11 +89,7 @@ def prepare(
         sizes = tuple(hi - lo for lo, hi in tile.outputs)
         sums = scratch.take("product", (filters, *sizes), arithmetic.sums)
         for number, tap in enumerate(np.ndindex(kernel)):
-            places = (
-                slice(k * axis.dilation, k * axis.dilation + length)
-                for k, axis, length in zip(tap, geometry.axes, sizes[1:], strict=True)
-            )
-            plane = planes[tap][(slice(None), slice(None), *places)]
+            plane = planes[_met(geometry, tap, sizes[1:])]
             if number:
                 np.add(sums, plane, out=sums)
             else:
@@ -102,6 +98,13 @@ def prepare(
         return True
 
     return work
+
+
+def _met(geometry: Geometry, tap: tuple[int, ...], outputs: tuple[int, ...]) -> Index:
+    """Return which products so many outputs add under a tap: of (*kernel, filters, n, *pixels)."""
+    starts = [k * axis.dilation for k, axis in zip(tap, geometry.axes, strict=True)]
+    places = (slice(lo, lo + count) for lo, count in zip(starts, outputs, strict=True))
+    return (*tap, slice(None), slice(None), *places)
 
 
 def _operands(flat: Array, channels: int, arithmetic: Numbers) -> tuple[Array, ...]:

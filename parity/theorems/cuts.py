@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from npconv import _filter_gradients
 from npconv._engine import plan
 from parity.theorems.models import Range, Turn, compare, modelled, ranges
 from parity.theorems.symbolic import both, implies, product_grows, same
@@ -215,3 +216,35 @@ def tiles_have_every_channel_of_a_run_once(
         check.holds(both(start >= 0, start < stop, stop <= channels), "channels that there are")
         held = both(start <= channel, channel < stop)
         check.holds(same(held, both(lo <= number, number < hi)), "of whole parts")
+
+
+@theorem(
+    "npconv._filter_gradients._shares", rank=(1, 2), count=POSITIVE,
+    kernel0=POSITIVE, kernel1=POSITIVE, channels=POSITIVE, groups=POSITIVE, filters=POSITIVE,
+)  # fmt: skip
+def filters_are_cut_once(
+    check: Check, rank: int, count: Any, channels: Any, groups: Any, filters: Any,
+    kernel0: Any, kernel1: Any,
+) -> None:  # fmt: skip
+    """Filters are cut by ``parts`` of one axis, or by ``runs`` of taps and channels; once.
+
+    By all other axes a share is whole, so that it is in one share what is in one of the ranges.
+    """
+    shape = (*(kernel0, kernel1)[:rank], channels, groups, filters)
+    cut: dict[Pair, Any] = {}  # of which size each range is one: both are only named here
+
+    def parts(size: Any, number: Any) -> list[Pair]:
+        check.holds(number == count, "into as many as are wanted")
+        cut["a range", len(cut)] = size
+        return [list(cut)[-1]]
+
+    def runs(sizes: tuple[Any, ...], number: Any) -> list[tuple[Pair, ...]]:
+        return [tuple(parts(size, number)[0] for size in sizes)]
+
+    with modelled(_filter_gradients, parts=parts, runs=runs):
+        shares = _filter_gradients._shares(shape, count)
+    check.holds(both(len(shares) == 1, len(shares[0]) == len(shape)), "a share of each range")
+    for size, share in zip(shape, shares[0], strict=True):
+        check.holds(cut.pop(share, share[1]) == size, "a range of the axis, or all of it")
+        check.holds(share[0] in ("a range", 0), "from its beginning")
+    check.holds(not cut, "each range is used")

@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-from math import gcd
 from typing import Any
 
 from npconv import _gradients, _phases
 from npconv._geometry import Axis, Geometry
 from parity.theorems import tensorflow
-from parity.theorems.models import Range, greatest, least, length, ranges
-from parity.theorems.symbolic import Int, both, path, product_grows, same
+from parity.theorems.divisors import Steps
+from parity.theorems.models import Range, compare, greatest, least, length, ranges
+from parity.theorems.symbolic import both, product_grows, same
 from parity.theorems.theorem import INTEGER, NATURAL, POSITIVE, Check, Domain, modelled, theorem
-
-
-class _Steps:
-    """The greatest common divisor of stride and dilation, and what it leaves of both.
-
-    There are u and v with u * step + v * spacing == 1 and 0 <= u < spacing; all positive integers
-    have such, and the divisor that has them is the greatest.
-    """
-
-    gcd: Any
-    step: Any
-    spacing: Any
-    u: Any
-    v: Any
-
-    def __init__(self, check: Check, axis: Axis) -> None:
-        self.check, self.axis, stride, dilation = check, axis, axis.stride, axis.dilation
-        if isinstance(stride, Int):
-            names = ("gcd", "step", "spacing", "u", "v")
-            self.gcd, self.step, self.spacing, self.u, self.v = map(path().fresh, names)
-            check.assume(both(self.gcd > 0, self.step > 0, self.spacing > 0))
-            check.assume(both(stride == self.gcd * self.step, dilation == self.gcd * self.spacing))
-            check.assume(both(self.u >= 0, self.u < self.spacing))
-            check.assume(self.u * self.step + self.v * self.spacing == 1)
-        else:
-            self.gcd = gcd(stride, dilation)
-            self.step, self.spacing = stride // self.gcd, dilation // self.gcd
-            self.u = pow(self.step, -1, self.spacing)
-            self.v = (1 - self.u * self.step) // self.spacing
-        # As the function divides, without a rest.
-        step = stride // self.gcd
-        self.equal(step, self.step, self.gcd)
-        self.equal(dilation * step // stride, self.spacing, stride)
-        check.holds(dilation * self.step == self.spacing * stride, "steps and spacings")
-
-    def equal(self, one: Any, other: Any, by: Any) -> None:
-        """State that two factors are equal whose products by the same are."""
-        self.check.lemma(product_grows(one, other, by))
-        self.check.lemma(product_grows(other, one, by))
-        self.check.holds(one == other, "equal products have equal factors")
-
-    def model(self, one: Any, other: Any) -> Any:
-        """Return the divisor in place of ``gcd``."""
-        right = both(one == self.axis.stride, other == self.axis.dilation)
-        self.check.holds(right, "the gcd is that of the axis")
-        return self.gcd
 
 
 class _Class:
     """The taps of an axis that are a step apart."""
 
-    def __init__(self, steps: _Steps, which: Any) -> None:
+    def __init__(self, steps: Steps, which: Any) -> None:
         self.steps, self.which, axis = steps, which, steps.axis
         self.skipped, self.first = divmod(axis.dilation * which - axis.before, axis.stride)
 
@@ -80,9 +34,9 @@ class _Class:
         steps.equal(last, -self.skipped, axis.stride)
         self.pixels = Range((self.first, axis.size, axis.stride)).length
         self.taps = Range((self.which, axis.kernel, axis.stride // steps.gcd)).length
-        _within(steps.check, number, self.taps, steps.step)
-        _within(steps.check, number, self.taps, steps.spacing)
-        _within(steps.check, place, self.pixels, axis.stride)
+        compare(steps.check, steps.step, number, self.taps, self.taps - 1, 0, -1)
+        compare(steps.check, steps.spacing, number, self.taps, self.taps - 1, 0, -1)
+        compare(steps.check, axis.stride, place, self.pixels, self.pixels - 1, 0, -1)
 
     def parts(self, turn: Any) -> list[_phases._Along]:
         """Run the function, whose loop has one turn."""
@@ -92,19 +46,13 @@ class _Class:
             return _phases._along_stride(steps.axis)
 
 
-def _within(check: Check, one: Any, size: Any, by: Any) -> None:
-    """Say what is known of products of a number that is from 0 on and less than a size, or not."""
-    for small, large in ((one, size), (size - 1, one), (one, 0), (-1, one), (one, size - 1)):
-        check.lemma(product_grows(small, large, by))
-
-
-_AXIS: dict[str, Domain] = {
+AXIS: dict[str, Domain] = {
     "size": NATURAL, "kernel": POSITIVE, "stride": POSITIVE, "dilation": POSITIVE,
     "before": INTEGER, "outputs": NATURAL,
 }  # fmt: skip
 
 
-@theorem("npconv._phases._along_stride", **_AXIS, output=NATURAL, tap=NATURAL)
+@theorem("npconv._phases._along_stride", **AXIS, output=NATURAL, tap=NATURAL)
 def each_tap_that_meets_a_pixel_is_in_a_part(
     check: Check, output: Any, tap: Any, **given: Any
 ) -> None:
@@ -116,7 +64,7 @@ def each_tap_that_meets_a_pixel_is_in_a_part(
     axis = Axis(**given, after=0)
     pixel = tensorflow.reads(output, tap, axis.stride, axis.dilation, axis.before)
     check.assume(both(output < axis.outputs, tap < axis.kernel, pixel >= 0, pixel < axis.size))
-    steps = _Steps(check, axis)
+    steps = Steps(check, axis)
     number, which = divmod(tap, axis.stride // steps.gcd)
     one = _Class(steps, which)
     place = one.place(output, number)
@@ -139,7 +87,7 @@ def each_tap_that_meets_a_pixel_is_in_a_part(
         check.holds(both(reads >= 0, reads < part.size), "and no padding")
 
 
-@theorem("npconv._phases._along_stride", **_AXIS, which=NATURAL, number=NATURAL, place=NATURAL)
+@theorem("npconv._phases._along_stride", **AXIS, which=NATURAL, number=NATURAL, place=NATURAL)
 def a_part_adds_nothing_else(
     check: Check, which: Any, number: Any, place: Any, **given: Any
 ) -> None:
@@ -149,7 +97,7 @@ def a_part_adds_nothing_else(
     pads make as many pixels as there are targets, and none is negative.
     """
     axis = Axis(**given, after=0)
-    one = _Class(_Steps(check, axis), which)
+    one = _Class(Steps(check, axis), which)
     one.known(number, place)
     parts = one.parts(which)
     if not parts:
@@ -173,7 +121,7 @@ def a_part_adds_nothing_else(
     check.holds(source.stop - source.start == part.size, "and of the part's size")
 
 
-@theorem("npconv._phases._along_stride", **_AXIS, first=NATURAL, second=NATURAL)
+@theorem("npconv._phases._along_stride", **AXIS, first=NATURAL, second=NATURAL)
 def parts_share_no_pixel_and_no_tap(check: Check, first: Any, second: Any, **given: Any) -> None:
     """Targets of two parts have no pixel in common, and their classes no tap.
 
@@ -181,7 +129,7 @@ def parts_share_no_pixel_and_no_tap(check: Check, first: Any, second: Any, **giv
     """
     check.assume(first < second)
     axis = Axis(**given, after=0)
-    steps = _Steps(check, axis)
+    steps = Steps(check, axis)
     ones, others = _Class(steps, first), _Class(steps, second)
     if not (found := ones.parts(first)) or not (more := others.parts(second)):
         return
@@ -205,7 +153,7 @@ def parts_share_no_pixel_and_no_tap(check: Check, first: Any, second: Any, **giv
     check.holds(target.start != another.start, "the targets are two")
 
 
-@theorem("npconv._phases._along_dilation", **_AXIS, output=NATURAL, tap=NATURAL)
+@theorem("npconv._phases._along_dilation", **AXIS, output=NATURAL, tap=NATURAL)
 def each_output_is_in_its_phase(check: Check, output: Any, tap: Any, **given: Any) -> None:
     """Output o is one of phase o % dilation, and reads there what TensorFlow's rule says.
 
@@ -220,21 +168,21 @@ def each_output_is_in_its_phase(check: Check, output: Any, tap: Any, **given: An
     part, source, taps, target = found[0]
     check.holds(both(target.start == which, target.step == axis.dilation), "outputs of a phase")
     check.holds(target.start + number * target.step == output, "of which it is one")
-    _within(check, number, part.outputs, axis.dilation)
+    compare(check, axis.dilation, number, part.outputs, part.outputs - 1, 0, -1)
     check.holds(both(number >= 0, number < part.outputs), "and computed")
     check.holds(both(taps == slice(None), part.kernel == axis.kernel), "by all taps")
     reads = tensorflow.reads(number, tap, part.stride, part.dilation, part.before)
     pixel = tensorflow.phased_reads(output, tap, axis.stride, axis.dilation, axis.before)
     check.holds(source.start + reads * source.step == pixel, "the pixel is TensorFlow's")
     check.holds(both(source.start >= 0, source.start < axis.dilation), "from within the first step")
-    _within(check, reads, part.size, axis.dilation)
+    compare(check, axis.dilation, reads, part.size, part.size - 1, 0, -1)
     inside = both(reads >= 0, reads < part.size)
     check.holds(same(inside, both(pixel >= 0, pixel < axis.size)), "padding is read for padding")
 
 
 @theorem(
     "npconv._phases.in_phases", padding=("SAME", "VALID", "EXPLICIT"),
-    **{**_AXIS, "before": NATURAL, "outputs": NATURAL}, after=NATURAL,
+    **{**AXIS, "before": NATURAL, "outputs": NATURAL}, after=NATURAL,
 )  # fmt: skip
 def phases_have_the_outputs_of_tensorflow(
     check: Check, padding: str, before: Any, after: Any, outputs: Any, **given: Any
@@ -242,6 +190,11 @@ def phases_have_the_outputs_of_tensorflow(
     """Where strides count in phases, pads and number of outputs are those of TensorFlow's rule."""
     pads = (before, after) if padding == "EXPLICIT" else padding
     axis = _phases.in_phases(Axis(**given, before=before, after=after, outputs=outputs), pads)
+    padded, dilation = given["size"] + axis.before + axis.after, given["dilation"]
+    fewer, rest = divmod(-padded, dilation)
+    for phase in ((padded + rest) // dilation, (padded + dilation - 1) // dilation):
+        compare(check, dilation, phase, -fewer)
+        check.holds(phase == -fewer, "phases of one length")
     rule = tensorflow.phased(**given, padding=padding, before=before, after=after)
     check.holds(axis.outputs == rule[0], "the outputs")
     check.holds(both(axis.before == rule[1], axis.after == rule[2]), "the pads")
@@ -268,13 +221,13 @@ def other_axes_need_no_phases(
         check.holds((dilation > 1) | (other_dilation > 1), "a dilation")
         return
     for step in steps:
-        _within(check, output, output // step[1], step[1])
+        compare(check, step[1], output, output // step[1])
         reads = tensorflow.reads(output, tap, *step, before)
         check.holds(tensorflow.phased_reads(output, tap, *step, before) == reads, "the pixel")
 
 
 @theorem(
-    "npconv._gradients.folded", **_AXIS, channels=POSITIVE, groups=POSITIVE, filters=POSITIVE,
+    "npconv._gradients.folded", **AXIS, channels=POSITIVE, groups=POSITIVE, filters=POSITIVE,
     output=NATURAL, tap=NATURAL, channel=NATURAL,
 )  # fmt: skip
 def folded_columns_are_the_same_elements(

@@ -37,6 +37,7 @@ _SPAN, _MEETING = (
     "meeting_gives_the_outputs_that_meet_pixels",
 )
 _PARTS, _RUNS, _TILES = (f"npconv._engine.plan.{name}" for name in ("parts", "runs", "tiles"))
+_SHARES, _CUT_ONCE = "npconv._filter_gradients._shares", "filters_are_cut_once"
 _LARGEST = "npconv._engine.plan.largest"
 _FOLLOW, _ONE_PART, _IN_A_RUN, _ASCEND, _WHOLE, _CHANNELS = (
     "parts_follow_each_other", "each_place_is_in_one_part", "each_output_is_in_a_run",
@@ -47,6 +48,12 @@ _STRIDE, _DILATION, _IN_PHASES, _APART, _FOLDED, _WIDE, _SPREAD = (
     "npconv._phases.apart", "npconv._gradients.folded", "npconv._engine.toeplitz._widened",
     "npconv._engine.toeplitz.spread",
 )  # fmt: skip
+_SCATTER, _PIECES, _KN2ROW, _PLANES, _PATCHES, _WINOGRAD, _FFT = (
+    "npconv._engine.toeplitz.scatter", "npconv._engine.toeplitz._pieces",
+    "npconv._engine.kn2row._met", "npconv._engine.depthwise._planes",
+    "npconv._engine.depthwise.patches_of", "npconv._engine.winograd.Winograd._windows",
+    "npconv._engine.fft._windows",
+)  # fmt: skip
 _MET, _NO_MORE, _DISJOINT, _PHASE, _PHASES, _PLAIN, _SAME_PLACE, _BLOCK, _STAND = (
     "each_tap_that_meets_a_pixel_is_in_a_part", "a_part_adds_nothing_else",
     "parts_share_no_pixel_and_no_tap", "each_output_is_in_its_phase",
@@ -54,10 +61,10 @@ _MET, _NO_MORE, _DISJOINT, _PHASE, _PHASES, _PLAIN, _SAME_PLACE, _BLOCK, _STAND 
     "folded_columns_are_the_same_elements", "blocks_read_what_their_outputs_read",
     "filters_stand_where_their_outputs_read",
 )  # fmt: skip
-_REACH, _READ, _FRAME, _VIEW, _TAPS = (
+_REACH, _READS, _FRAME, _VIEW, _TAPS = (
     f"npconv._blocks.{name}" for name in ("reach", "read", "_frame", "_view", "Block.taps")
 )
-_BAND, _CHANNEL, _FIRST, _PATCHES, _LEAD, _MATRIX, _MERGED = (
+_BAND, _CHANNEL, _FIRST, _TAPPED, _LEAD, _MATRIX, _MERGED = (
     "bands_hold_what_the_definition_says", "bands_have_the_images_and_channels",
     "blocks_begin_at_their_first_pixel", "taps_meet_each_pixel_once",
     "views_lead_to_what_the_definition_says", "views_that_are_matrices_lead_to_the_same",
@@ -65,6 +72,11 @@ _BAND, _CHANNEL, _FIRST, _PATCHES, _LEAD, _MATRIX, _MERGED = (
 )  # fmt: skip
 _MERGE = "npconv._geometry.merged"
 _ALIKE = "(strides[-2]"
+_ONCE, _ADDED, _HOLD, _READ, _WINDOWS = (
+    "each_output_is_written_once", "planes_are_added_where_outputs_read",
+    "planes_hold_what_a_tap_reads", "depthwise_patches_are_what_outputs_read",
+    "windows_are_what_blocks_read",
+)  # fmt: skip
 
 _NEEDED = "(outputs - 1) * stride + extent - size"
 
@@ -103,6 +115,9 @@ ROWS = (
     Planted("tiles_split_groups", _TILES, "unit = channels // groups if", "unit = 1 if", _CHANNELS),
     Planted("tiles_forget_rows", _TILES, "stop + prod", "prod", _CHANNELS),
     Planted("tiles_count_groups", _TILES, "hi * unit", "hi", _CHANNELS),
+    Planted("shares_of_other_axis", _SHARES, "parts(shape[-1],", "parts(shape[-3],", _CUT_ONCE),
+    Planted("shares_by_groups", _SHARES, "whole[:-3], one", "whole[:-2], one", _CUT_ONCE),
+    Planted("shares_lose_a_tap", _SHARES, "runs(shape[:-2]", "runs((*shape[:-3], 1)", _CUT_ONCE),
     Planted("stride_without_gcd", _STRIDE, "// gcd(stride, axis.dilation)", "", _MET),
     Planted("stride_first_pixel_off", _STRIDE, "tap - axis.before) %", "tap) %", _MET),
     Planted("stride_one_target", _STRIDE, "* tap - axis.before) %", "- axis.before) %", _DISJOINT),
@@ -134,15 +149,32 @@ ROWS = (
     Planted("bands_without_last_channel", _REACH, "c1 - c0)", "c1 - c0 - 1)", _CHANNEL),
     Planted("bands_of_all_channels", _REACH, "((0, every), own)", "((0, every), every)", _CHANNEL),
     Planted("bands_of_all_images", _REACH, "(slice(n0, n1),", "(slice(0, n1),", _CHANNEL),
-    Planted("offset_without_groups", _READ, "groups[0] * geometry.filter_channels +", "", _FIRST),
-    Planted("offset_of_whole_kernels", _READ, "+ taps[-1][0])", ")", _FIRST),
+    Planted("offset_without_groups", _READS, "groups[0] * geometry.filter_channels +", "", _FIRST),
+    Planted("offset_of_whole_kernels", _READS, "+ taps[-1][0])", ")", _FIRST),
     Planted("bands_too_large", _FRAME, "<= groups * rows", "<= 2 * groups * rows", _FIRST),
     Planted("matrix_of_first_group", _FRAME, "if groups > 1 else", "if groups > 2 else", _FIRST),
     Planted("merged_without_check", _MERGE, "!= stride * length", "< stride * length", _MERGED),
     Planted("merged_of_last", _MERGE, "length *= size", "length = size", _MERGED),
-    Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _PATCHES),
-    Planted("taps_that_meet_one", _TAPS, ".start < one.stop", ".start + 1 < one.stop", _PATCHES),
-    Planted("taps_swap_slices", _TAPS, "one, _ in met], *own", "_, one in met], *own", _PATCHES),
+    Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _TAPPED),
+    Planted("taps_that_meet_one", _TAPS, ".start < one.stop", ".start + 1 < one.stop", _TAPPED),
+    Planted("taps_swap_slices", _TAPS, "one, _ in met], *own", "_, one in met], *own", _TAPPED),
+    Planted("scatter_from_first", _SCATTER, "slice(lo * side, lo", "slice(first * side, lo", _ONCE),
+    Planted("scatter_whole_blocks", _SCATTER, "(hi - lo) * size))", "(hi - lo) * side))", _ONCE),
+    Planted("pieces_lose_the_cut", _PIECES, "whole < hi", "whole < lo", _ONCE),
+    Planted("pieces_round_up", _PIECES, "outputs // side)", "-(-outputs // side))", _ONCE),
+    Planted("kn2row_without_dilation", _KN2ROW, "k * axis.dilation", "k", _ADDED),
+    Planted("kn2row_turned", _KN2ROW, "(*tap, ", "(*tap[::-1], ", _ADDED),
+    Planted("kn2row_from_the_end", _KN2ROW, "[k * axis", "[(axis.kernel - 1 - k) * axis", _ADDED),
+    Planted("planes_by_outputs", _PLANES, "-skipped", "skipped", _HOLD),
+    Planted("planes_without_dilation", _PLANES, "tap * axis.dilation", "tap", _HOLD),
+    Planted("planes_one_too_short", _PLANES, "-((first -", "((-first +", _HOLD),
+    Planted("patches_strides_of_taps", _PATCHES, "pixel * axis.dilation", "pixel", _READ),
+    Planted("patches_of_one_plane", _PATCHES, "len(band) > 1", "len(band) > 2", _READ),
+    Planted("patches_from_channel", _PATCHES, "start * pixels[-1]", "start * item", _READ),
+    Planted("winograd_windows_apart", _WINOGRAD, "row * self.outputs", "row * self.side", _WINDOWS),
+    Planted("fft_windows_swapped", _FFT, "row * block[0], pixel * block[1]",
+            "row * block[1], pixel * block[0]", _WINDOWS),
+    Planted("blocks_too_long", _WIDE, "(outputs - 1) * axis", "outputs * axis", _WINDOWS),
 )  # fmt: skip
 
 

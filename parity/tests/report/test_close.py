@@ -9,6 +9,7 @@ import pytest
 
 from parity.model.case import Array, Case
 from parity.model.verdict import AGREEMENT, DISAGREEMENT
+from parity.oracles import eigen
 from parity.report import close, plots
 
 pytest.importorskip("npconv")
@@ -18,6 +19,7 @@ pytest.importorskip("npconv")
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = Case((1, 8, 8, 3), (3, 3, 3, 4), padding="SAME", kind="normal", seed=2)
     monkeypatch.setattr(close, "LAYER", layer)
+    eigen.tensorflow()  # or other tests of this process would find another build
 
 
 def test_every_kernel_is_within_its_own_bound(

@@ -16,7 +16,7 @@ from parity.theorems.tensorflow import Window, window
 
 KINDS = {
     "no output", "fewer than 0 outputs", "beyond int64", "beyond int32", "stride below 1",
-    "dilation below 1", "no taps, dilated", "int64 gone round", "a transpose's size",
+    "dilation below 1", "int64 gone round", "a transpose's size",
 }  # fmt: skip
 
 
