@@ -64,14 +64,13 @@ _MET, _NO_MORE, _DISJOINT, _PHASE, _PHASES, _PLAIN, _SAME_PLACE, _BLOCK, _STAND 
 _REACH, _READS, _FRAME, _VIEW, _TAPS = (
     f"npconv._blocks.{name}" for name in ("reach", "read", "_frame", "_view", "Block.taps")
 )
-_BAND, _CHANNEL, _FIRST, _TAPPED, _LEAD, _MATRIX, _MERGED = (
+_BAND, _CHANNEL, _FIRST, _TAPPED, _LEAD, _MERGED = (
     "bands_hold_what_the_definition_says", "bands_have_the_images_and_channels",
     "blocks_begin_at_their_first_pixel", "taps_meet_each_pixel_once",
-    "views_lead_to_what_the_definition_says", "views_that_are_matrices_lead_to_the_same",
+    "views_lead_to_what_the_definition_says",
     "one_stride_walks_merged_axes",
 )  # fmt: skip
 _MERGE = "npconv._geometry.merged"
-_ALIKE = "(strides[-2]"
 _ONCE, _ADDED, _HOLD, _READ, _WINDOWS = (
     "each_output_is_written_once", "planes_are_added_where_outputs_read",
     "planes_hold_what_a_tap_reads", "depthwise_patches_are_what_outputs_read",
@@ -153,6 +152,8 @@ ROWS = (
     Planted("offset_of_whole_kernels", _READS, "+ taps[-1][0])", ")", _FIRST),
     Planted("bands_too_large", _FRAME, "<= groups * rows", "<= 2 * groups * rows", _FIRST),
     Planted("matrix_of_first_group", _FRAME, "if groups > 1 else", "if groups > 2 else", _FIRST),
+    Planted("views_dilated_outputs", _VIEW, "pixel * axis.stride", "pixel * axis.dilation", _LEAD),
+    Planted("views_strided_taps", _VIEW, "pixel * axis.dilation", "pixel * axis.stride", _LEAD),
     Planted("merged_without_check", _MERGE, "!= stride * length", "< stride * length", _MERGED),
     Planted("merged_of_last", _MERGE, "length *= size", "length = size", _MERGED),
     Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _TAPPED),

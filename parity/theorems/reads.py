@@ -1,6 +1,6 @@
 """What blocks of the patches matrix read: their bands, their first byte, the pixels of each tap.
 
-The number of axes is known, all else is not.
+The number of axes is known, one to three (of what lies in the image, two), all else is not.
 """
 
 from __future__ import annotations

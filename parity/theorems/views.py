@@ -1,7 +1,7 @@
 """Where views of the patches lead: to the pixels and channels of a band, or of the image.
 
-The number of axes is known, all else is not. A place in a contiguous array has the address that it
-has in C's order, times the bytes of an item.
+The number of axes is known, one or two (of ``merged`` up to four), all else is not. A place in a
+contiguous array has the address that it has in C's order, times the bytes of an item.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _viewed(check: Check, rank: int, array: str, several: bool, given: dict[str,
     return _Viewed(geometry, shape, (*sizes[1:], every * own), index, place)
 
 
-@theorem("npconv._blocks._view", rank=(1, 2, 3), **_VIEW)
+@theorem("npconv._blocks._view", rank=(1, 2), **_VIEW)
 def views_lead_to_what_the_definition_says(
     check: Check, rank: int, array: str, several: bool, **given: Any
 ) -> None:
@@ -122,7 +122,12 @@ def views_lead_to_what_the_definition_says(
         index = (*index[:-2], index[-2] * shape[-1] + index[-1])
         shape = (*shape[:-2], shape[-2] * shape[-1])
     check.holds(view.shape == shape, "of this shape")
-    flat, places, item = _flat(check, place, sizes), prod(sizes), given["itemsize"]
+    item, pixels = given["itemsize"], [prod(sizes[axis:]) for axis in range(-1 - rank, 0)]
+    by = [axis.stride for axis in geometry.axes], [axis.dilation for axis in geometry.axes]
+    steps = [pixels[0], *(map(mul, pixels[1:], by[0])), *(map(mul, pixels[1:], by[1]))]
+    for stride, step in zip(view.strides[1:-1], steps, strict=False):
+        check.holds(stride == step * item, "each axis as far apart as its pixels")
+    flat, places = _flat(check, place, sizes), prod(sizes)
     address = sum(map(mul, index, view.strides))
     check.holds(address == flat * item, "to the pixel's address")
     check.lemma(product_grows(flat, places, item))
