@@ -65,7 +65,6 @@ def run(arguments: argparse.Namespace) -> Verdict:
     from parity.theorems import run as proofs
     from parity.theorems.planted import ROWS, by_name
     from parity.theorems.recipes import by_id
-    from parity.theorems.theorem import THEOREMS
 
     def chosen(given: list[str] | None, known: list[str], what: str) -> list[str]:
         if wrong := {*(given or [])} - {*known}:
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> Verdict:
     console = terminal.console()
     found = proofs.proved(
         options.settings(arguments),
-        chosen(arguments.names or None, [*THEOREMS], "THEOREM"),
+        chosen(arguments.names or None, [one.name for one in proofs.ORDERED], "THEOREM"),
         chosen(mistakes, [*by_name()], "--planted"),
         [] if arguments.names else [*by_id()],
         0 if arguments.names else arguments.geometries,
@@ -102,10 +101,10 @@ def measured(settings: Settings, console: Console, *, quick: bool) -> Proved | N
     from parity.theorems import run as proofs
     from parity.theorems.planted import by_name
     from parity.theorems.recipes import by_id
-    from parity.theorems.theorem import THEOREMS
 
-    names, mistakes = [*THEOREMS][:: _FEW if quick else 1], [*by_name()][:: _FEW if quick else 1]
-    recipes = [*by_id()][:: _FEW if quick else 1]
+    every = slice(None, None, _FEW if quick else 1)
+    names, mistakes = [one.name for one in proofs.ORDERED][every], [*by_name()][every]
+    recipes = [*by_id()][every]
     geometries = _GEOMETRIES // (_FEW**2 if quick else 1)
     found = proofs.proved(settings, names, mistakes, recipes, geometries, _fresh())
     console.print(summary(found), highlight=False, markup=False, soft_wrap=True)

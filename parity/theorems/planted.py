@@ -9,21 +9,25 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from textwrap import dedent
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 
 class Planted(NamedTuple):
-    """A mistake: in which function, what stands there instead of what, and who finds it."""
+    """A mistake: in which function, what stands there instead of what, and who finds it.
+
+    Where a theorem has many cases, the smallest integers may be looked for in some of them alone.
+    """
 
     name: str
     function: str
     right: str
     wrong: str
     theorem: str
+    case: Mapping[str, object] = MappingProxyType({})
 
 
 _AXIS = "npconv._geometry.Axis"
@@ -31,6 +35,11 @@ _RESOLVE, _SIZES = f"{_AXIS}.resolve", f"{_AXIS}.sizes"
 _RULE, _TAKEN = (
     "outputs_and_pads_are_tensorflows",
     "transposes_take_the_sizes_that_give_their_input",
+)
+_FIT, _TURNED, _CONV3D = (
+    "windows_fit",
+    "tensorflows_gradient_is_the_definitions",
+    "conv3d_differs_where_pixels_are_left",
 )
 _SPAN, _MEETING = (
     "span_reads_what_the_definition_says",
@@ -79,6 +88,10 @@ _ONCE, _ADDED, _HOLD, _READ, _WINDOWS = (
 
 _NEEDED = "(outputs - 1) * stride + extent - size"
 
+_IN_PLACE = "views_that_are_matrices_lead_to_the_same"
+_OF_ROWS = {"rank": 1, "of": "rows", "array": "band", "several": False}
+_OF_COLUMNS, _OF_GROUPS = _OF_ROWS | {"of": "columns"}, _OF_ROWS | {"several": True}
+
 ROWS = (
     Planted("same_rounds_down", _RESOLVE, "-(-size // stride)", "size // stride", _RULE),
     Planted("same_without_max", _RESOLVE, f"max(0, {_NEEDED})", _NEEDED, _RULE),
@@ -89,6 +102,9 @@ ROWS = (
     Planted("floor_for_truncation", _RESOLVE, "if room >= 0 else -(-room // stride)", "", _RULE),
     Planted("pads_after_forgotten", _RESOLVE, "before + after - extent", "before - extent", _RULE),
     Planted("a_window_too_few", _RESOLVE, "extent + stride\n", "extent + stride - 1\n", _RULE),
+    Planted("a_window_too_many", _RESOLVE, "- extent + stride", "- extent + 2 * stride", _FIT),
+    Planted("pads_below_zero", _RESOLVE, f"max(0, {_NEEDED})", _NEEDED, _CONV3D),
+    Planted("odd_zero_first", _RESOLVE, "total // 2, total -", "-(-total // 2), total +", _TURNED),
     Planted("sizes_least_of_many", _SIZES, "(1 if outputs else 2)", "1", _TAKEN),
     Planted("sizes_one_too_large", _SIZES, "outputs * stride - 1", "outputs * stride", _TAKEN),
     Planted("sizes_of_same_too_small", _SIZES, "- 1) * stride + 1)", "- 1) * stride)", _TAKEN),
@@ -150,10 +166,18 @@ ROWS = (
     Planted("bands_of_all_images", _REACH, "(slice(n0, n1),", "(slice(0, n1),", _CHANNEL),
     Planted("offset_without_groups", _READS, "groups[0] * geometry.filter_channels +", "", _FIRST),
     Planted("offset_of_whole_kernels", _READS, "+ taps[-1][0])", ")", _FIRST),
-    Planted("bands_too_large", _FRAME, "<= groups * rows", "<= 2 * groups * rows", _FIRST),
     Planted("matrix_of_first_group", _FRAME, "if groups > 1 else", "if groups > 2 else", _FIRST),
     Planted("views_dilated_outputs", _VIEW, "pixel * axis.stride", "pixel * axis.dilation", _LEAD),
     Planted("views_strided_taps", _VIEW, "pixel * axis.dilation", "pixel * axis.stride", _LEAD),
+    Planted("rows_turned", _VIEW, "else (row, item)", "else (item, row)", _IN_PLACE, _OF_ROWS),
+    Planted(
+        "rows_of_images", _VIEW, "(group, row, item) if", "(image, row, item) if", _IN_PLACE,
+        _OF_GROUPS,
+    ),
+    Planted(
+        "columns_of_any_step", _VIEW, "column in (item, 0)", "column is not None", _IN_PLACE,
+        _OF_COLUMNS,
+    ),
     Planted("merged_without_check", _MERGE, "!= stride * length", "< stride * length", _MERGED),
     Planted("merged_of_last", _MERGE, "length *= size", "length = size", _MERGED),
     Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _TAPPED),

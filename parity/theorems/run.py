@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity import engine
@@ -30,9 +30,12 @@ from parity.theorems.theorem import (
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
-MODULES = (cuts, phases, placed, reads, sizes, spans, views)
-"""What is imported is proved."""
-
+MODULES = (sizes, spans, cuts, reads, views, placed, phases)
+"""What is imported is proved, in this order."""
+ORDERED = sorted(
+    THEOREMS.values(),
+    key=lambda one: [module.__name__ for module in MODULES].index(one.body.__module__),
+)
 
 PAGE = """\
 # What is proved
@@ -123,9 +126,7 @@ def answered(settings: Settings, task: Task) -> Result:
 def pages(recipes: Sequence[OfRecipe]) -> dict[str, str]:
     """Return what the pages of the documentation say of all recipes, by the names of the files."""
     judged = [Judged(by_id()[one.id], one.against, one.seconds) for one in recipes]
-    rows = [
-        f"| {_words(one.name)} | {one.statement} | {_about(one)} |" for one in THEOREMS.values()
-    ]
+    rows = [f"| {_words(one.name)} | {one.statement} | {_about(one)} |" for one in ORDERED]
     theorems = "\n".join([PAGE, *rows, ""])
     return {"recipes.md": table(judged), "recipes.json": as_json(judged), "theorems.md": theorems}
 
@@ -152,6 +153,8 @@ def refuted(name: str) -> Refutation:
     """Refute a theorem of what is planted, and replay the integers against it."""
     row = by_name()[name]
     one = THEOREMS[row.theorem]
+    some = {key: (value,) for key, value in row.case.items()}
+    one = replace(one, domains={**one.domains, **some})
     with planted(row):
         proof, call = prove(one), ""
         fails = proof.verdict == REFUTED and outcome(one, proof.counterexample) != PROVED
@@ -184,7 +187,7 @@ def _is_of_axes(one: Theorem) -> bool:
 def _call(one: Theorem) -> str:
     """Return the smallest call of conv2d with a pixel and a tap that the theorem is wrong about."""
     domains = {**one.domains, "size": POSITIVE, "kernel": POSITIVE}
-    values = prove(Theorem(one.name, one.statement, one.about, domains, one.body)).counterexample
+    values = prove(replace(one, domains=domains)).counterexample
     if not values:
         return ""
     pads = (values["before"], values["after"], 0, 0)

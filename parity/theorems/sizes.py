@@ -101,11 +101,11 @@ def tensorflows_gradient_is_the_definitions(
     size, kernel = given["size"], given["kernel"]
     stride, dilation = given["stride"], given["dilation"]
     axis = resolved(**given)
+    check.assume(both(axis.outputs > 0, output < axis.outputs, tap < kernel, pixel < size))
     outputs, first, _ = tensorflow.window(**given)
     check.holds(axis.outputs == outputs, "as many outputs")
     check.holds(axis.before == first, "pads are npconv's")
     stretched, head, tail = tensorflow.gradient(**given)
-    check.assume(both(axis.outputs > 0, output < axis.outputs, tap < kernel, pixel < size))
     for small, large, by in ((output, axis.outputs, stride), (tap, kernel, dilation)):
         check.lemma(product_grows(small, large, by))
     turned = kernel - 1 - tap
