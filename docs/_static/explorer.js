@@ -130,7 +130,7 @@
     const lines = [`${plural(outputs, "output")}. Pads: ${before} before, ${after} after. The kernel: ${taps}.`];
     if (outputs === 0n) return [`${lines[0]} The result is empty.`];
     const start = first(axis, output);
-    const inside = size ? `the image's are 0 to ${size - 1n}, the others zeros` : "all zeros";
+    const inside = size ? `the image's are 0 to ${size - 1n}, any others zeros` : "all zeros";
     lines.push(`Output ${output} reads pixels ${start} to ${start + extent - 1n}${dilation > 1n ? `, every ${dilation}` : ""}: ${inside}.`);
     if (missed === null) lines.push("Pixels never read are not counted at this size.");
     else if (missed.length) {

@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> verdict.Verdict:
 
     console = Console()
     token = " ".join(arguments.token)
-    if token.startswith("theorem "):
+    if token.split()[:1] == ["theorem"]:
         from parity.theorems.command import replayed
 
         return replayed(token, console)

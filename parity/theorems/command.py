@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import nullcontext
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("names", nargs="*", metavar="THEOREM", help="which alone (default: all)")
     parser.add_argument(
-        "--planted", nargs="*", metavar="MISTAKE", help="which mistakes to refute (default: all)"
+        "--planted",
+        metavar="NAMES",
+        help="which mistakes to refute, separated by commas, or none (default: all, those of the"
+        " THEOREMs that are given)",
     )
     parser.add_argument(
         "--geometries",
-        type=int,
+        type=_natural,
         default=_GEOMETRIES,
         metavar="N",
         help=f"of which TensorFlow is asked; 0 for none (default: {_GEOMETRIES:,})",
@@ -66,21 +70,31 @@ def run(arguments: argparse.Namespace) -> Verdict:
     from parity.theorems.planted import ROWS, by_name
     from parity.theorems.recipes import by_id
 
-    def chosen(given: list[str] | None, known: list[str], what: str) -> list[str]:
-        if wrong := {*(given or [])} - {*known}:
-            raise WrongCall(f"{what}: expected some of {', '.join(known)}; received {wrong}")
-        return known if given is None else given
-
-    mistakes = arguments.planted
-    if arguments.names and mistakes is None:
-        mistakes = [row.name for row in ROWS if row.theorem in arguments.names]
+    if arguments.names and arguments.pages:
+        raise WrongCall("--pages: the pages are about all theorems, not some")
+    for option in ("pages", "output"):
+        path: Path | None = getattr(arguments, option)
+        folder = path if option == "pages" else path and path.parent
+        if folder and not folder.is_dir():
+            raise WrongCall(f"--{option}: there is no directory {folder}")
+    names, mistakes = arguments.names, [*by_name()]
+    if arguments.planted:
+        mistakes = [] if arguments.planted == "none" else arguments.planted.split(",")
+    elif names:
+        mistakes = [row.name for row in ROWS if row.theorem in names]
+    every = [one.name for one in proofs.ORDERED]
+    for what, given, known in (("THEOREM", names, every), ("--planted", mistakes, by_name())):
+        for name in given:
+            if name not in known:
+                like = get_close_matches(name, known, 1) or [", ".join(known)]
+                raise WrongCall(f"{what}: received {name!r}; did you mean {like[0]}?")
     console = terminal.console()
     found = proofs.proved(
         options.settings(arguments),
-        chosen(arguments.names or None, [one.name for one in proofs.ORDERED], "THEOREM"),
-        chosen(mistakes, [*by_name()], "--planted"),
-        [] if arguments.names else [*by_id()],
-        0 if arguments.names else arguments.geometries,
+        names or every,
+        mistakes,
+        [] if names else [*by_id()],
+        0 if names else arguments.geometries,
         _fresh() if arguments.seed is None else arguments.seed,
         again=arguments.again,
     )
@@ -124,11 +138,14 @@ def replayed(token: str, console: Console) -> Verdict:
         name, values, mistake = parse(token)
         row = by_name()[mistake] if mistake else None
     except KeyError as error:
-        raise WrongCall(f"planted: expected one of {', '.join(by_name())}") from error
+        like = get_close_matches(mistake, by_name(), 1) or [", ".join(by_name())]
+        raise WrongCall(f"planted: received {mistake!r}; did you mean {like[0]}?") from error
     except ValueError as error:
         raise WrongCall(str(error)) from error
     with planted(row) if row else nullcontext():
         said = proofs.outcome(THEOREMS[name], values)
+    if said == proofs.OUTSIDE:
+        raise WrongCall(f"{name} does not speak of these integers: {THEOREMS[name].statement}")
     holds = said == PROVED
     words = "holds" if holds else f"{DISAGREES}: {said}"
     console.print(f"{token}\n{THEOREMS[name].statement}\n{words}", markup=False, soft_wrap=True)
@@ -140,6 +157,12 @@ def replayed(token: str, console: Console) -> Verdict:
 def _need_z3() -> None:
     if not find_spec("z3"):
         raise WrongCall(_MISSING)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
 
 
 def _fresh() -> int:

@@ -231,12 +231,12 @@ def filters_are_cut_once(
     By all other axes a share is whole, so that it is in one share what is in one of the ranges.
     """
     shape = (*(kernel0, kernel1)[:rank], channels, groups, filters)
-    cut: dict[Pair, Any] = {}  # of which size each range is one: both are only named here
+    cut: list[Any] = []  # of which size each range is one: ranges are only numbered here
 
     def parts(size: Any, number: Any) -> list[Pair]:
         check.holds(number == count, "into as many as are wanted")
-        cut["a range", len(cut)] = size
-        return [list(cut)[-1]]
+        cut.append(size)
+        return [("a range", len(cut))]
 
     def runs(sizes: tuple[Any, ...], number: Any) -> list[tuple[Pair, ...]]:
         return [tuple(parts(size, number)[0] for size in sizes)]
@@ -245,6 +245,10 @@ def filters_are_cut_once(
         shares = _filter_gradients._shares(shape, count)
     check.holds(both(len(shares) == 1, len(shares[0]) == len(shape)), "a share of each range")
     for size, share in zip(shape, shares[0], strict=True):
-        check.holds(cut.pop(share, share[1]) == size, "a range of the axis, or all of it")
-        check.holds(share[0] in ("a range", 0), "from its beginning")
-    check.holds(not cut, "each range is used")
+        first, last = share
+        if isinstance(first, str):
+            check.holds(cut[last - 1] == size, "a range of the axis")
+        else:
+            check.holds(both(first == 0, last == size), "all of it")
+    used = sorted(share[1] for share in shares[0] if isinstance(share[0], str))
+    check.holds(used == [*range(1, len(cut) + 1)], "each range is used, once")

@@ -6,14 +6,15 @@ has the right one; the theorem is proved of that then, or rather not.
 
 from __future__ import annotations
 
-import importlib
 import inspect
+import linecache
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from textwrap import dedent
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
+
+from parity.theorems.turns import owner, source
 
 
 class Planted(NamedTuple):
@@ -211,11 +212,11 @@ def by_name() -> dict[str, Planted]:
 @contextmanager
 def planted(row: Planted) -> Iterator[None]:
     """Let npconv have the wrong function."""
-    owner, name = _owner(row.function)
-    right = vars(owner)[name]
+    place, name = owner(row.function)
+    right = vars(place)[name]
     wrong = _wrong(row, right)
-    holders = [(owner, name)]
-    if isinstance(owner, ModuleType):  # others have it under a name of theirs
+    holders = [(place, name)]
+    if isinstance(place, ModuleType):  # others have it under a name of theirs
         holders = [
             (module, held)
             for key, module in sorted(sys.modules.items())
@@ -232,24 +233,16 @@ def planted(row: Planted) -> Iterator[None]:
             setattr(holder, held, right)
 
 
-def _owner(function: str) -> tuple[Any, str]:
-    """Return the module or class that has a function, and under which name."""
-    path, name = function.rsplit(".", 1)
-    try:
-        return importlib.import_module(path), name
-    except ModuleNotFoundError:
-        module, owner = path.rsplit(".", 1)
-        return getattr(importlib.import_module(module), owner), name
-
-
 def _wrong(row: Planted, right: Any) -> Any:
     """Compile the function with the mistake, in the module that it belongs to."""
     function = inspect.unwrap(getattr(right, "__func__", right))
-    source = dedent(inspect.getsource(function))
-    if source.count(row.right) != 1:
-        found = source.count(row.right)
+    text = source(right)
+    if text.count(row.right) != 1:
+        found = text.count(row.right)
         raise ValueError(f"{row.name}: {row.right!r} is {found} times in {row.function}")
     made: dict[str, Any] = {}
-    code = compile(source.replace(row.right, row.wrong), f"<{row.name}>", "exec", dont_inherit=True)
+    text, file = text.replace(row.right, row.wrong), f"<{row.name}>"
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+    code = compile(text, file, "exec", dont_inherit=True)
     exec(code, function.__globals__, made)  # our own text, of the rows above
     return made[function.__name__]

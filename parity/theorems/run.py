@@ -29,6 +29,7 @@ from parity.theorems.theorem import (
     token,
 )
 
+OUTSIDE = "the theorem does not speak of them"
 DOCS = Path(__file__).parents[2] / "docs"
 MODULES = (sizes, spans, cuts, reads, views, placed, phases)
 """What is imported is proved, in this order."""
@@ -43,14 +44,20 @@ PAGE = """\
 The geometry of a convolution is integer arithmetic. These statements about it hold for **all**
 integers: any size, kernel, stride, dilation, padding, any way to cut the work. `parity prove` runs
 npconv's own functions on symbolic integers, each way that they can go, and has
-[z3](https://github.com/Z3Prover/z3) look for integers against each statement; there are none. Wrong
-versions of the functions are planted too, and have to be refuted by the smallest integers, which
-`parity replay` shows. TensorFlow's rule is a transcription, held against compiled TensorFlow in
-every run.
+[z3](https://github.com/Z3Prover/z3) look for integers against each statement; there are none. The
+number of axes is not symbolic: where it matters, the table says for how many a statement is proved.
+Wrong versions of the functions are planted too, and have to be refuted by the smallest integers,
+which `parity replay` shows. TensorFlow's rule is a transcription, which each complete run holds
+against compiled TensorFlow.
 
-Taken for granted: z3 and Python; that a loop may be looked at turn by turn where its turns carry
-nothing but what is stated; that TensorFlow is what was transcribed. Not covered: NumPy's indexing,
-BLAS, and rounding. These are what the claims of the suite are about.
+Taken for granted: z3, Python, and that TensorFlow is what was transcribed. Loops over unknown
+numbers are looked at by one turn, of which nothing is known: that turns are alike, and leave
+nothing for the next, is seen in the source (`parity/theorems/turns.py`).
+
+Not covered: NumPy's indexing, BLAS and rounding; what joins these functions, such as products of
+ranges along axes (`_phases._parts`, `_engine.im2col._parts` and `_place`, `Plan._tiles`), sums
+where products meet (`_gradients._add_up`), the choice of an algorithm and of its cut. These are
+what the claims of the suite are about: they compare whole calls.
 
 | Theorem | Statement | Of |
 | --- | --- | --- |"""
@@ -126,13 +133,19 @@ def answered(settings: Settings, task: Task) -> Result:
 def pages(recipes: Sequence[OfRecipe]) -> dict[str, str]:
     """Return what the pages of the documentation say of all recipes, by the names of the files."""
     judged = [Judged(by_id()[one.id], one.against, one.seconds) for one in recipes]
-    rows = [f"| {_words(one.name)} | {one.statement} | {_about(one)} |" for one in ORDERED]
+    rows = [
+        f"| {one.name.replace('_', ' ')} | {one.statement}{_ranks(one)} | {_about(one)} |"
+        for one in ORDERED
+    ]
     theorems = "\n".join([PAGE, *rows, ""])
     return {"recipes.md": table(judged), "recipes.json": as_json(judged), "theorems.md": theorems}
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _ranks(one: Theorem) -> str:
+    ranks = one.domains.get("rank")
+    if not isinstance(ranks, tuple):
+        return ""
+    return f" *Proved for {' and '.join(map(str, ranks))} axes.*"
 
 
 def _about(one: Theorem) -> str:
@@ -174,7 +187,7 @@ def outcome(one: Theorem, values: dict[str, object]) -> str:
     except Refuted as error:
         return error.words
     except Outside:
-        return "the theorem does not speak of them"
+        return OUTSIDE
     return PROVED
 
 

@@ -24,8 +24,8 @@ _SECOND = 200_000  # in cvc5's, some tens of thousands a second
 _PATIENT = (10_000_000, 60_000_000)  # for a goal, of one solver and of the others
 
 
-class Infeasible(Exception):
-    """No integers go this way."""
+class Infeasible(BaseException):
+    """No integers go this way; nothing that is proved can catch it as an error of its own."""
 
 
 class Path:
@@ -108,11 +108,19 @@ class Truth:
 
     __slots__ = ("term",)
 
+    __hash__ = None  # type: ignore[assignment]
+
     def __init__(self, term: z3.BoolRef) -> None:
         self.term = term
 
     def __bool__(self) -> bool:
         return path().decide(self.term)
+
+    def __eq__(self, other: object) -> Any:
+        return same(self, bool(other) if not isinstance(other, Truth) else other)
+
+    def __ne__(self, other: object) -> Any:
+        return negated(self == other)
 
     def __and__(self, other: Truth | bool) -> Truth:
         return Truth(z3.And(self.term, truth(other).term))
@@ -131,6 +139,8 @@ def truth(given: Truth | bool) -> Truth:
 def _binary(rule: Callable[[Any, Any], Any], result: Callable[[Any], Any]) -> Any:
     def method(self: Int, other: Any) -> Any:
         if not isinstance(other, Int | int):
+            if isinstance(other, float | str):  # which Python would find unequal
+                raise TypeError(f"a symbolic integer, and {other!r}")
             return NotImplemented
         return result(rule(self.term, Int.of(other).term))
 
@@ -141,7 +151,7 @@ class Int:
     """An integer that may be any, but for what is known of it."""
 
     __slots__ = ("term",)
-    __hash__ = object.__hash__
+    __hash__ = None  # type: ignore[assignment] # a set would take equal ones for two
 
     def __init__(self, term: z3.ArithRef) -> None:
         self.term = term

@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import product
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from parity.theorems import turns
 
 NATURAL, POSITIVE, INTEGER = "natural", "positive", "integer"
 """Domains of a theorem's parameters: from 0, from 1, all. A tuple is one of words or numbers."""
@@ -79,11 +82,19 @@ class Outside(Exception):
 
 
 class Refuted(Exception):
-    """A statement does not hold; of symbolic integers, ``values`` are against it."""
+    """A statement does not hold."""
 
-    def __init__(self, words: str, values: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, words: str) -> None:
         super().__init__(words)
-        self.words, self.values = words, dict(values or {})
+        self.words = words
+
+
+class Against(NamedTuple):
+    """Integers against a statement, and whether they surely are the smallest on their path."""
+
+    words: str
+    values: dict[str, Any]
+    least: bool
 
 
 class Tested:
@@ -136,19 +147,25 @@ def parse(text: str) -> tuple[str, dict[str, Any], str]:
     ValueError
         If it is none, saying what is expected.
     """
-    kind, name, *parts = [*text.split(), "", ""][: max(2, len(text.split()))]
+    kind, name, *parts = text.split() if " " in text else (text, "")
     if kind != "theorem" or name not in THEOREMS:
-        raise ValueError(f"expected 'theorem' and one of {', '.join(THEOREMS)}, received {text!r}")
-    one, values, planted = THEOREMS[name], {}, ""
+        like = get_close_matches(name, THEOREMS, 1) or [", ".join(THEOREMS)]
+        raise ValueError(f"expected 'theorem' and a name, as {like[0]}; received {text!r}")
+    one, planted = THEOREMS[name], ""
+    values: dict[str, Any] = {}
     for part in parts:
         key, _, value = part.partition("=")
         domain = one.domains.get(key)
+        if key in values:
+            raise ValueError(f"{key} is given twice")
         if key == "planted":
             planted = value
         elif isinstance(domain, tuple) and value in map(str, domain):
             values[key] = next(each for each in domain if str(each) == value)
         elif isinstance(domain, str) and value.removeprefix("-").isdecimal():
             values[key] = int(value)
+            if values[key] < _LEAST.get(domain, values[key]):
+                raise ValueError(f"{name} takes {_domains(one)}; received {part!r}")
         else:
             raise ValueError(f"{name} takes {_domains(one)}; received {part!r}")
     if missing := [key for key in one.domains if key not in values]:
@@ -180,10 +197,14 @@ class Proof:
 
 
 class Proving:
-    """A check of symbolic integers, on one path."""
+    """A check of symbolic integers, on one path; what is found against it is added to a list."""
 
-    def __init__(self, proof: Proof, integers: Mapping[str, Any], *, again: bool) -> None:
-        self.proof, self.integers, self.again = proof, integers, again
+    def __init__(
+        self, proof: Proof, integers: Mapping[str, Any], case: Mapping[str, Any],
+        against: list[Against], *, again: bool,
+    ) -> None:  # fmt: skip
+        self.proof, self.integers, self.case = proof, integers, case
+        self.against, self.again = against, again
 
     def assume(self, condition: Any, /) -> None:  # noqa: D102
         from parity.theorems import symbolic
@@ -197,22 +218,25 @@ class Proving:
         from parity.theorems import symbolic
 
         self.proof.statements += 1
-        known = symbolic.path().known
+        path, said = symbolic.path(), "proved"
         if self.again:
-            said = symbolic.asked_again(known, statement)
-            self.proof.confirmed += said == "unsat"
-            if said == "sat":
+            answer = symbolic.asked_again(path.known, statement)
+            self.proof.confirmed += answer == "unsat"
+            if answer == "sat":
                 self.proof.unknown.append(f"{words} (cvc5 has integers against it)")
-        if not symbolic.path().possible(symbolic.truth(symbolic.negated(statement)).term):
-            symbolic.path().add(symbolic.truth(statement).term)
-            return  # found out at once, as the solver of the path knows it all already
-        said, model = symbolic.refute(known, statement)
+        if path.possible(symbolic.truth(symbolic.negated(statement)).term):
+            # not found out at once, by the solver of the path, which knows it all already
+            said, model = symbolic.refute(path.known, statement)
         if said == "refuted":
-            values, least = _smallest(known, statement, self.integers, model)
-            raise _Against(words, values, least)
+            values, least = _smallest(path.known, statement, self.integers, model)
+            self.against.append(Against(words, {**self.case, **values}, least))
+            # Smaller ones may be against what is stated later.
+            path.add(_total(self.integers) < size(values))
         if said == "unknown":
             self.proof.unknown.append(words)
-        symbolic.path().add(symbolic.truth(statement).term)
+        path.add(symbolic.truth(statement).term)
+        if said == "refuted" and not path.possible(symbolic.truth(True).term):
+            raise symbolic.Infeasible
 
     def lemma(self, statement: Any, /) -> None:  # noqa: D102
         from parity.theorems import symbolic
@@ -220,12 +244,6 @@ class Proving:
         if statement is not True and not isinstance(statement, symbolic.Fact):
             raise TypeError("only product_grows is known to be true")
         symbolic.path().add(symbolic.truth(statement).term)
-
-
-class _Against(Refuted):
-    def __init__(self, words: str, values: Mapping[str, Any], least: bool) -> None:
-        super().__init__(words, values)
-        self.least = least
 
 
 def _values(integers: Mapping[str, Any], model: Any) -> dict[str, int]:
@@ -272,38 +290,45 @@ def prove(one: Theorem, *, again: bool = False) -> Proof:
 
     ``again`` asks another solver about every statement as well.
     """
-    from parity.theorems import symbolic
-
     proof, start = Proof(one.name, one.statement, one.about), time.monotonic()
-    against: list[tuple[_Against, dict[str, Any]]] = []
+    against: list[Against] = []
+    proof.unknown += filter(None, map(turns.unlike, one.about))
+    vacuous: list[str] = []
     for case in one.cases():
-        integers: dict[str, Any] = {}
-
-        def known(integers: dict[str, Any] = integers) -> None:
-            for name, domain in one.integers.items():
-                integers[name] = symbolic.Int.named(name)
-                if domain in _LEAST:
-                    symbolic.path().add(integers[name].term >= _LEAST[domain])
-            if against:  # smaller integers alone are worth more of the search
-                symbolic.path().add(_total(integers) < min(size(each) for _, each in against))
-
-        def body(integers: dict[str, Any] = integers, case: dict[str, object] = case) -> None:
-            try:
-                one.body(Proving(proof, integers, again=again), **case, **integers)
-            except _Against as found:
-                against.append((found, {**case, **found.values}))
-
-        proof.paths += sum(1 for _ in symbolic.ways(body, known))
+        before = proof.statements
+        _prove_case(one, case, proof, against, again=again)
+        if proof.statements == before and not against:
+            vacuous.append(f"no integers meet the assumptions{case and f', of {case}'}")
     if against:
-        found, values = min(against, key=lambda pair: size(pair[1]))
-        proof.verdict, proof.words, proof.counterexample = "refuted", found.words, values
-        proof.smallest = all(each.least for each, _ in against) and not proof.unknown
+        least = min(against, key=lambda each: size(each.values))
+        proof.verdict, proof.words, proof.counterexample = "refuted", least.words, least.values
+        proof.smallest = all(each.least for each in against) and not proof.unknown
     elif proof.unknown:
         proof.verdict, proof.words = "unknown", proof.unknown[0]
-    elif not proof.paths or not proof.statements:
-        proof.verdict, proof.words = "vacuous", "no integers meet the assumptions"
+    elif vacuous:
+        proof.verdict, proof.words = "vacuous", vacuous[0]
     proof.seconds = time.monotonic() - start
     return proof
+
+
+def _prove_case(
+    one: Theorem, case: dict[str, Any], proof: Proof, against: list[Against], *, again: bool
+) -> None:
+    from parity.theorems import symbolic
+
+    integers = {name: symbolic.Int.named(name) for name in one.integers}
+
+    def known() -> None:
+        for name, domain in one.integers.items():
+            if domain in _LEAST:
+                symbolic.path().add(integers[name].term >= _LEAST[domain])
+        if against:  # smaller integers alone are worth more of the search
+            symbolic.path().add(_total(integers) < min(size(each.values) for each in against))
+
+    def body() -> None:
+        one.body(Proving(proof, integers, case, against, again=again), **case, **integers)
+
+    proof.paths += sum(1 for _ in symbolic.ways(body, known))
 
 
 @contextmanager

@@ -61,6 +61,12 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert all(row.token in html for row in made.speed().rows)
 
 
+def test_where_nothing_can_be_proved_the_page_says_nothing_of_it() -> None:
+    html = page.render(made.report(theorems=None))
+    assert "Theorems" not in html
+    assert "Theorems" in page.render(made.report())
+
+
 WRONG: dict[str, dict[str, Any]] = {
     "sweep": {"sweep": made.sweep(disagreements=1)},
     "campaign": {"campaign": made.campaign(exit_code=1)},

@@ -94,8 +94,10 @@ def test_a_token_comes_back() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("theorem", "one of"),
-        ("theorem of_pythagoras a=1", "one of"),
+        ("theorem", "and a name"),
+        ("theorem windows_fits a=1", "as windows_fit;"),
+        ("theorem products_grow small=1 small=1", "given twice"),
+        ("theorem conv3d_differs_where_pixels_are_left size=-1", "size=natural"),
         ("theorem products_grow small=1 large=x by=2", "by=integer; received 'large=x'"),
         ("theorem products_grow small=1 by=2", "large is missing"),
         ("theorem windows_fit padding=same", "padding=SAME|VALID|EXPLICIT"),
@@ -106,9 +108,26 @@ def test_a_wrong_token_is_explained(
 ) -> None:
     with pytest.raises(ValueError, match=said.replace("|", r"\|")):
         parse(text)
-    assert main(["replay", *text.split()]) == 2 or text == "theorem"
-    assert main(["prove", "--planted", "nothing"]) == 2
-    assert "received {'nothing'}" in capsys.readouterr().err
+    assert main(["replay", *text.split()]) == 2
+    outside = "size=1 stride=1 dilation=1 before=0 o0=1 o1=1 k0=0 k1=1 output=0 tap=0"
+    assert main(["replay", "theorem", SPAN, *outside.split()]) == 2
+    assert "does not speak of these" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--planted", "same_lowest"], "did you mean same_lower?"),
+        (["window_fit"], "did you mean windows_fit?"),
+        (["windows_fit", "--pages", "."], "not some"),
+        (["--output", "no/such/folder/x.json"], "no directory no/such/folder"),
+    ],
+)
+def test_a_wrong_call_is_explained(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prove", *options]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_every_theorem_says_what_it_states() -> None:

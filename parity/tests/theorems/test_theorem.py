@@ -119,3 +119,43 @@ def test_another_solver_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert symbolic.asked_again([], symbolic.Int.named("x") > 3) == "sat"
     monkeypatch.setattr(symbolic, "asked_again", lambda known, goal: "sat")
     assert prove(one, again=True).verdict == "unknown"
+
+
+def test_the_smallest_is_looked_for_in_later_statements_too() -> None:
+    def body(check: Check, x: Any) -> None:
+        check.holds(x < 50, "first")
+        check.holds(x < 5, "second")
+
+    proof = proof_of(body, x=NATURAL)
+    assert (proof.words, proof.counterexample, proof.smallest) == ("second", {"x": 5}, True)
+
+
+def test_a_case_of_which_nothing_is_said_is_not_proved() -> None:
+    def body(check: Check, x: Any, which: str) -> None:
+        check.assume(x < 0 if which == "none" else x > 0)
+        check.holds(x != 77 if which == "none" else x >= 1, which)
+
+    proof = proof_of(body, x=NATURAL, which=("some", "none"))
+    assert proof.verdict == "vacuous"
+    assert "'none'" in proof.words
+
+
+def test_truths_and_integers_are_compared_as_such() -> None:
+    def body(check: Check, x: Any) -> None:
+        check.holds((x < 0) != (x < 0), "a truth is itself")
+
+    assert proof_of(body, x=INTEGER).verdict == "refuted"
+    with pytest.raises(TypeError, match=r"2\.0"):
+        proof_of(lambda check, x: check.holds(x != 2.0, ""), x=INTEGER)
+    with pytest.raises(TypeError, match="unhashable"):
+        proof_of(lambda check, x: check.holds(x not in {0, 1}, ""), x=INTEGER)
+
+
+def test_nothing_that_is_proved_can_swallow_what_is_against_it() -> None:
+    def body(check: Check, x: Any) -> None:
+        try:
+            check.holds(x < 3, "false")
+        except Exception:
+            return
+
+    assert proof_of(body, x=INTEGER).verdict == "refuted"
