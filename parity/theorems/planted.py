@@ -90,6 +90,8 @@ _ONCE, _ADDED, _HOLD, _READ, _WINDOWS = (
 _NEEDED = "(outputs - 1) * stride + extent - size"
 
 _IN_PLACE = "views_that_are_matrices_lead_to_the_same"
+_OF_ONE: Mapping[str, object] = {"rank": 1, "several": False}
+_OF_TWO = {**_OF_ONE, "rank": 2}
 _OF_ROWS = {"rank": 1, "of": "rows", "array": "band", "several": False}
 _OF_COLUMNS, _OF_GROUPS = _OF_ROWS | {"of": "columns"}, _OF_ROWS | {"several": True}
 
@@ -158,9 +160,12 @@ ROWS = (
     Planted("spread_without_stride", _SPREAD, "b * axis.stride", "b", _STAND),
     Planted("spread_by_dilation", _SPREAD, "b * axis.stride", "b * axis.dilation", _STAND),
     Planted("spread_reversed", _SPREAD, "[count : count + 2]", "[count + 1 : 0 : -1][:2]", _STAND),
-    Planted("bands_beyond_image", _REACH, "slice(a + lo, a + hi)", "slice(a, a + hi)", _BAND),
+    Planted("bands_beyond_image", _REACH, "slice(a + lo, a", "slice(a, a", _BAND, _OF_ONE),
     Planted("borders_without_rest", _REACH, "(hi, length))", "(lo, hi))", _BAND),
-    Planted("borders_overlap", _REACH, "(*inside[: 2 + i],", "(*inside[:2], *[every] * i,", _BAND),
+    Planted(
+        "borders_overlap", _REACH, "(*inside[: 2 + i],", "(*inside[:2], *[every] * i,", _BAND,
+        _OF_TWO,
+    ),
     Planted("bands_of_outputs", _REACH, "axes, places, kernel", "axes, places, places", _BAND),
     Planted("bands_without_last_channel", _REACH, "c1 - c0)", "c1 - c0 - 1)", _CHANNEL),
     Planted("bands_of_all_channels", _REACH, "((0, every), own)", "((0, every), every)", _CHANNEL),
@@ -181,7 +186,7 @@ ROWS = (
     ),
     Planted("merged_without_check", _MERGE, "!= stride * length", "< stride * length", _MERGED),
     Planted("merged_of_last", _MERGE, "length *= size", "length = size", _MERGED),
-    Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _TAPPED),
+    Planted("taps_by_number", _TAPS, "(k - first for", "(k for", _TAPPED, {"rank": 1}),
     Planted("taps_that_meet_one", _TAPS, ".start < one.stop", ".start + 1 < one.stop", _TAPPED),
     Planted("taps_swap_slices", _TAPS, "one, _ in met], *own", "_, one in met], *own", _TAPPED),
     Planted("scatter_from_first", _SCATTER, "slice(lo * side, lo", "slice(first * side, lo", _ONCE),
