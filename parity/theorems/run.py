@@ -158,7 +158,7 @@ def stale(recipes: Sequence[OfRecipe]) -> list[str]:
     return [
         f"docs/{file.name}"
         for file, text in files.items()
-        if DOCS.is_dir() and not (file.is_file() and file.read_text("utf-8") == text)
+        if (DOCS / "conf.py").is_file() and not (file.is_file() and file.read_text("utf-8") == text)
     ]
 
 

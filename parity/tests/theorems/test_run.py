@@ -71,6 +71,8 @@ def test_a_page_that_says_something_else_is_stale(
     assert isinstance(one, records.OfRecipe)
     found = [one]
     monkeypatch.setattr(run, "DOCS", tmp_path)
+    assert run.stale(found) == []  # of an installation
+    (tmp_path / "conf.py").touch()
     assert run.stale(found) == ["docs/recipes.md", "docs/recipes.json", "docs/theorems.md"]
     for name, text in run.pages(found).items():
         (tmp_path / name).write_text(text)
