@@ -132,7 +132,8 @@ def replayed(token: str, console: Console) -> Verdict:
     from parity.theorems import run as proofs
     from parity.theorems.planted import by_name, planted
     from parity.theorems.records import PROVED
-    from parity.theorems.theorem import THEOREMS, parse
+    from parity.theorems.theorem import THEOREMS
+    from parity.theorems.written import parse
 
     try:
         name, values, mistake = parse(token)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from parity.model import verdict
 from parity.model.verdict import Verdict
 from parity.theorems.bridge import Bridged
-from parity.theorems.theorem import Proof, token
+from parity.theorems.theorem import Proof
+from parity.theorems.written import token
 
 PROVED, REFUTED = "proved", "refuted"
 

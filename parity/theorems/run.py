@@ -26,8 +26,8 @@ from parity.theorems.theorem import (
     Theorem,
     prove,
     replay,
-    token,
 )
+from parity.theorems.written import token
 
 OUTSIDE = "the theorem does not speak of them"
 DOCS = Path(__file__).parents[2] / "docs"

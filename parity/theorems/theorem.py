@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import product
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
@@ -21,7 +20,8 @@ from parity.theorems import turns
 NATURAL, POSITIVE, INTEGER = "natural", "positive", "integer"
 """Domains of a theorem's parameters: from 0, from 1, all. A tuple is one of words or numbers."""
 Domain = str | tuple[object, ...]
-_LEAST = {NATURAL: 0, POSITIVE: 1}
+LEAST = {NATURAL: 0, POSITIVE: 1}
+"""The least integer of a domain, where there is one."""
 
 
 class Check(Protocol):
@@ -123,59 +123,10 @@ def replay(one: Theorem, **values: Any) -> int:
     """
     check = Tested()
     for name, domain in one.integers.items():
-        if values[name] < _LEAST.get(domain, values[name]):
+        if values[name] < LEAST.get(domain, values[name]):
             raise Outside
     one.body(check, **values)
     return check.statements
-
-
-def token(name: str, values: Mapping[str, Any], planted: str = "") -> str:
-    """Write a theorem and integers in a line, as ``parity replay`` takes it.
-
-    >>> token("windows_fit", {"size": 5, "padding": "SAME"})
-    'theorem windows_fit size=5 padding=SAME'
-    """
-    more = {"planted": planted} if planted else {}
-    return " ".join(["theorem", name, *(f"{key}={one}" for key, one in {**values, **more}.items())])
-
-
-def parse(text: str) -> tuple[str, dict[str, Any], str]:
-    """Read what `token` writes: the theorem's name, the values, and what is planted.
-
-    Raises
-    ------
-    ValueError
-        If it is none, saying what is expected.
-    """
-    kind, name, *parts = text.split() if " " in text else (text, "")
-    if kind != "theorem" or name not in THEOREMS:
-        like = get_close_matches(name, THEOREMS, 1) or [", ".join(THEOREMS)]
-        raise ValueError(f"expected 'theorem' and a name, as {like[0]}; received {text!r}")
-    one, planted = THEOREMS[name], ""
-    values: dict[str, Any] = {}
-    for part in parts:
-        key, _, value = part.partition("=")
-        domain = one.domains.get(key)
-        if key in values:
-            raise ValueError(f"{key} is given twice")
-        if key == "planted":
-            planted = value
-        elif isinstance(domain, tuple) and value in map(str, domain):
-            values[key] = next(each for each in domain if str(each) == value)
-        elif isinstance(domain, str) and value.removeprefix("-").isdecimal():
-            values[key] = int(value)
-            if values[key] < _LEAST.get(domain, values[key]):
-                raise ValueError(f"{name} takes {_domains(one)}; received {part!r}")
-        else:
-            raise ValueError(f"{name} takes {_domains(one)}; received {part!r}")
-    if missing := [key for key in one.domains if key not in values]:
-        raise ValueError(f"{name} takes {_domains(one)}; {', '.join(missing)} is missing")
-    return name, values, planted
-
-
-def _domains(one: Theorem) -> str:
-    said = ("|".join(map(str, d)) if isinstance(d, tuple) else d for d in one.domains.values())
-    return ", ".join(f"{key}={words}" for key, words in zip(one.domains, said, strict=True))
 
 
 @dataclass
@@ -320,8 +271,8 @@ def _prove_case(
 
     def known() -> None:
         for name, domain in one.integers.items():
-            if domain in _LEAST:
-                symbolic.path().add(integers[name].term >= _LEAST[domain])
+            if domain in LEAST:
+                symbolic.path().add(integers[name].term >= LEAST[domain])
         if against:  # smaller integers alone are worth more of the search
             symbolic.path().add(_total(integers) < min(size(each.values) for each in against))
 

@@ -17,7 +17,8 @@ from parity.model.case import Case
 from parity.model.settings import Settings
 from parity.model.subject import load
 from parity.theorems import records, run
-from parity.theorems.theorem import THEOREMS, Proof, parse, token
+from parity.theorems.theorem import THEOREMS, Proof
+from parity.theorems.written import parse, token
 
 SPAN = "span_reads_what_the_definition_says"
 
