@@ -1,30 +1,15 @@
-"""How sizes and boxes are cut, on ordinary integers."""
+"""What the step of an induction over axes comes to: runs and tiles of boxes of any rank."""
 
 from __future__ import annotations
 
 from math import prod
 
 import numpy as np
-import pytest
-
-pytest.importorskip("z3", reason="proofs need z3-solver")
 
 from npconv._engine import plan
-from parity.tests.theorems.drawing import hold
-from parity.theorems import cuts
-from parity.theorems.planted import by_name, planted
-from parity.theorems.theorem import THEOREMS, Refuted, Theorem, prove, replay
-
-OWN = [one for one in THEOREMS.values() if one.body.__module__ == cuts.__name__]
-
-
-@pytest.mark.parametrize("one", OWN, ids=lambda one: one.name)
-def test_theorems_hold_of_ordinary_integers(one: Theorem) -> None:
-    hold(one)
 
 
 def test_runs_are_consecutive_rows_whatever_the_rank() -> None:
-    """What the step of the induction comes to, without models."""
     random = np.random.default_rng(0)
     for _ in range(200):
         rank = int(random.integers(0, 5))
@@ -40,13 +25,3 @@ def test_runs_are_consecutive_rows_whatever_the_rank() -> None:
         for tile, own in zip(cut, [*read, *read], strict=True):
             assert np.array_equal(own.ravel(), np.arange(tile.start, tile.stop))
         assert sorted({tile.channels for tile in cut}) == [(0, 2), (2, 6)]
-
-
-def test_a_wrong_cut_is_refuted() -> None:
-    with planted(by_name()["runs_cut_below_several"]):
-        proof = prove(cuts.runs_are_contiguous)
-        with pytest.raises(Refuted, match="cut alike"):
-            replay(cuts.runs_are_contiguous, **proof.counterexample)
-        with pytest.raises(Refuted):
-            hold(cuts.runs_are_contiguous)
-    assert (proof.verdict, proof.smallest) == ("refuted", True)
