@@ -219,6 +219,7 @@ def summary(found: Proved) -> str:
         lines.append(
             f"TensorFlow's rule and compiled TensorFlow: {bridge.compared:,} geometries in"
             f" {bridge.seconds:.0f} s, {refused:,} of them refused, as foreseen, for"
-            f" {len(bridge.refused)} reasons; {len(bridge.disagreements)} disagreements"
+            f" {len(bridge.refused)} reasons, {bridge.went_round} right modulo 2**64 alone;"
+            f" {len(bridge.disagreements)} disagreements"
         )
     return "\n".join([*lines, f"{found.seconds:.0f} s"])
